@@ -1,3 +1,3 @@
-"""Geometry of prediction spaces: numpy and scipy only; umap and scikit-learn load inside the layout
-functions.
+"""Geometry of prediction spaces, in numpy and scipy. Only the functions for layouts import umap and
+scikit-learn.
 """

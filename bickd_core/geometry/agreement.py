@@ -1,4 +1,5 @@
-"""How far two models agree, sample by sample, always in the full space and never in a 2-D map."""
+"""Agreement of two models, sample by sample. All distances are in the full space, not on a 2-D
+map."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ def kl_divergence(
     """`KL(p^T || p^S) = sum_c p_c^T (log p_c^T - log p_c^S)` of each sample in nats [N], without
     the factor T^2.
 
-    Taken from logits, so that a saturated student gives a large finite figure and not infinity;
-    exactly 0 for equal logits.
+    It is computed from logits, so it is large but finite for a saturated student, and exactly 0 for
+    equal logits.
 
     Args:
         teacher_logits, student_logits: [N, C] each.
@@ -58,12 +59,12 @@ def kl_divergence(
 
 
 def kl_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
-    """The same from log-probabilities [N, C] of both."""
+    """`kl_divergence` from log-probabilities [N, C]."""
     return np.maximum(np.einsum("ij,ij->i", np.exp(log_t), log_t - log_s), 0.0)
 
 
 def hellinger_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
-    """Displacement of each sample [N] as `hellinger`, from log-probabilities [N, C] of both."""
+    """`hellinger` from log-probabilities [N, C]."""
     gap = np.exp(log_t / 2) - np.exp(log_s / 2)
     return np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
 
@@ -100,11 +101,11 @@ def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
 
 
 def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k samples nearest to the one at `position`, the nearest first, and their Hellinger
-    distances: [k] each.
+    """Return the k nearest samples to the one at `position` and their Hellinger distances, [k]
+    each, the nearest first.
 
-    In the full space, without the sample itself; ties in the order of the samples; all others where
-    k is more.
+    The distance is in the full space. The sample itself is left out. Ties are in the order of the
+    samples.
     """
     P = checks.probabilities(P)
     if not 0 <= position < len(P):

@@ -1,4 +1,4 @@
-"""Whether confidence is what it says: reliability bins, and calibration errors over them."""
+"""Calibration: reliability bins, and calibration errors over them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ class Reliability:
         edges: [B + 1], bin b holds confidences in (edges[b], edges[b + 1]]; the first also its
             lower edge.
         counts: [B] samples.
-        confidence, accuracy: [B] means in the bin; 0 where it holds no sample.
-        low, high: [B] Wilson's limits of the accuracy, the samples of a bin taken as alike; NaN
-            where it holds none.
+        confidence, accuracy: [B] means in the bin; 0 for an empty bin.
+        low, high: [B] Wilson's limits of the accuracy; NaN for an empty bin.
         error: expected calibration error, 0 to 1, lower is better.
         scheme: "width" or "mass".
     """
@@ -47,8 +46,8 @@ class Reliability:
 def confidence_bins(
     confidence: np.ndarray, bins: int, scheme: Scheme = "width"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and the bin [N] of each confidence; `mass` bins have near-equal counts, and ties stay
-    together.
+    """Return the edges of the bins, and the bin [N] of each confidence. `mass` bins have nearly
+    equal counts; equal confidences are in the same bin.
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins!r}: try 15.")
@@ -112,8 +111,8 @@ def expected_calibration_error(
     """`sum_b n_b / N |accuracy_b - confidence_b|` of the top-1 class (Guo et al. 2017), 0 to 1,
     lower is better.
 
-    It depends on the bins: it rises with their number and with fewer samples, so compare at equal N
-    and bins, and hold it against `chance_error`.
+    It rises with the number of bins and with fewer samples. So compare it at equal N and bins, and
+    with `chance_error`.
 
     >>> round(expected_calibration_error(np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([0, 1])), 6)
     0.3
@@ -129,15 +128,16 @@ def calibration_interval(
     scheme: Scheme = "width",
     level: float = 0.95,
 ) -> Interval:
-    """Expected calibration error with an interval for what it would be on samples without end.
+    """Expected calibration error with an interval for its value on infinitely many samples.
 
-    The formula adds up absolute gaps, so chance alone raises it, most where the model is well
-    calibrated; no resampling mends that, since the figure has a corner at 0. Here each bin's gap is
-    taken as normal with its own variance, so its absolute value is folded normal, and the limits
-    come from a test turned round: they are the errors `e` for which the figure seen on these
-    samples would not be unusual, when the true gaps sum to `e` in the proportions of the observed
-    ones plus their standard errors. The estimate is the `e` for which the observed figure is just
-    what is expected; 0 where a perfectly calibrated model shows as much.
+    The formula adds up absolute gaps, so chance alone raises it, especially if the model is well
+    calibrated. Resampling does not correct this, because the figure is not smooth at 0.
+
+    Here the gap of each bin is assumed to be normal with its own variance, so its absolute value
+    has a folded normal distribution. The limits invert a test: they are the errors `e` for which
+    the observed figure would not be unusual if the true gaps summed to `e`, in the proportions of
+    the observed gaps plus their standard errors. The estimate is the `e` whose expected figure
+    equals the observed one, or 0 if a perfectly calibrated model is expected to show as much.
 
     Args:
         P, labels, bins, scheme: as in `reliability`.
@@ -180,10 +180,11 @@ def _folded(
 def _bin_gaps(
     confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each bin that holds samples `n_b / N |accuracy_b - confidence_b|` and its standard error.
+    """Return `n_b / N |accuracy_b - confidence_b|` and its standard error for each bin with
+    samples.
 
-    The error of a bin's accuracy counts two more samples that are right as often as the bin is
-    sure, so that a bin of few samples that are all right keeps one.
+    For the standard error, two samples are added whose accuracy equals the bin's confidence. So the
+    error is above 0 even if all of a few samples are right.
     """
     n = len(hits)
     edges, index = confidence_bins(confidence, bins, scheme)
@@ -199,9 +200,9 @@ def _bin_gaps(
 
 
 def _error_at(gaps: np.ndarray, errors: np.ndarray, shift: float) -> float:
-    """The sum of true gaps, in the proportions of `gaps + errors`, whose expected sum of absolute
-    gaps stands `shift` standard deviations below the observed one; 0 where even no gap at all
-    expects more.
+    """Return the sum of true gaps, in the proportions of `gaps + errors`, whose expected sum of
+    absolute gaps is `shift` standard deviations below the observed one. It is 0 if even zero gaps
+    are expected to show more.
     """
     observed = float(gaps.sum())
     if observed <= 0:
@@ -231,10 +232,10 @@ def calibration_difference(
     scheme: Scheme = "width",
     level: float = 0.95,
 ) -> Interval:
-    """Expected calibration error of the first model less that of the second, on the same samples;
-    below 0 the first is calibrated better.
+    """Return the expected calibration error of the first model minus that of the second, on the
+    same samples. Below 0, the first model is better calibrated.
 
-    The limits are put together from those of the two models (MOVER: Zou and Donner 2008), with the
+    The limits are combined from those of the two models (MOVER: Zou and Donner 2008), with the
     correlation of the two errors over leave-one-shard-out replicates.
 
     Args:
@@ -248,7 +249,7 @@ def calibration_difference(
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation; 0 where one does not vary or there are fewer than three values."""
+    """Pearson's correlation; 0 if an input is constant or has fewer than three values."""
     if len(x) < 3:
         return 0.0
     x, y = x - x.mean(), y - y.mean()
@@ -278,10 +279,10 @@ def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
 def chance_error(
     P: np.ndarray, bins: int = BINS, scheme: Scheme = "width", *, draws: int = 200, seed: int = 0
 ) -> float:
-    """Mean expected calibration error of a perfectly calibrated model with these confidences: what
-    chance alone shows on N samples.
+    """Return the mean expected calibration error that a perfectly calibrated model with these
+    confidences shows on N samples by chance.
 
-    The hits are drawn `draws` times with the confidences as their probabilities.
+    The hits are drawn `draws` times. A hit has the probability of its confidence.
     """
     confidence = checks.probabilities(P).max(axis=1)
     edges, index = confidence_bins(confidence, bins, scheme)
@@ -297,16 +298,15 @@ def chance_error(
 
 @dataclass(frozen=True)
 class ClassCalibration:
-    """Calibration of each class's probability, whether or not it is the top one.
+    """Calibration of each class's probability, over all samples.
 
-    There is no interval: few samples are of one class, so most of the error is what chance alone
-    gives.
+    There is no interval: a class has few samples, so most of its error is due to chance.
 
     Attributes:
         error: [C] `sum_b n_b / N |mean p_c - share of class c|` over equal-width bins of p_c; lower
             is better.
         chance: [C] the mean error of a perfectly calibrated model with these probabilities.
-        bias: [C] mean p_c less the share of samples that are of class c; above 0 the class is said
+        bias: [C] mean p_c minus the share of samples of class c. Above 0, the class is predicted
             too often.
     """
 
@@ -320,8 +320,8 @@ def class_calibration(
 ) -> ClassCalibration:
     """Class-wise calibration error (static calibration error: Nixon et al. 2019; Kull et al. 2019).
 
-    A class's error is at most its share of the probability plus its share of the samples: with many
-    classes the figures are small, and only comparable at equal C.
+    A class's error is at most its share of the probability plus its share of the samples. So the
+    figures are small with many classes, and only comparable at equal C.
 
     Args:
         P: [N, C] probabilities.

@@ -22,15 +22,14 @@ from bickd_core.geometry.proper_scores import brier, nll
 
 @dataclass(frozen=True)
 class CalibrationSummary:
-    """How far a model's confidence can be taken at its word.
+    """The calibration figures of a model.
 
     Attributes:
         temperature: of the probabilities.
         width, mass: reliability in bins of equal width and of equal mass.
-        ece_width, ece_mass: their expected calibration errors, without what chance adds; `raw` of
-            each is the formula on these samples, and chance_width, chance_mass what that formula
-            gives on average for a perfectly calibrated model with the same confidences.
-        excess: mean confidence less accuracy; above 0 the model is too sure of itself.
+        ece_width, ece_mass: their expected calibration errors, corrected for chance. `raw` is the
+            plain formula.
+        excess: mean confidence minus accuracy; above 0 the model is overconfident.
         brier, nll: means over samples.
         by_class: calibration of each class's probability.
     """
@@ -51,7 +50,7 @@ class CalibrationSummary:
 def summarise_calibration(
     logits: np.ndarray, labels: np.ndarray, T: float = 1.0, *, bins: int = BINS, level: float = 0.95
 ) -> CalibrationSummary:
-    """Every figure of `CalibrationSummary` with its interval over samples.
+    """Compute every figure of `CalibrationSummary` with its interval over samples.
 
     Args:
         logits: [N, C].

@@ -1,5 +1,5 @@
-"""Argument checks shared by the geometry modules: one sentence an error, saying what was expected
-and what came.
+"""Argument checks shared by the geometry modules. An error is one sentence with the expected and
+the given value.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def positive(value: float, name: str) -> float:
 
 
 def temperature(value: float | np.ndarray, n: int) -> float | np.ndarray:
-    """Return one temperature as a float, or one a sample as a column float64 [n, 1]; or raise
-    ValueError."""
+    """Return one temperature as a float, or one for each sample as a column float64 [n, 1]; or
+    raise ValueError."""
     if np.ndim(value) == 0:
         return positive(float(value), "T")
     array = np.asarray(value, dtype=np.float64)

@@ -1,8 +1,7 @@
-"""Two models on the same samples: who is right, which classes they confuse, and whether the
-difference is seen.
+"""Two models on the same samples: which one is right, which classes they confuse, and whether the
+difference is statistically clear.
 
-Works alike for a teacher and a student and for two students: "first" and "second" are any two
-aligned models.
+"first" and "second" are any two aligned models: a teacher and a student, or two students.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from bickd_core.geometry.intervals import Interval, check_level, paired_share_di
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The table of who is right.
+    """The table of which model is right.
 
     Attributes:
         both, first, second, neither: samples that both, only the first, only the second, or none
             got right.
-        p_value: McNemar's exact two-sided p (see `mcnemar_exact`), by which a difference is called
-            seen.
+        p_value: McNemar's exact two-sided p (see `mcnemar_exact`), which decides whether a
+            difference is seen.
         mid_p: McNemar's mid-p (see `mcnemar_mid_p`).
-        difference: accuracy of the first less that of the second, paired; its interval holds 0 just
-            where `p_value` is not below 1 - level.
+        difference: accuracy of the first minus that of the second, paired. Its interval contains 0
+            exactly if `p_value` is not below 1 - level.
     """
 
     both: int
@@ -52,7 +51,7 @@ class Outcomes:
 def outcomes(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95
 ) -> Outcomes:
-    """Who is right, from the two models' predicted classes.
+    """Count which model is right, from the two models' predicted classes.
 
     Args:
         first, second: [N] predicted classes on the same samples.
@@ -80,8 +79,8 @@ def mcnemar_exact(first_only: int, second_only: int) -> float:
     """McNemar's exact two-sided p: `min(1, 2 P(X <= min(b, c)))`, X binomial of b + c trials at 1/2
     (McNemar 1947).
 
-    Where the two models are equally often right, each sample on which just one is right is a fair
-    coin. Samples on which both or none are right say nothing. 1 where there is no such sample.
+    If two models are equally often right, each sample on which exactly one is right is a fair coin.
+    Other samples carry no information. The result is 1 without such samples.
 
     >>> mcnemar_exact(0, 5)  # 2 / 32
     0.0625
@@ -96,9 +95,9 @@ def mcnemar_mid_p(first_only: int, second_only: int) -> float:
     """McNemar's two-sided mid-p: the exact p with the observed split counted by half (Lancaster
     1961).
 
-    The exact test rejects too seldom, since a split is a whole number; the mid-p test comes nearer
-    to its nominal level and goes past it only slightly (Fagerland, Lydersen, Laake 2013). 1 where
-    the two counts are equal.
+    The exact test rejects too seldom, because counts are whole numbers. The mid-p test is closer to
+    its nominal level and exceeds it only slightly (Fagerland, Lydersen, Laake 2013). The result is
+    1 for equal counts.
 
     >>> mcnemar_mid_p(0, 5)  # 1 / 32
     0.03125
@@ -124,16 +123,14 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.n
 
 
 def row_shares(counts: np.ndarray) -> np.ndarray:
-    """Each row of a confusion matrix over its sum: what the samples of a class are called; 0 for a
-    class without samples.
-    """
+    """Divide each row of a confusion matrix by its sum. Rows of classes without samples are 0."""
     sums = counts.sum(axis=1, keepdims=True)
     return counts / np.maximum(sums, 1)
 
 
 @dataclass(frozen=True)
 class ConfusionDifference:
-    """Two confusion matrices on the same samples, and the first less the second.
+    """Two confusion matrices on the same samples, and the first minus the second.
 
     Attributes:
         first, second: int64 [C, C] counts, row the true class.
@@ -170,15 +167,15 @@ def class_accuracy_differences(
     *,
     level: float = 0.95,
 ) -> tuple[Interval | None, ...]:
-    """For each class, the first model's accuracy on its samples less the second's; None for a class
-    without samples.
+    """For each class, the first model's accuracy minus the second's; None for a class without
+    samples.
 
-    With b and c samples of n on which just the first or just the second is right, the limits are
+    If only the first model is right on b samples of n and only the second on c, the limits are
     Bonett and Price's (2012): `d~ +- z sqrt((p1 + p2 - d~^2) / (n + 2))`, `p1 = (b + 1) / (n + 2)`,
-    `p2 = (c + 1) / (n + 2)`, `d~ = p1 - p2`. They keep a width where the two never differ, and hold
-    for the ten samples that a class may have. The estimate is `(b - c) / n`.
+    `p2 = (c + 1) / (n + 2)`, `d~ = p1 - p2`. They have a width even if the models never differ, and
+    are valid for the ten samples that a class may have. The estimate is `(b - c) / n`.
 
-    One interval in twenty misses 0 by chance alone: over C classes expect C / 20 of them.
+    One interval in twenty excludes 0 by chance, so expect C / 20 of them over C classes.
     """
     check_level(level)
     first, second, labels = _three(first, second, labels)

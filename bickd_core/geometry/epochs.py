@@ -1,5 +1,4 @@
-"""A model's geometry while it learned: its stored logits on a fixed probe set, one slice an
-epoch."""
+"""A model's geometry by epoch, from its stored logits on a fixed probe set."""
 
 from __future__ import annotations
 
@@ -29,9 +28,9 @@ class EpochFigures:
         accuracy: [E] share right; None without labels.
         agreement: [E] share with the reference's top-1 class; None without a reference.
         n: samples of the probe set.
-        temperatures: [E] T of each Gram; or [E, P], one a sample.
-        unreached: [E] samples that no temperature brought to the wanted entropy; under matched mean
-            entropy all or none, and where all, the plain T stands.
+        temperatures: [E] T of each Gram, or [E, P] with one for each sample.
+        unreached: [E] number of samples that do not reach the target entropy. With matched mean
+            entropy it is all or none; if all, the plain T is used.
     """
 
     epochs: np.ndarray
@@ -44,7 +43,8 @@ class EpochFigures:
     unreached: np.ndarray
 
     def at(self, epoch: int) -> int:
-        """The position of the last stored epoch that is not after `epoch`; the first if all are."""
+        """Return the position of the last stored epoch that is not after `epoch`, or of the first
+        one if all are."""
         return max(int(np.searchsorted(self.epochs, epoch, side="right")) - 1, 0)
 
 
@@ -59,7 +59,7 @@ def epoch_figures(
     reference: np.ndarray | None = None,
     reduce: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> EpochFigures:
-    """All figures of one model by epoch.
+    """Compute all figures of one model by epoch.
 
     Args:
         logits: [E, P, C] of the same P samples after each epoch.

@@ -1,4 +1,4 @@
-"""Figures of class and cross Grams with their intervals, from kept sums: no row is read again."""
+"""Figures of class and cross Grams with their intervals, computed from the stored sums."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ linearised."""
 
 @dataclass(frozen=True)
 class Band:
-    """One figure a class with its interval.
+    """A figure for each class, with intervals.
 
     Attributes:
         estimate: [C], corrected for the bias of few samples; 0 for empty classes.
-        low, high: [C] limits; NaN where the samples are too few.
+        low, high: [C] limits; NaN if there are too few samples.
         level, method, n: as in Interval.
     """
 
@@ -80,8 +80,7 @@ def class_figures(
     effective_rank: bool = True,
     correct: bool = True,
 ) -> ClassFigures:
-    """Overlap, orthogonality score, leakage and effective rank with jackknife intervals, from kept
-    sums.
+    """Compute overlap, orthogonality score, leakage and effective rank, with jackknife intervals.
 
     Args:
         grams: from `shard_grams`, `stream_grams` or `logit_grams`.
@@ -125,8 +124,8 @@ def class_figures(
 
 
 def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.95) -> CrossFigures:
-    """Consistency and overlap of a cross Gram with jackknife intervals; None without usable
-    cells."""
+    """Compute consistency and overlap of a cross Gram, with jackknife intervals; None without
+    usable cells."""
     left, right = side_of(cross.teacher, centred), side_of(cross.student, centred)
     sums = cell_sums(cross.products, left, right, centred)
     both = left.used & right.used
@@ -147,9 +146,9 @@ def overlap_interval(
     """Overlap (mean off-diagonal of the class Gram) with its jackknife interval; None below two
     usable classes.
 
-    For matched mean entropy, make `grams` from probabilities at the temperature of
-    `matched_temperature` and pass them through `rematched`, or that temperature stays fixed in the
-    replicates. The temperatures of `matched_temperatures` follow from one sample each, so that
+    For matched mean entropy, compute `grams` from probabilities at the temperature of
+    `matched_temperature` and pass them through `rematched`. Otherwise that temperature is fixed in
+    the replicates. Each temperature of `matched_temperatures` depends on one sample, so its
     replicates are exact.
     """
     return class_figures(
@@ -158,7 +157,7 @@ def overlap_interval(
 
 
 def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
-    """The estimate of `overlap_interval` without its limits, from one matrix in memory.
+    """Return the estimate of `overlap_interval`, from one matrix in memory.
 
     Args:
         P: [N, C] probabilities.
@@ -187,18 +186,18 @@ def _enough(n: int, used: int) -> bool:
 
 
 def _unless_few(interval: Interval | None, n: int, used: int) -> Interval | None:
-    """The interval, without limits where there are too few samples a class."""
+    """Return the interval, without limits if there are too few samples for each class."""
     return interval if interval is None or _enough(n, used) else interval.without_limits()
 
 
 def paired_overlap_difference(
     first: ShardGrams, second: ShardGrams, *, centred: bool = False, level: float = 0.95
 ) -> Interval | None:
-    """Overlap of the first model less that of the second, on the same shards; None below two usable
-    classes.
+    """Return the overlap of the first model minus that of the second, on the same shards; None with
+    fewer than two usable classes.
 
     Raises:
-        ValueError: the two were not made with the same deal of samples into shards.
+        ValueError: the two were not computed with the same shards.
     """
     return mean_overlap_difference([first], [second], centred=centred, level=level)
 
@@ -210,8 +209,8 @@ def mean_overlap_difference(
     centred: bool = False,
     level: float = 0.95,
 ) -> Interval | None:
-    """Mean overlap of some models (the seeds of one method) less that of others, on the same
-    shards.
+    """Return the mean overlap of some models (the seeds of one method) minus that of others, on the
+    same shards.
 
     Args:
         first, second: the models' shard Grams, at least one each, all from one result of
@@ -222,7 +221,7 @@ def mean_overlap_difference(
         hold the spread over seeds.
 
     Raises:
-        ValueError: some were made with another deal of samples into shards.
+        ValueError: some were computed with other shards.
     """
     reference = first[0]
     for grams in (*first, *second):
@@ -264,15 +263,14 @@ def cross_geometry_from_sums(cross: CrossGrams, *, centred: bool = False) -> Cro
 
 
 LEAST_FALL = 0.005
-"""A smaller fall of a cosine separates nothing: it does not show in the two decimals that a pair's
-cosines are given with."""
+"""A smaller fall of a cosine does not count: it is not visible with two decimals."""
 
 
 def greatest_fall(before: ClassGeometry, after: ClassGeometry) -> tuple[int, int]:
-    """The two different classes whose cosine falls most from one Gram to another; classes empty in
-    either left out.
+    """Return the two classes whose cosine falls most from one Gram to another. Classes that are
+    empty in one of them are left out.
 
-    Where none falls by `LEAST_FALL`, the two with the greatest cosine in the second.
+    If no cosine falls by `LEAST_FALL`, return the two with the greatest cosine in the second Gram.
     """
     off = np.triu(np.ones_like(before.gram, dtype=bool), k=1)
     empty = before.empty | after.empty
@@ -286,7 +284,8 @@ def greatest_fall(before: ClassGeometry, after: ClassGeometry) -> tuple[int, int
 
 
 def falls(before: ClassGeometry, after: ClassGeometry, pair: tuple[int, int]) -> bool:
-    """Whether the cosine of two classes falls by `LEAST_FALL` or more from one Gram to another."""
+    """Return whether the cosine of two classes falls by at least `LEAST_FALL` from one Gram to
+    another."""
     return bool(before.gram[pair] - after.gram[pair] >= LEAST_FALL)
 
 

@@ -1,5 +1,4 @@
-"""Ways to hand rows to a `GramPass`: any iterator of blocks, logits shard after shard,
-probabilities in memory."""
+"""Compute Gram sums from an iterator of blocks, from logits, or from probabilities in memory."""
 
 from __future__ import annotations
 
@@ -26,12 +25,13 @@ def stream_grams(
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> GramSums:
-    """One pass over any iterator of row blocks; nothing but a block and the sums is held.
+    """Compute the sums in one pass over an iterator of row blocks. Only one block is in memory at a
+    time.
 
     Args:
-        blocks: each a sequence of [B, C] probabilities, one a model, of the next B samples.
-        shard: [N] the shard of each sample in turn, from `stratified_shards`; None deals them
-            round, which is not stratified by class.
+        blocks: each a sequence with [B, C] probabilities of the next B samples for each model.
+        shard: [N] the shard of each sample, from `stratified_shards`. With None, samples are
+            assigned to shards in turn, without stratification.
         shards: G, when `shard` is None.
         cross: whether to keep the first model's products with the others.
         dtype: of the products.
@@ -69,12 +69,12 @@ def logit_grams(
     cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> GramSums:
-    """The sums of several models from their logits, shard after shard: softmax and products of one
-    block at a time, so that no N x C matrix of probabilities is ever made.
+    """Compute the sums of several models from their logits, one block at a time, without an N x C
+    matrix of probabilities.
 
     Args:
-        logits: for each model [N, C], the first the teacher's; arrays mapped from disk will do.
-        temperatures: of each model T, or [N] one a sample; for example its matched ones.
+        logits: [N, C] for each model, the teacher's first. They may be memory-mapped.
+        temperatures: for each model T, or [N] with one for each sample.
         shard: [N] from `stratified_shards`.
         weights: [N] of the samples; None for 1 each.
         cross, dtype: as in GramPass.
@@ -111,7 +111,7 @@ def logit_grams(
 def shard_grams(
     P: np.ndarray, shard: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False
 ) -> ShardGrams:
-    """One model's sums from probabilities in memory, in float64.
+    """Compute one model's sums from probabilities in memory, in float64.
 
     Args:
         P: [N, C] probabilities.
@@ -145,8 +145,8 @@ def column_cosine(
     """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or
     cross Gram.
 
-    The estimate is the cell itself, as matrices show it: its bias is a small part of its standard
-    error.
+    The estimate is the cell itself, without a correction: its bias is small compared with its
+    standard error.
 
     Args:
         first, second: [N] probabilities of one class each, in one model or in two.
@@ -165,7 +165,7 @@ def column_cosine(
 
 
 def _blocks(shard: np.ndarray) -> Iterator[np.ndarray]:
-    """Positions of the samples, shard after shard, at most ROWS at once, in even parts."""
+    """Yield the positions of the samples by shard, in even parts of at most ROWS."""
     order = np.argsort(shard, kind="stable")
     for members in np.split(order, np.cumsum(np.bincount(shard))[:-1]):
         yield from np.array_split(members, -(-len(members) // ROWS))

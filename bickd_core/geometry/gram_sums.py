@@ -1,9 +1,8 @@
-"""Sums over samples, kept by shard, from which every class-wise figure and its interval follow.
+"""Sums over samples by shard, from which all class-wise figures and their intervals are computed.
 
-One pass over the rows gives, for each of G shards and each model, `P'P` and the column sums, and
-between the first model and each other one `P_t'P_s`. They take G C^2 numbers a product, however
-many samples there are, so that N x C need not fit into memory: `GramPass` takes the rows block by
-block.
+One pass over the rows computes `P'P` and the column sums for each of G shards and each model, and
+`P_t'P_s` between the first model and each other one. A product takes G C^2 numbers for any number
+of samples. `GramPass` takes the rows in blocks, so the N x C matrix need not fit into memory.
 
 Accuracy. Products are float32 over at most ROWS rows at a time (float64 when asked), added up in
 the same type within a shard and in float64 over shards. All terms are at least 0, so a sum of k of
@@ -44,16 +43,15 @@ class Rematch:
 
 @dataclass(frozen=True)
 class ShardGrams:
-    """Sums of one model's probabilities by shard, from which class-wise figures and their intervals
-    follow.
+    """Sums of one model's probabilities by shard.
 
     Attributes:
         products: [G, C, C] weighted P'P of each shard.
         sums: [G, C] weighted column sums.
         weights: [G] sum of weights.
-        shard: [N] the deal they were made with.
-        rematch: from `rematched`, for a temperature of matched mean entropy; None holds T fixed in
-            the replicates.
+        shard: [N] the shard of each sample.
+        rematch: from `rematched`, for matched mean entropy. With None, T is fixed in the
+            replicates.
     """
 
     products: np.ndarray
@@ -171,7 +169,7 @@ class GramPass:
             start = end
 
     def finish(self) -> GramSums:
-        """The sums of everything that was added.
+        """Return the sums of all blocks.
 
         Raises:
             ValueError: a shard got no sample.
@@ -197,7 +195,7 @@ class GramPass:
         return GramSums(models, crosses)
 
     def _ready(self, part: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        """The rows in the type of the products, times the root of their weights."""
+        """Convert the rows to the type of the products, multiplied by the root of their weights."""
         if not (part.min() >= 0 and np.isfinite(part.max())):
             raise ValueError(
                 f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to"

@@ -2,9 +2,9 @@
 
 Means of any per-sample value (KL, displacement, cosine) and paired differences of them use the
 normal approximation of the stratified mean with Student's t; shares (accuracy, agreement) use
-Wilson's interval at the effective number of samples of the stratified design. Neither resamples, so
-each costs microseconds. Figures that are not means (overlap, CKA, calibration error) stand in
-`jackknife.py`.
+Wilson's interval at the effective number of samples of the stratified design. Neither needs
+resampling, so both are fast. `jackknife.py` has the intervals of figures that are not means, such
+as overlap and CKA.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ class Interval:
     """A figure with its interval over samples.
 
     Attributes:
-        estimate: the figure, always within [low, high]. A figure that few samples bias is corrected
-            for it; this is the number that pages show.
-        low, high: limits; both None when the samples are too few to say anything.
+        estimate: the figure, always within [low, high], corrected for the bias of few samples.
+            Pages show this number.
+        low, high: limits; both None if there are too few samples.
         level: nominal coverage, for example 0.95.
         method: how the limits were made.
-        n: samples behind it.
-        raw: the figure as the formula gives it on these samples, without a correction; None where
-            it is the estimate itself.
+        n: number of samples.
+        raw: the plain formula without a correction; None if the estimate is not corrected.
     """
 
     estimate: float
@@ -50,7 +49,7 @@ class Interval:
         return self.estimate if self.raw is None else self.raw
 
     def without_limits(self) -> Interval:
-        """The figure alone, for samples that are too few."""
+        """The figure alone, without limits."""
         return replace(self, low=None, high=None)
 
     def text(self, digits: int = 3, scale: float = 1.0) -> str:
@@ -72,8 +71,7 @@ def interval(
     bounds: tuple[float, float] = (-np.inf, np.inf),
     raw: float | None = None,
 ) -> Interval:
-    """A symmetric interval cut to `bounds`, the range of the figure; no limits for half_width
-    None."""
+    """Return a symmetric interval, clipped to `bounds`. It has no limits if half_width is None."""
     estimate = float(estimate)
     if half_width is None:
         return Interval(estimate, None, None, level, method, n, raw)
@@ -95,11 +93,12 @@ def stratified_variance(
 ) -> tuple[float, float] | None:
     """Variance of the mean, `sum_h (n_h / N)^2 s_h^2 / n_h`, and its degrees of freedom.
 
-    Strata are the classes. A class of few samples can agree by chance and would then add no
-    variance at all, so each class borrows one sample's worth from the spread of all samples,
+    Strata are the classes. The values of a class with few samples can be equal by chance, and would
+    then add no variance. So each class gets the equivalent of one sample from the spread of all
+    samples,
     `s_h^2 = (squares_h + s^2) / n_h` with `squares_h` about the class mean and `s^2` the variance
-    of all values. A class of one sample has `s^2` itself; for many samples the borrowed part
-    vanishes. The degrees of freedom are Satterthwaite's (1946), at most N - 1.
+    of all values. A class with one sample has variance `s^2`. The added part vanishes with many
+    samples. The degrees of freedom are Satterthwaite's (1946), at most N - 1.
 
     Args:
         values: [N].
@@ -160,12 +159,12 @@ def mean_interval(
 def proportion_interval(
     hits: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
 ) -> Interval:
-    """Share of true entries, Wilson's interval at the effective number of samples `p (1 - p) /
+    """Share of true entries, with Wilson's interval at the effective number of samples `p (1 - p) /
     variance`.
 
-    Wilson's interval keeps its width at shares of 0 and 1, where the normal one has none. The
-    variance is the stratified one; where it is zero, and for no labels, the number of samples
-    itself is used, and never more than four times that.
+    Wilson's interval has a width even at shares of 0 and 1. The variance is the stratified one. If
+    it is zero or there are no labels, the effective number is the number of samples. It is at most
+    four times that number.
 
     Args:
         hits: [N] bool.
@@ -195,8 +194,8 @@ def proportion_interval(
 def paired_mean_difference(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
 ) -> Interval:
-    """Mean of `first - second` on the same samples: far narrower than two separate intervals
-    suggest.
+    """Mean of `first - second` on the same samples. Its interval is much narrower than two separate
+    ones.
 
     Right or wrong answers (bool, or 0 and 1) are shares: see `paired_share_difference`.
 
@@ -215,14 +214,16 @@ def paired_mean_difference(
 def paired_share_difference(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
 ) -> Interval:
-    """Share of hits of the first model less that of the second, on the same samples.
+    """Share of hits of the first model minus that of the second, on the same samples.
 
-    The interval has a width however few samples there are: as in Bonett and Price (2012) one sample
-    is added on which only the first is right and one on which only the second is, and the variance
-    is the stratified one (`stratified_variance`). Where single answers are compared it never
-    contradicts McNemar's exact test: it holds 0 just where `p >= 1 - level`. To that end the limit
-    nearer to 0 is taken from the exact interval of the test (Clopper and Pearson's for the first
-    model's share of the samples on which just one is right) where the two would disagree.
+    The interval has a width for any number of samples: as in Bonett and Price (2012), one sample is
+    added on which only the first model is right, and one on which only the second is. The variance
+    is the stratified one (`stratified_variance`).
+
+    The interval never contradicts McNemar's exact test: it contains 0 exactly if `p >= 1 - level`.
+    If the two would disagree, the limit nearer to 0 is taken from the exact interval of the test
+    (Clopper and Pearson's, for the first model's share of the samples on which exactly one is
+    right).
 
     Args:
         first, second: [N] hits of two models, bool, or shares of hits over several runs in [0, 1].
@@ -252,8 +253,8 @@ def paired_share_difference(
 
 
 def _class_squares(gap: np.ndarray, labels: np.ndarray, spread: float) -> float:
-    """The sum over classes of `n_h s_h^2`, each class with one sample's worth of `spread`
-    borrowed."""
+    """Return the sum over classes of `n_h s_h^2`. Each class gets the equivalent of one sample of
+    `spread`."""
     strata = np.unique(
         checks.labels_for(labels, len(gap), None, "stratified intervals"), return_inverse=True
     )[1]
@@ -265,7 +266,7 @@ def _class_squares(gap: np.ndarray, labels: np.ndarray, spread: float) -> float:
 def _as_mcnemar(
     low: float, high: float, first_only: int, second_only: int, n: int, level: float
 ) -> tuple[float, float]:
-    """Limits that hold 0 just where McNemar's exact test of the two counts is not below 1 -
+    """Return limits that contain 0 exactly if McNemar's exact p of the two counts is not below 1 -
     level."""
     discordant = first_only + second_only
     tail = (1 - level) / 2

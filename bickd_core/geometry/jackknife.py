@@ -1,11 +1,10 @@
-"""Intervals over samples for figures that duplicates would bias: a delete-a-group jackknife over
-kept shards.
+"""Jackknife intervals over samples, for figures that a bootstrap would bias.
 
-A bootstrap holds fewer distinct samples than there are, and with fewer samples columns look more
-parallel: its overlaps come out too high, so that its interval can miss the estimate itself (copies
-likewise disturb nearest neighbours and CKA). Here the samples are dealt once into shards,
-stratified by class; each shard's sums (P'P, column sums) are kept, and a replicate is the total
-without one shard.
+A bootstrap sample has fewer distinct samples, and with fewer samples columns look more parallel. So
+its overlaps are too high, and its interval can miss the estimate itself. Copies also disturb
+nearest neighbours and CKA. Here the samples are divided once into shards, stratified by class. The
+sums of each shard (P'P, column sums) are stored, and a replicate is the total without one shard
+(delete-a-group jackknife).
 
 The same replicates show how the figure changes with the number of samples, so they also correct its
 bias (Quenouille 1956): with `f` on all samples and `f_g` without shard g, the estimate is
@@ -15,9 +14,9 @@ the 95 % intervals of overlap held the right value in 63 to 80 % of simulated te
 images, since overlap comes out too high by about one standard error; `benchmarks/coverage.py`
 measures what they hold now.
 
-At matched mean entropy each replicate has a temperature of its own (`rematching.py`). Matched per
-image, each temperature follows from one sample alone, so that the replicates are exact. Class
-weights, and the temperature of a cross Gram, stay fixed in the replicates.
+At matched mean entropy each replicate has its own temperature (`rematching.py`). If entropy is
+matched per image, each temperature depends on one sample, so the replicates are exact. Class
+weights and the temperature of a cross Gram are fixed in the replicates.
 """
 
 from __future__ import annotations
@@ -114,12 +113,10 @@ class Replicated:
 
     Attributes:
         value: the figure on all samples, without a correction.
-        replicates: [G] the figure without shard g, from one result of `stratified_shards`; empty
-            where too few samples are left.
-        n: samples behind the value.
+        replicates: [G] the figure without shard g; empty if too few samples would be left.
+        n: number of samples.
         bounds: range of the figure.
-        limited: False where the samples are too few for an interval of this figure, for a reason of
-            its own.
+        limited: False if the figure needs more samples for an interval.
     """
 
     value: float
@@ -130,12 +127,12 @@ class Replicated:
 
     @property
     def estimate(self) -> float:
-        """The bias-corrected figure, which stands at the centre of `interval`."""
+        """The bias-corrected figure, the centre of `interval`."""
         return float(bias_corrected(np.concatenate([[self.value], self.replicates]), self.bounds))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Jackknife interval over the shards; without limits where there are no replicates, or not
-        `limited`."""
+        """Return the jackknife interval over the shards. It has no limits without replicates, or if
+        `limited` is False."""
         interval = jackknife_interval(
             self.value, self.replicates, n=self.n, level=level, bounds=self.bounds
         )
@@ -144,7 +141,7 @@ class Replicated:
 
 
 def mean_replicated(figures: Sequence[Replicated]) -> Replicated:
-    """The mean of one figure over several models, all on the same shards of the same samples."""
+    """Return the mean of a figure over several models, computed on the same shards."""
     first = figures[0]
     return Replicated(
         float(np.mean([figure.value for figure in figures])),
@@ -158,10 +155,10 @@ def mean_replicated(figures: Sequence[Replicated]) -> Replicated:
 def replicated_difference(
     first: Replicated | None, second: Replicated | None, *, level: float = 0.95
 ) -> Interval | None:
-    """The first figure less the second, paired: both on the same shards of the same samples.
+    """Return the first figure minus the second, paired over the same shards.
 
     Raises:
-        ValueError: they have other numbers of samples or shards.
+        ValueError: their numbers of samples or shards differ.
     """
     if first is None or second is None:
         return None

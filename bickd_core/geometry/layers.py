@@ -1,4 +1,4 @@
-"""Layer by layer: debiased CKA between every stage of a teacher and every stage of a student."""
+"""Debiased CKA between every stage of a teacher and every stage of a student."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import reduced
 
 MOST_SAMPLES = 4_000
-"""N x N matrices are kept for each stage: a probe set of some hundreds is meant."""
+"""An N x N matrix is stored for each stage, so the probe set should have a few hundred samples."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,26 @@ class LayerCKA:
 
     @property
     def estimates(self) -> np.ndarray:
-        """[S, R] corrected for the bias of few samples, as `cell` gives them: the numbers to
-        show."""
+        """[S, R] corrected for the bias of few samples, as in `cell`. Pages show these numbers."""
         return bias_corrected(np.concatenate([self.values[None], self.replicates]), (-1.0, 1.0))
 
     @property
     def p_values(self) -> np.ndarray:
-        """[S, R] (1 + shuffles at least as high) / (1 + B), each cell for itself; 1 where CKA is
-        not defined."""
+        """[S, R] (1 + shuffles at least as high) / (1 + B) for each cell; 1 if CKA is not
+        defined."""
         return (1 + (~(self.null < self.values)).sum(axis=0)) / (1 + len(self.null))
 
     @property
     def chance(self) -> float:
-        """What the highest of all cells stays below in 95 % of the shuffles: a cell above it is no
-        accident of looking at many. 0 where nothing is defined.
+        """In 95 % of the shuffles, the highest of all cells is below this value. This accounts for
+        the number of cells. 0 if CKA is not defined for any cell.
         """
         highest = np.nanmax(np.nan_to_num(self.null, nan=-1.0), axis=(1, 2))
         return float(np.quantile(highest, 0.95)) if np.isfinite(self.values).any() else 0.0
 
     def cell(self, row: int, column: int) -> Replicated | None:
-        """One pair of stages, for its interval and for paired differences; None where CKA is not
-        defined."""
+        """Return one pair of stages, for its interval and for paired differences; None if CKA is
+        not defined."""
         if not np.isfinite(self.values[row, column]):
             return None
         return Replicated(
@@ -75,8 +74,7 @@ def layer_cka(
 ) -> LayerCKA:
     """Debiased CKA of every pair of stages, leave-one-shard-out replicates, and a permuted null.
 
-    Each figure is that of `cka`. All pairs of stages come from one product of flattened kernels,
-    for the samples as they are, without each shard, and shuffled.
+    Each figure equals that of `cka`. One product of flattened kernels gives all pairs of stages.
 
     Args:
         teacher: S matrices [N, D_s] on the same samples. student: R matrices [N, E_r].
@@ -116,8 +114,8 @@ def layer_cka(
 def _shuffled(
     layers: list[np.ndarray], kernels: np.ndarray, S: int, permutations: int, seed: int
 ) -> np.ndarray:
-    """HSIC [B, S, R] with the last R layers' samples in random order, from products of features: no
-    kernel moves."""
+    """Return HSIC [B, S, R] with the samples of the last R layers in random order, from products of
+    features."""
     n = kernels.shape[1]
     X, Y = np.hstack(layers[:S]), np.hstack(layers[S:])
     first = np.cumsum([0, *(layer.shape[1] for layer in layers[: S - 1])])
@@ -137,7 +135,8 @@ def _shuffled(
 
 
 def _scaled(X: np.ndarray) -> np.ndarray:
-    """Centred columns at unit mean length, at most N of them: none of it changes debiased CKA."""
+    """Centre the columns, scale them to unit mean length, and reduce them to at most N. This does
+    not change debiased CKA."""
     X = X - X.mean(axis=0)
     X = X / max(float(np.sqrt(np.mean(np.einsum("ij,ij->i", X, X)))), 1e-300)
     return reduced(X)

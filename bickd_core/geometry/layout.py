@@ -1,9 +1,8 @@
-"""Two-dimensional layouts of a prediction space, with figures for what they get wrong.
+"""Two-dimensional layouts of a prediction space, with figures for their quality.
 
-All methods work on square-rooted probabilities with Euclidean distance, which is Hellinger's
-distance up to a constant. A layout is a picture of neighbourhoods: distances across it, and the
-movement of a sample between two layouts, mean nothing by themselves (displacement is measured in
-the full space, see `agreement.hellinger`).
+All methods use square-rooted probabilities with Euclidean distance, which is Hellinger distance up
+to a constant. A layout shows neighbourhoods. Large distances, and the movement of a sample between
+two layouts, have no meaning; displacement is measured in the full space (`agreement.hellinger`).
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ QUALITY_LIMIT = 2000
 
 @dataclass(frozen=True)
 class Layout:
-    """Stored coordinates with how they were made and how good they are.
+    """Coordinates with their method, parameters and quality.
 
     Attributes:
         coordinates: float32 [N, 2].
         method: "umap", "transform", "aligned" or "pca".
-        parameters: what the method was told, and the versions it ran with.
-        seed: of the method, None where it draws nothing.
-        trustworthiness: 1 when no sample has a false neighbour on the map (Venna and Kaski 2006),
+        parameters: parameters of the method, and the versions of its packages.
+        seed: of the method; None if it is not random.
+        trustworthiness: 1 if no sample has a false neighbour on the map (Venna and Kaski 2006),
             higher is better.
-        continuity: 1 when no true neighbour is torn away, higher is better. Both None below 5
-            samples.
-        duplicate_fraction: share of samples that have an earlier twin within 1e-6: saturated
-            softmax; raise T.
+        continuity: 1 if no true neighbours are apart on the map, higher is better. Both are None
+            with fewer than 5 samples.
+        duplicate_fraction: share of samples that equal an earlier one within 1e-6, because the
+            softmax is saturated.
         n: samples on the map.
-        quality_n: samples behind trustworthiness and continuity.
+        quality_n: number of samples for trustworthiness and continuity.
         displaced_share: share of samples that another seed moves by more than `displaced_beyond` of
-            the map's width (`displaced_share`), 0 at best; None where it was not measured.
+            the map's width, 0 at best; None if not measured.
         reseeds: other seeds behind it.
     """
 
@@ -63,7 +62,7 @@ class Layout:
     reseeds: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a compressed npz to exactly `path`, no pickles inside; the caller renames it into
+        """Write a compressed npz without pickles to exactly `path`. The caller renames it into
         place."""
         meta = {name: value for name, value in vars(self).items() if name != "coordinates"}
         with open(path, "wb") as file:
@@ -75,7 +74,7 @@ class Layout:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is another npz, or damaged.
+            ValueError: the file is damaged or not a layout.
         """
         stored = load_npz(os.fspath(path))
         if not {"coordinates", "meta"} <= set(stored):
@@ -145,7 +144,7 @@ def layout_quality(
     limit: int = QUALITY_LIMIT,
     seed: int = 0,
 ) -> tuple[float | None, float | None, int]:
-    """Trustworthiness, continuity, and the samples they were taken on.
+    """Return trustworthiness, continuity, and the number of samples for them.
 
     Continuity is trustworthiness with the two spaces swapped. Above `limit` samples a seeded
     subsample is taken.
@@ -180,7 +179,7 @@ def layout_quality(
 
 
 def duplicate_fraction(P: np.ndarray) -> float:
-    """Share of samples with an earlier twin, sqrt(P) equal to six decimals; 0 when all differ."""
+    """Share of samples whose sqrt(P) equals that of an earlier sample to six decimals."""
     rounded = np.round(np.sqrt(checks.probabilities(P)) * 1e6).astype(np.int32)
     rows = np.ascontiguousarray(rounded).view(np.dtype((np.void, rounded.shape[1] * 4))).ravel()
     return 1.0 - len(np.unique(rows)) / len(rows)
@@ -189,12 +188,11 @@ def duplicate_fraction(P: np.ndarray) -> float:
 def displaced_share(
     reference: np.ndarray, others: Sequence[np.ndarray], *, beyond: float = DISPLACED_BEYOND
 ) -> float:
-    """Share of samples that lie elsewhere on other maps of the same data, for example of other
-    seeds.
+    """Share of samples that move on other maps of the same data, for example with other seeds.
 
-    Each other map is first turned, mirrored, shifted and scaled onto the reference (`align_to`). A
-    sample counts as displaced when it then lies more than `beyond` widths from its place; the width
-    is the larger extent of the reference. The mean over the other maps, 0 at best.
+    Each other map is first aligned with the reference (`align_to`). A sample counts as displaced if
+    it is then more than `beyond` widths from its position, where the width is the larger extent of
+    the reference. The result is the mean over the other maps, 0 at best.
 
     Args:
         reference: [N, 2].
@@ -214,8 +212,8 @@ def displaced_share(
 
 
 def align_to(reference: np.ndarray, coords: np.ndarray, *, scaled: bool = True) -> np.ndarray:
-    """Orthogonal Procrustes: `coords` shifted, turned or mirrored, and scaled to lie nearest
-    `reference`.
+    """Shift, rotate, mirror and scale `coords` to be as near to `reference` as possible (orthogonal
+    Procrustes).
 
     Minimises `||s (X - mean X) R + mean Y - Y||_F` over orthogonal R and s >= 0 (Schoenemann 1966).
 
@@ -254,7 +252,7 @@ def pca_coordinates(P: np.ndarray) -> np.ndarray:
 def with_quality(
     P: np.ndarray, coordinates: np.ndarray, method: str, parameters: dict, seed: int | None
 ) -> Layout:
-    """A Layout of these coordinates, with its quality measured."""
+    """Return a Layout of these coordinates with its quality."""
     trust, continuity, quality_n = layout_quality(P, coordinates)
     return Layout(
         coordinates,

@@ -1,12 +1,11 @@
-"""Temperatures at which a student is as unsure as its teacher: on average, or image by image.
+"""Temperatures that match a student's entropy to its teacher's: on average, or for each image.
 
-A sharper softmax alone lowers overlap. Two rules make models comparable, and they leave different
-things:
+A sharper softmax alone lowers overlap. Two rules make models comparable:
 
-- "mean": one temperature a model, where its mean entropy is the teacher's. How entropy is spread
-  over the images stays.
-- "image": a temperature an image, where the entropy of that image is the teacher's entropy for it.
-  What stays is which classes get the probability.
+- "mean": one temperature for each model, at which its mean entropy equals the teacher's. Models can
+still differ in how entropy varies over the images.
+- "image": a temperature for each image, at which its entropy equals the teacher's. Models can only
+differ in which classes get the probability.
 """
 
 from __future__ import annotations
@@ -29,14 +28,13 @@ _STEPS = 200
 
 @dataclass(frozen=True)
 class MatchedTemperatures:
-    """A temperature an image.
+    """A temperature for each image.
 
     Attributes:
         temperatures: float64 [N].
-        reached: bool [N]; False where no temperature gives the image's target. Its temperature is
-            then that of the nearest entropy: the low end of the range (top classes that are tied
-            cannot be told apart), the high end (a target of log C), or `start` where all logits of
-            the image are equal.
+        reached: bool [N]; False if no temperature gives the image's target. Its temperature is then
+            the low end of the range (if its top classes are tied), the high end (a target of log
+            C), or `start` (if all of its logits are equal).
     """
 
     temperatures: np.ndarray
@@ -44,12 +42,13 @@ class MatchedTemperatures:
 
     @property
     def unreached(self) -> int:
-        """How many images do not reach their target."""
+        """The number of images that do not reach their target."""
         return int((~self.reached).sum())
 
 
 def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
-    """Entropy of each row of `softmax(logits / T)` in nats, float64 [N], with no N x C matrix made.
+    """Return the entropy of each row of `softmax(logits / T)` in nats, float64 [N], without an N x
+    C matrix.
 
     Args:
         logits: [N, C].
@@ -80,12 +79,12 @@ def matched_temperatures(
     start: float = 1.0,
     dtype: type[np.floating] | None = None,
 ) -> MatchedTemperatures:
-    """For each image the temperature at which the entropy of `softmax(logits_i / T_i)` equals
+    """Find for each image the temperature at which the entropy of `softmax(logits_i / T_i)` equals
     `targets[i]`.
 
-    The entropy of an image never falls as T rises, `dH_i / dlog T = Var_{p_i}(z_i / T) >= 0`, so
-    each root in log T is found by Newton's steps kept inside a bracket, of all images at once. An
-    image depends on its own logits and target alone.
+    The entropy of an image never falls as T rises, `dH_i / dlog T = Var_{p_i}(z_i / T) >= 0`. So
+    each root in log T is found by Newton's method inside a bracket, for all images at once. The
+    result for an image depends only on its own logits and target.
 
     Args:
         logits: [N, C].
@@ -121,11 +120,11 @@ def matched_temperatures(
 
 @dataclass(frozen=True)
 class Matched:
-    """Where a model stands under one rule of matching.
+    """The temperatures of a model under a rule of matching.
 
     Attributes:
-        T: one temperature, or [N] of them, one an image.
-        unreached: images that do not have the wanted entropy there; under "mean" all or none.
+        T: one temperature, or [N] with one for each image.
+        unreached: number of images that do not reach the target entropy; with "mean", all or none.
     """
 
     T: float | np.ndarray
@@ -133,14 +132,14 @@ class Matched:
 
 
 def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching) -> Matched:
-    """The temperature or temperatures of a model under a rule; plain T where no temperature gives
-    the mean entropy.
+    """Return the temperatures of a model under a rule, or plain T if no temperature gives the mean
+    entropy.
 
     Args:
         logits: [N, C] of the model.
         targets: [N] the teacher's entropies on the same images at T, `entropies_at(teacher_logits,
             T)`.
-        T: the temperature that is asked for.
+        T: the teacher's temperature.
         matching: "none" leaves T as it is.
 
     Raises:
@@ -158,7 +157,7 @@ def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching)
 
 
 def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-    """The rows less their greatest, in float64 before they are rounded to `dtype`."""
+    """Subtract the maximum from each row in float64, and round to `dtype`."""
     rows = checks.matrix(rows, "logits")
     return (rows - rows.max(axis=1, keepdims=True)).astype(dtype, copy=False)
 
@@ -166,8 +165,8 @@ def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
 def _solve(
     shifted: np.ndarray, targets: np.ndarray, lowest: float, highest: float, start: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Temperatures [N] and whether each reaches its target [N]; rows that are done leave the
-    work."""
+    """Return the temperatures [N] and whether each reaches its target [N]. Finished rows are
+    dropped."""
     tolerance = 1e-10 if shifted.dtype == np.float64 else 1e-5
     n = len(shifted)
     bottom, top = float(np.log(lowest)), float(np.log(highest))

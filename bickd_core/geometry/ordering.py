@@ -1,4 +1,4 @@
-"""Orders of classes for a readable matrix: by similarity, by index, by superclass."""
+"""Orders of classes for readable matrices: by similarity, index or superclass."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 
 def index_order(n_classes: int) -> np.ndarray:
-    """Classes as they stand, 0 .. C - 1."""
+    """The order of the indices, 0 .. C - 1."""
     return np.arange(n_classes)
 
 
 def cluster_order(gram: np.ndarray, empty: np.ndarray | None = None) -> np.ndarray:
-    """Similar classes side by side: average linkage on `1 - G` with optimal leaf ordering
+    """Put similar classes side by side: average linkage on `1 - G` with optimal leaf ordering
     (Bar-Joseph et al. 2001).
 
     Args:
@@ -32,8 +32,7 @@ def cluster_order(gram: np.ndarray, empty: np.ndarray | None = None) -> np.ndarr
 
 
 def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = None) -> np.ndarray:
-    """The same dendrogram cut into at most `groups` branches, each of neighbours in
-    `cluster_order`.
+    """Cut the dendrogram of `cluster_order` into at most `groups` branches.
 
     Returns:
         [C] int64, the branch of each class, 0, 1, ... in cluster order; empty classes are one group
@@ -58,7 +57,8 @@ def cluster_groups(gram: np.ndarray, groups: int, empty: np.ndarray | None = Non
 
 
 def _dendrogram(gram: np.ndarray, empty: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The usable classes, and their linkage matrix; None where there are fewer than three."""
+    """Return the usable classes and their linkage matrix, which is None for fewer than three
+    classes."""
     gram = np.asarray(gram, dtype=np.float64)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
         raise ValueError(

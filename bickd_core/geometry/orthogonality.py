@@ -1,4 +1,4 @@
-"""How orthogonal the classes of one model are, and how they line up with another model's.
+"""Orthogonality of the classes of a model, and their alignment with another model's.
 
 P is the N x C matrix of probabilities. Its columns `q_c`, one class over all samples, are set to
 unit length; the class Gram is `G = Q'Q` (cosines between classes of one model), the cross Gram `K =
@@ -6,8 +6,8 @@ Q_T' Q_S` (teacher columns against student columns). Columns are *not* centred u
 `centred=True`, which turns cosines into Pearson correlations. `balanced=True` weights each sample
 by one over the size of its true class.
 
-A class that nobody predicts has a near-zero column and no direction: it is named in an `empty`
-mask, its row and column are 0 (never NaN), and it takes no part in any figure.
+A class that is never predicted has a column near zero, without a direction. It is True in the
+`empty` mask, its row and column are 0 (never NaN), and figures leave it out.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class ClassGeometry:
     Attributes:
         gram: [C, C] cosines between columns; rows and columns of empty classes are 0.
         empty: [C] bool, classes whose column is near zero.
-        overlap: mean off-diagonal entry over usable classes, lower is more orthogonal; None below
-            two of them.
-        score: orthogonality score, at most 1, 1 for orthogonal columns; None below two usable
-            classes.
+        overlap: mean off-diagonal entry over usable classes, lower is more orthogonal; None with
+            fewer than two.
+        score: orthogonality score, at most 1, 1 for orthogonal columns; None with fewer than two
+            usable classes.
         effective_rank: between 1 and the number of usable classes; 0 when there is none.
         leakage: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
         n_samples: N.
@@ -58,9 +58,8 @@ class CrossGeometry:
     Attributes:
         gram: [C, C], row = teacher's class, column = student's; 0 where either is empty.
         empty_teacher, empty_student: [C] bool.
-        consistency: mean K_cc over classes usable in both, higher is better; None when there is
-            none.
-        overlap: mean K_cd, c != d, over usable pairs, lower is better; None when there is none.
+        consistency: mean K_cc over classes usable in both, higher is better; None if there is none.
+        overlap: mean K_cd, c != d, over usable pairs, lower is better; None if there is none.
     """
 
     gram: np.ndarray
@@ -81,8 +80,8 @@ def class_weights(labels: np.ndarray, n_classes: int | None = None) -> np.ndarra
 
 
 def empty_columns(norms: np.ndarray, total_weight: float | np.ndarray) -> np.ndarray:
-    """Which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`, whatever the number
-    of samples.
+    """Return which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`. This does not
+    depend on the number of samples.
     """
     return norms <= EMPTY_RMS * np.sqrt(total_weight)
 
@@ -237,7 +236,7 @@ def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
 def group_means(
     gram: np.ndarray, empty: np.ndarray, group: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """Mean cosine between the classes of two groups, a class with itself left out.
+    """Mean cosine between the classes of two groups, without the cosine of a class with itself.
 
     Args:
         gram: [C, C] class Gram, or a cross Gram or a difference of two.
@@ -264,7 +263,7 @@ def group_means(
 def class_geometry(
     P: np.ndarray, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
 ) -> ClassGeometry:
-    """All class-wise figures of one model.
+    """Compute all class-wise figures of one model.
 
     Args:
         P: [N, C] probabilities at the temperature of interest.
@@ -306,8 +305,8 @@ def pair_contributions(
     balanced: bool = False,
     centred: bool = False,
 ) -> np.ndarray:
-    """What each sample adds to the cell G_cd: `q_ic q_id` [N], which sums to it. Zeros if either
-    class is empty.
+    """Return the contribution of each sample to the cell G_cd: `q_ic q_id` [N]. The sum is the
+    cell. Zeros if either class is empty.
     """
     Q, _ = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
     return (
@@ -325,8 +324,8 @@ def cross_contributions(
     balanced: bool = False,
     centred: bool = False,
 ) -> np.ndarray:
-    """What each sample adds to K_cd: teacher's `q_ic` times student's `q_id` [N], which sums to the
-    cell."""
+    """Return the contribution of each sample to the cell K_cd: teacher's `q_ic` times student's
+    `q_id` [N]. The sum is the cell."""
     Q_t, _ = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
     Q_s, _ = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
     checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
@@ -338,8 +337,7 @@ def cross_contributions(
 
 
 def unit_diagonal(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """The Gram without rounding outside [-1, 1] and with a diagonal of exactly 1, or 0 for empty
-    classes."""
+    """Clip a Gram to [-1, 1] and set its diagonal to exactly 1, or 0 for empty classes."""
     gram = np.clip(gram, -1.0, 1.0)
     np.fill_diagonal(gram, np.where(empty, 0.0, 1.0))
     return gram

@@ -1,4 +1,4 @@
-"""Pairs of classes by what stands in a matrix, without sorting all of them."""
+"""Find the pairs of classes with the highest values in a matrix, without sorting all pairs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 
 
 def highest_pairs(values: np.ndarray, empty: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """The pairs (c, d), c < d, with the `most` highest values above the diagonal, the highest
-    first.
+    """Return the pairs (c, d), c < d, with the `most` highest values, the highest first.
 
     Args:
         values: [C, C], symmetric.

@@ -1,4 +1,4 @@
-"""Softmax, entropy, and the temperature at which a model is as unsure as another."""
+"""Softmax, entropy, and the temperature that matches the mean entropy of two models."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
 def class_probabilities(
     logits: np.ndarray, T: float | np.ndarray, classes: Sequence[int]
 ) -> np.ndarray:
-    """Columns of `softmax(logits / T)` [N, k] for a few classes, with no N x C matrix in float64.
+    """Columns of `softmax(logits / T)` [N, k] for a few classes, without an N x C matrix in
+    float64.
 
     Args:
         logits: [N, C].
@@ -80,7 +81,7 @@ def top_class(logits: np.ndarray, T: float = 1.0) -> tuple[np.ndarray, np.ndarra
 
 
 def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
-    """`log softmax(z / T)` [N, C], float64; finite wherever the logits are, however saturated."""
+    """`log softmax(z / T)` [N, C], float64; finite if the logits are."""
     scaled = _shifted(logits) / checks.positive(T, "T")
     return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
@@ -106,15 +107,15 @@ def mean_entropy_at(logits: np.ndarray, T: float) -> float:
 
 @dataclass(frozen=True)
 class MatchedTemperature:
-    """Where a model's mean entropy meets a target.
+    """The temperature at which a model's mean entropy equals a target.
 
     Attributes:
-        temperature: the temperature found; the nearer end of the search range when not reached.
+        temperature: the temperature, or the nearer end of the search range if the target is not
+            reached.
         entropy: mean entropy there, in nats.
-        target: what was asked for, in nats.
-        reached: False when no temperature in the range gives the target (for example tied logits,
-            whose entropy stays above it); figures made at `temperature` are then not matched, and
-            should say so.
+        target: the target, in nats.
+        reached: False if no temperature in the range gives the target, for example with tied
+            logits. Figures at `temperature` are then not matched.
     """
 
     temperature: float
@@ -132,12 +133,12 @@ def matched_temperature(
     tolerance: float = 1e-10,
     start: float = 1.0,
 ) -> MatchedTemperature:
-    """The temperature at which the mean entropy of `softmax(logits / T)` equals `target_entropy`.
+    """Find the temperature at which the mean entropy of `softmax(logits / T)` equals
+    `target_entropy`.
 
     Mean entropy never falls as T rises, `dH / dlog T = mean_i Var_{p_i}(z_i / T) >= 0`, so the root
-    in log T is found by Newton's steps kept inside a bracket. A sharper softmax alone lowers
-    overlap between classes; models at one mean entropy differ in how entropy is spread over the
-    samples (`matched_temperatures` matches each sample).
+    in log T is found by Newton's method inside a bracket. At matched mean entropy, models can still
+    differ in how entropy varies over the samples; `matched_temperatures` matches each sample.
 
     Args:
         logits: [N, C].

@@ -1,5 +1,4 @@
-"""Orthogonal Procrustes distance: what is left between two representations after the best rotation
-and scale."""
+"""Orthogonal Procrustes distance of two representations, after the best rotation and scale."""
 
 from __future__ import annotations
 
@@ -21,10 +20,11 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
         d = sqrt(1 - ||X'Y||_* / (||X||_F ||Y||_F)) = min_Q ||X / ||X||_F - Y Q / ||Y||_F||_F /
         sqrt(2)
 
-    X and Y with centred columns, the narrower padded with columns of zeros, Q orthogonal, ||.||_*
-    the sum of singular values. A metric. Unrelated representations come out below 1, the more so
-    the wider they are for their number of samples: read it beside `procrustes_null`. The jackknife
-    corrects that from `SAMPLES_A_COLUMN` samples a column; below there is no interval.
+    The columns of X and Y are centred, the narrower one is padded with zeros, Q is orthogonal, and
+    ||.||_* is the sum of singular values. The distance is a metric. Unrelated representations are
+    below 1, especially with many columns for few samples, so compare it with `procrustes_null`. The
+    jackknife corrects this bias from `SAMPLES_A_COLUMN` samples per column; with fewer there is no
+    interval.
 
     Args:
         X: [N, D]; Y: [N, E], on the same samples.
@@ -66,8 +66,8 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
 def procrustes_null(
     X: np.ndarray, Y: np.ndarray, *, permutations: int = 50, seed: int = 0
 ) -> PermutedNull:
-    """The distance when the samples of Y are shuffled; p_value counts shuffles that come at least
-    as near.
+    """The distance with the samples of Y shuffled. p_value counts shuffles with at most the
+    observed distance.
 
     Args:
         permutations: B, at least 1; the smallest p value is 1 / (1 + B).
@@ -90,7 +90,7 @@ def procrustes_null(
 
 
 def _distance(cross: np.ndarray, first: float, second: float) -> float | None:
-    """From X'Y and the two squared norms; None where one is 0."""
+    """The distance from X'Y and the two squared norms; None if a norm is 0."""
     if first <= 0 or second <= 0:
         return None
     nuclear = float(np.linalg.svd(cross, compute_uv=False).sum())

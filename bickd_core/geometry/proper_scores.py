@@ -1,4 +1,4 @@
-"""Brier score, negative log likelihood, and the temperature that makes the latter smallest."""
+"""Brier score, negative log likelihood, and the temperature that minimises the latter."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from bickd_core.geometry.shards import checked_shard
 def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """`sum_c (p_c - [c = y])^2` of each sample [N] (Brier 1950), 0 to 2, lower is better.
 
-    Its mean is a mean over samples: `mean_interval` gives the interval, `paired_mean_difference` a
-    difference.
+    Use `mean_interval` for an interval of its mean, and `paired_mean_difference` for a difference.
 
     >>> brier(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).tolist()
     [0.5, 2.0]
@@ -29,8 +28,8 @@ def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
-    """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better; finite
-    however saturated.
+    """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better. It is
+    always finite.
 
     >>> nll(np.array([[0.0, 0.0]]), np.array([0])).round(4).tolist()  # log(2)
     [0.6931]
@@ -46,11 +45,12 @@ class FittedTemperature:
     on.
 
     Attributes:
-        temperature: the minimum itself, with its jackknife interval over those samples; above 1 the
-            model is too sure of itself.
-        nll: mean negative log likelihood there, in nats, on the same samples and so too good.
-        reached: False where the minimum lies beyond the search range (every sample right, or worse
-            than chance); `temperature` is then the nearer end.
+        temperature: the minimum, with its jackknife interval over those samples; above 1 the model
+            is overconfident.
+        nll: mean negative log likelihood at the minimum, in nats. It is too low, because it is on
+            the same samples.
+        reached: False if the minimum is outside the search range, because every sample is right or
+            the model is worse than chance. `temperature` is then the nearer end.
     """
 
     temperature: Interval
@@ -59,11 +59,10 @@ class FittedTemperature:
 
     @property
     def shown(self) -> float:
-        """Three decimals of it: what is shown, and so what figures "at the fitted temperature" are
-        worked out at.
+        """The temperature with three decimals. Pages show it, and compute figures "at the fitted
+        temperature" with it.
 
-        Further decimals lie far within its interval, yet move single samples over the edges of
-        bins.
+        More decimals are not significant, but would move single samples over the edges of bins.
         """
         return round(self.temperature.estimate, 3)
 
@@ -80,10 +79,10 @@ def fit_temperature(
     """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017).
 
     The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature
-    `mean_i Var_{p_i} z_i`: Newton's steps inside a bracket find it. A replicate of the jackknife is
-    one Newton step from there without its shard. The limits are those of 1 / T turned over, since T
-    itself is skewed on few samples. Fit on one split and evaluate on another: on its own samples
-    every fit looks good.
+    `mean_i Var_{p_i} z_i`: Newton's method inside a bracket finds the minimum. A replicate of the
+    jackknife is one Newton step from there, without its shard. The limits are computed for 1 / T,
+    because T is skewed with few samples. Fit on one split and evaluate on another, because a fit is
+    too good on its own samples.
 
     Args:
         logits: [N, C].
@@ -123,7 +122,7 @@ def fit_temperature(
 def _minimum(
     shifted: np.ndarray, labels: np.ndarray, low: float, high: float
 ) -> tuple[float, bool]:
-    """1 / T of the minimum, and whether it lies inside [low, high]."""
+    """Return 1 / T of the minimum, and whether it is inside [low, high]."""
     ends = (low, high)
     beta = min(max(1.0, low), high)
     for _ in range(200):

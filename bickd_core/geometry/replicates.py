@@ -1,10 +1,9 @@
-"""The totals of kept sums, of all samples and without each shard, and the sums over cells that
-figures are made of.
+"""Totals of the sums of all samples and without each shard, and the sums over cells from which
+figures are computed.
 
-A jackknife replicate is the total without one shard. Its overlap, leakage and score follow from the
-products of that total with two vectors, taken over strips of rows that stay in the processor's
-cache, so that 21 Grams of 1,000 classes cost a fraction of a second and no Gram but the total is
-held.
+A jackknife replicate is the total without one shard. Its overlap, leakage and score are computed
+from the products of that total with two vectors, in strips of rows that fit into the processor's
+cache. So 21 Grams of 1,000 classes take a fraction of a second, and only the total is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _STRIP_BYTES = 1 << 19
 
 @dataclass(frozen=True)
 class Side:
-    """What scales one model's columns in each of R totals: all samples, then without each shard."""
+    """The column norms of one model in each of R totals: all samples, then without each shard."""
 
     inverse: np.ndarray  # [R, C] one over the norm, 0 where empty
     sums: np.ndarray  # [R, C]
@@ -35,7 +34,8 @@ class Side:
 
 
 def side_of(grams: ShardGrams, centred: bool) -> Side:
-    """One model's column norms in each total; centred takes `s s' / w` off the products first."""
+    """Compute one model's column norms in each total. If centred, `s s' / w` is subtracted from the
+    products first."""
     squares = _left_out(np.einsum("gcc->gc", grams.products).astype(np.float64))
     sums, weights = _left_out(grams.sums), _left_out(grams.weights)
     if grams.rematch is not None and len(weights) > 1:
@@ -49,11 +49,11 @@ def side_of(grams: ShardGrams, centred: bool) -> Side:
 
 
 def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
-    """Overlap of all samples, then without each shard, from one matrix in memory and without any
-    Gram.
+    """Compute the overlap of all samples, then without each shard, from one matrix in memory and
+    without a Gram.
 
-    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total: two products of N C (1 +
-    G) terms, so that curves over many epochs can be corrected for the bias of few samples.
+    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total. This is fast enough to
+    correct curves over many epochs for the bias of few samples.
 
     Args:
         P: [N, C] probabilities.
@@ -119,7 +119,7 @@ class CellSums:
 
 
 def mean_of(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """`total / count`, NaN where there is nothing to count."""
+    """`total / count`; NaN if the count is 0."""
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 

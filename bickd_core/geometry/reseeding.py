@@ -1,4 +1,4 @@
-"""How far a layout moves when nothing but its seed changes."""
+"""How much a layout moves if only its seed changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bickd_core.geometry.layout import align_to
 
 
 def layout_width(coordinates: np.ndarray) -> float:
-    """The greater of the two extents of `coordinates` [N, 2]: the unit of displacements on a map.
+    """The larger extent of `coordinates` [N, 2], the unit of displacements on a map.
 
     >>> layout_width(np.array([[0.0, 0.0], [3.0, 1.0]]))
     3.0
@@ -25,8 +25,8 @@ def reseeding_displacement(layouts: Sequence[np.ndarray]) -> float:
     """Mean distance that a sample moves between two layouts of the same data, in layout widths.
 
     `mean over ordered pairs (a, b), a != b, and samples i of ||align(b to a)_i - a_i|| / width(a)`.
-    The second layout is first shifted, turned, mirrored and scaled onto the first (`align_to`): a
-    map has no up and no left, so only what is left after that counts.
+    The second layout is first aligned with the first (`align_to`), because position, rotation and
+    scale of a map are arbitrary.
 
     Args:
         layouts: at least two, each [N, 2], the same samples in the same order.

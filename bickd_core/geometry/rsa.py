@@ -1,8 +1,8 @@
-"""Representational similarity analysis: do two models hold the same pairs of samples for near and
-for far?
+"""Representational similarity analysis (RSA): do two models have the same near and far pairs of
+samples?
 
-RSA is Spearman's correlation of the two models' distances over all pairs of samples, so that any
-monotone change of the distances leaves it (Kriegeskorte, Mur, Bandettini 2008).
+RSA is Spearman's correlation of the two models' distances over all pairs of samples. Monotone
+changes of the distances do not affect it (Kriegeskorte, Mur, Bandettini 2008).
 """
 
 from __future__ import annotations
@@ -43,15 +43,14 @@ class RankedDistances:
 
     @property
     def variance(self) -> float:
-        """Of the grades; 0 where all distances are the same."""
+        """Variance of the grades; 0 if all distances are equal."""
         return float(self.grades @ self.grades) / len(self.grades) - 0.25
 
 
 def rsa_sample(
     n: int, labels: np.ndarray | None = None, *, most: int = EXACT_UP_TO, seed: int = 0
 ) -> np.ndarray:
-    """Positions of the samples to take: all n up to `most`, else `most` of them, each class by its
-    share.
+    """Return the positions of the samples to use: all n, or a stratified draw of `most`.
 
     Args:
         n: samples.
@@ -141,8 +140,8 @@ def rsa(first: RankedDistances, second: RankedDistances, shard: np.ndarray) -> R
 
     The figure without shard g is taken to first order, `rho - N / (N - N_g) sum_{i in g} d rho / d
     w_i` with a weight w_i on each sample and w_i w_j on each pair (the infinitesimal jackknife:
-    Jaeckel 1972), so that no shard costs a ranking of its own. What the ranks of all other pairs
-    owe to a pair is part of the derivative.
+    Jaeckel 1972), so that no ranking per shard is needed. The derivative includes the effect of a
+    pair on the ranks of all others.
 
     Args:
         first, second: from `ranked_distances`.
@@ -182,7 +181,7 @@ def _owed(model: RankedDistances, other: np.ndarray) -> np.ndarray:
 def rsa_null(
     first: RankedDistances, second: RankedDistances, *, permutations: int = 50, seed: int = 0
 ) -> PermutedNull:
-    """Permutation null of RSA (Mantel 1967): the samples of the second model in random order.
+    """Permutation null of RSA (Mantel 1967), with the samples of the second model in random order.
 
     Args:
         permutations: B, at least 1; the smallest p value is 1 / (1 + B).

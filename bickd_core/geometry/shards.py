@@ -1,4 +1,4 @@
-"""The deal of samples into shards that every jackknife of a comparison shares."""
+"""Assign samples to shards, which all jackknives of a comparison share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SHARDS = 20
 def stratified_shards(
     n: int, labels: np.ndarray | None = None, *, shards: int = SHARDS, seed: int = 0
 ) -> np.ndarray:
-    """Deal n samples into shards: shuffled within each class, then dealt round, so that sizes
-    differ by one at most.
+    """Assign n samples to shards: shuffled within each class, then in turn, so that sizes differ by
+    at most one.
 
     Args:
         n: samples.

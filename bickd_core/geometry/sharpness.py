@@ -1,9 +1,9 @@
-"""What temperature alone does to the geometry of classes.
+"""How temperature alone changes the geometry of classes.
 
-A higher temperature blurs every sample over the classes, so columns grow alike and overlap rises,
-whatever the model has learned. Over a range of temperatures each model draws a curve; two models
-are compared fairly at one mean entropy, that is at one place of the horizontal axis when overlap is
-drawn against entropy.
+A higher temperature spreads every sample's probability over the classes, so columns become more
+similar and overlap rises. Over a range of temperatures each model gives a curve. Compare two models
+at the same mean entropy: at the same position on the horizontal axis if overlap is drawn against
+entropy.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class TemperatureCurve:
     Attributes:
         temperatures: [K], rising.
         entropy: [K] mean entropy in nats, which never falls with T.
-        overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples as
-            every overlap that is shown; NaN below two usable classes.
+        overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples; NaN
+            with fewer than two usable classes.
         score: [K] orthogonality score, likewise.
     """
 
@@ -46,8 +46,7 @@ def temperature_curve(
     *,
     centred: bool = False,
 ) -> TemperatureCurve:
-    """Overlap, orthogonality score and mean entropy of one model at each temperature, on all its
-    samples.
+    """Compute overlap, orthogonality score and mean entropy of one model at each temperature.
 
     Args:
         logits: [N, C].

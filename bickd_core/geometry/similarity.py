@@ -12,8 +12,7 @@ from bickd_core.geometry import checks
 
 @dataclass(frozen=True)
 class Moments:
-    """The sums from which debiased HSIC of two linear kernels follows; they add up over disjoint
-    samples.
+    """The sums for debiased HSIC of two linear kernels. Sums over disjoint samples can be added.
 
     With `k_i = |x_i|^2` and `l_i = |y_i|^2`: cross = X'Y [D, E], x = X'1, y = Y'1, xl = X'l, yk =
     Y'k, kl = k'l, k = sum k_i, l = sum l_i, n.
@@ -30,7 +29,7 @@ class Moments:
     n: int
 
     def plus(self, other: Moments) -> Moments:
-        """The sums with those samples as well."""
+        """Add the sums over other samples."""
         return Moments(
             self.cross + other.cross,
             self.x + other.x,
@@ -44,7 +43,7 @@ class Moments:
         )
 
     def minus(self, other: Moments) -> Moments:
-        """The sums without those samples."""
+        """Subtract the sums over some of the samples."""
         return Moments(
             self.cross - other.cross,
             self.x - other.x,
@@ -78,7 +77,7 @@ def moments(X: np.ndarray, Y: np.ndarray) -> Moments:
 
 
 def hsic(m: Moments) -> float:
-    """Debiased HSIC of the linear kernels K = XX', L = YY' in feature space, with no N x N matrix.
+    """Debiased HSIC of the linear kernels K = XX', L = YY', without an N x N matrix.
 
     With K~, L~ the kernels without their diagonals (Song et al. 2012, eq. 5):
 
@@ -94,7 +93,7 @@ def hsic(m: Moments) -> float:
 
 
 def ratio(cross: float, first: float, second: float) -> float | None:
-    """CKA from three HSICs, at most 1; None where a representation has no spread of its own."""
+    """CKA from three HSICs, at most 1; None if a representation is constant."""
     if first <= 0 or second <= 0:
         return None
     return float(np.clip(cross / np.sqrt(first * second), -1.0, 1.0))
@@ -103,9 +102,9 @@ def ratio(cross: float, first: float, second: float) -> float | None:
 def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
     """Debiased linear CKA, `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))`, with the U-statistic HSIC.
 
-    At most 1 (same up to rotation and scale), about 0 for unrelated representations whatever their
-    widths, where the plain CKA drifts to 1 as D / N grows. Costs N D E and never builds an N x N
-    matrix while D < N.
+    It is at most 1 (same up to rotation and scale), and about 0 for unrelated representations of
+    any width. The plain CKA would tend to 1 as D / N grows. It takes N D E operations, without an N
+    x N matrix if D < N.
 
     Args:
         X: [N, D], for example logits or features of the teacher.
@@ -126,10 +125,10 @@ def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
 
 @dataclass(frozen=True)
 class PermutedNull:
-    """CKA when the student's samples are shuffled.
+    """CKA with the student's samples shuffled.
 
     Attributes:
-        observed: CKA as it is; None where it is not defined (then p_value is 1).
+        observed: the observed CKA; None if it is not defined (then p_value is 1).
         values: [B] CKA of each shuffle, sorted.
         p_value: (1 + shuffles at least as high) / (1 + B).
         seed: of the shuffles.
@@ -144,7 +143,7 @@ class PermutedNull:
 def cka_null(
     X: np.ndarray, Y: np.ndarray, *, permutations: int = 200, seed: int = 0
 ) -> PermutedNull:
-    """Permutation null of debiased CKA: the samples of Y in random order, which keeps both spreads.
+    """Permutation null of debiased CKA, with the samples of Y in random order.
 
     Args:
         X, Y: [N, D], [N, E].
@@ -168,9 +167,10 @@ def cka_null(
 
 
 def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64, checked, with column means taken away and no more than N columns.
+    """Return both as float64, checked, with centred columns and at most N columns.
 
-    Neither changes debiased HSIC: the first lessens its rounding, the second its cost when D > N.
+    Debiased HSIC does not change: centring reduces rounding errors, fewer columns reduce the cost
+    if D > N.
     """
     X, Y = checks.matrix(X, "X"), checks.matrix(Y, "Y")
     if len(X) != len(Y):
@@ -182,7 +182,8 @@ def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def reduced(X: np.ndarray) -> np.ndarray:
-    """At most N columns with the same linear kernel: X V for the right singular vectors V."""
+    """Return at most N columns with the same linear kernel: X V, with the right singular vectors
+    V."""
     if X.shape[1] <= X.shape[0]:
         return X
     U, s, _ = np.linalg.svd(X, full_matrices=False)
@@ -194,8 +195,8 @@ class RowSimilarity:
     """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)`, binned by true class.
 
     Attributes:
-        matrix: [C, C] mean R over teacher rows of class c and student rows of class d, all pairs (a
-            sample with itself included); 0 where a class has no sample.
+        matrix: [C, C] mean R over all pairs of teacher rows of class c and student rows of class d;
+            0 if a class has no sample.
         absent: [C] bool, classes without a sample.
         matched: mean R_ii, the same sample in both models.
         within: mean R_ij, i != j of the same class; None without such a pair.
@@ -212,7 +213,7 @@ class RowSimilarity:
 def row_similarity(
     P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndarray
 ) -> RowSimilarity:
-    """Sample-wise similarity binned by class, from class sums of unit rows, with no N x N matrix.
+    """Compute sample-wise similarity binned by class, without an N x N matrix.
 
     Args:
         P_teacher, P_student: [N, C] probabilities on the same samples.
@@ -245,8 +246,8 @@ def row_similarity(
 
 
 def row_cosines(P_teacher: np.ndarray, P_student: np.ndarray) -> np.ndarray:
-    """The sample-wise matrix `R_ij = cos(p_i^T, p_j^S)` itself, [N, N] in [0, 1]: for a few hundred
-    samples.
+    """Compute the sample-wise matrix `R_ij = cos(p_i^T, p_j^S)`, [N, N] in [0, 1], for a few
+    hundred samples.
 
     Args:
         P_teacher, P_student: [N, C] probabilities on the same samples.

@@ -1,5 +1,4 @@
-"""Three classes of a prediction space as they are: the triangle of their probabilities, no
-projection."""
+"""The triangle of three classes' probabilities, without a projection."""
 
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ class Simplex:
     """Samples within the triangle of three classes.
 
     Attributes:
-        coordinates: [N, 2], nan where the three classes have no probability at all.
-        mass: [N] in [0, 1], the share of probability on the three classes; 1 - mass lies outside.
+        coordinates: [N, 2]; nan if the three classes have no probability.
+        mass: [N] in [0, 1], the total probability of the three classes.
     """
 
     coordinates: np.ndarray
@@ -28,11 +27,10 @@ class Simplex:
 
 
 def simplex_view(P: np.ndarray, classes: Sequence[int]) -> Simplex:
-    """Where each sample lies between three classes, given that it is one of them.
+    """Compute each sample's position between three classes, given that it is one of them.
 
-    With m_i = p_ia + p_ib + p_ic, sample i lies at (p_ia A + p_ib B + p_ic C) / m_i, A, B and C the
-    corners: at a corner when one class has all of m_i, in the middle when the three are equal. The
-    composition is exact; what it leaves out is stated beside it as 1 - m_i.
+    With m_i = p_ia + p_ib + p_ic and the corners A, B and C, sample i is at (p_ia A + p_ib B + p_ic
+    C) / m_i: at a corner if one class has all of m_i, in the middle if the three are equal.
 
     Args:
         P: [N, C] probabilities.

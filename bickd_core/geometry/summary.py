@@ -1,4 +1,4 @@
-"""One model's headline figures, each with its interval over samples where it has one."""
+"""The headline figures of a model, with intervals over samples."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
 class PredictionsLike(Protocol):
-    """What is read of a Predictions: logits [N, C], ids [N], labels [N] | None, features [N, D] |
-    None, names [C].
+    """The attributes of Predictions that are used here: logits [N, C], ids [N], labels [N] or None,
+    features [N, D] or None, names [C].
     """
 
     @property
@@ -46,12 +46,12 @@ class PredictionsLike(Protocol):
 
 @dataclass(frozen=True)
 class Summary:
-    """Headline figures of one model, beside its teacher where there is one.
+    """Headline figures of a model, compared with its teacher if there is one.
 
-    None stands for a figure that cannot be had: no labels (accuracy, calibration_error,
-    overlap_balanced), no teacher (agreement, kl, displacement, cka_*, overlap_matched,
-    overlap_per_image), no features in both (cka_features), fewer than two usable classes (overlap*,
-    score, effective_rank).
+    A figure is None if it is not available: without labels (accuracy, calibration_error,
+    overlap_balanced), a teacher (agreement, kl, displacement, cka_*, overlap_matched,
+    overlap_per_image), features of both (cka_features), or two usable classes (overlap*, score,
+    effective_rank).
 
     Attributes:
         n, n_classes, n_classes_used: samples, classes, and classes whose column is not near zero at
@@ -59,15 +59,15 @@ class Summary:
         temperature: T of the probabilities of kl, displacement, overlap, score and effective_rank.
         level: nominal coverage of the intervals.
         mean_entropy: of the model at T, in nats.
-        matched: the temperature of overlap_matched, where the mean entropy equals the teacher's at
-            T; `reached` says whether there is one (if not, overlap_matched is None).
-        unreached: samples whose entropy no temperature brings to the teacher's; they stand at the
-            nearest in overlap_per_image, which is None where no sample reaches its target. None
-            without a teacher.
+        matched: the temperature of overlap_matched, at which the mean entropy equals the teacher's
+            at T. If none is reached, overlap_matched is None.
+        unreached: number of samples that do not reach the teacher's entropy at any temperature. In
+            overlap_per_image they are at the nearest entropy; it is None if no sample reaches its
+            target. None without a teacher.
         accuracy, agreement: shares of samples.
         kl: mean KL(teacher || model) at T, nats, without T^2.
         displacement: mean Hellinger distance at T.
-        calibration_error: 15 equal-width bins at temperature 1, the model as it would be used.
+        calibration_error: 15 equal-width bins at T = 1.
         cka_logits, cka_features: debiased linear CKA with the teacher.
         overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_per_image: each
             sample at the temperature where its entropy is the teacher's for it at T;
@@ -110,8 +110,8 @@ class TeacherSide:
 def teacher_side(
     teacher: PredictionsLike, *, T: float = 4.0, shards: int = SHARDS, seed: int = 0
 ) -> TeacherSide:
-    """Make once what `summarise` needs of the teacher for every student; it is used where labels
-    are the teacher's."""
+    """Compute the teacher's part of `summarise` once for all students. It is used for students with
+    the teacher's labels."""
     shard = stratified_shards(len(teacher.logits), teacher.labels, shards=shards, seed=seed)
     return _teacher_side(teacher, T, shard)
 
@@ -123,7 +123,7 @@ def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> Teac
 
 @dataclass(frozen=True)
 class FixedFigures:
-    """The figures of a Summary that no temperature changes."""
+    """The figures of a Summary that do not depend on T."""
 
     accuracy: Interval | None = None
     agreement: Interval | None = None
@@ -141,8 +141,8 @@ def fixed_figures(
     seed: int = 0,
     side: TeacherSide | None = None,
 ) -> FixedFigures:
-    """Make once what `summarise` says of `student` at every temperature; arguments as there, `side`
-    at any T."""
+    """Compute the figures of `summarise` that do not depend on T. The arguments are those of
+    `summarise`, with a `side` at any T."""
     labels = _labels(teacher, student)
     shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
     figures: dict[str, Interval | None] = {}
@@ -178,7 +178,8 @@ def summarise(
     side: TeacherSide | None = None,
     fixed: FixedFigures | None = None,
 ) -> Summary:
-    """All headline figures of `student`; pass the teacher as both to describe it in the same terms.
+    """Compute all headline figures of `student`. Pass the teacher as both models for the teacher's
+    figures.
 
     Args:
         teacher: predictions on the same samples in the same order, or None.
@@ -186,10 +187,10 @@ def summarise(
         T: temperature, above 0.
         level: nominal coverage.
         shards, seed: of the jackknife.
-        side: `teacher_side(teacher, T)` with the same T, shards and seed, to spare its making for
-            every student.
-        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to spare it
-            at every temperature.
+        side: `teacher_side(teacher, T)` with the same T, shards and seed, to compute it once for
+            all students.
+        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to compute it
+            once for all temperatures.
 
     Returns:
         Summary.

@@ -1,7 +1,7 @@
-"""Differences between two recipes over seeds and images together, and Holm's correction for several
-of them.
+"""Differences between two recipes over seeds and images, and Holm's correction for several
+differences.
 
-A recipe is trained with several seeds, and every run is tested on the same images. The model of one
+A recipe is trained with several seeds, and every run is tested on the same images. The model of a
 score is
 
     score[r, s, i] = mean[r] + image[r, i] + seed[r, s] + rest[r, s, i]
@@ -14,18 +14,19 @@ the sum of an image part and a seed part for each recipe:
     seed part    (variance of a recipe's runs) / S  -  what the image part holds already, at least 0
 
 The runs of a recipe also differ because each makes other mistakes on the same finite set of images
-(`rest`). That variance, `var(rest) / (S N)`, is in both parts, so it is taken off the seed part.
+(`rest`). That variance, `var(rest) / (S N)`, is in both parts, so it is subtracted from the seed
+part.
 Limits are `difference +- t se` with Satterthwaite's degrees of freedom, `(sum of parts)^2 / sum
 (square of part / freedom)`, and at least the fewest of one part. For
-a seed part, `square` is the product of the part before and after the images were taken off; of the
-simple choices this one was the nearest to 95 % in simulation: with 3 and 5 seeds the limits hold
-the true difference in 93 to 97 % of cases, and in up to 97.5 % where seeds do not matter at all
+a seed part, `square` is the product of the part before and after the subtraction. Of the simple
+choices, this one was the nearest to 95 % in simulations: with 3 and 5 seeds the limits contain the
+true difference in 93 to 97 % of cases, and in up to 97.5 % if seeds have no effect
 (`tests/geometry/test_geometry_two_way.py`).
 
-Two networks that are meant themselves are compared by their paired hits, as on Disagreements
+Two fixed networks are compared by their paired hits, as on Disagreements
 (`paired_share_difference`, McNemar's exact p).
 
-For figures that are no means over images (overlap), the image part is the jackknife's.
+For figures that are not means over images (overlap), the image part comes from the jackknife.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ freedom."""
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the variance; `square / freedom` is what Satterthwaite's formula takes of it."""
+    """A part of the variance. Satterthwaite's formula uses `square / freedom`."""
 
     value: float
     square: float
@@ -66,8 +67,8 @@ class TwoWay:
     """A difference between two recipes' means, over seeds and images.
 
     Attributes:
-        interval: the difference with its limits; without limits where the variance cannot be
-            estimated, or below `FEWEST` images.
+        interval: the difference with its limits. It has no limits if the variance cannot be
+            estimated, or with fewer than `FEWEST` images.
         p_value: two-sided, of no difference; 1 without limits.
         image_error, seed_error: standard errors of the two parts.
         freedom: Satterthwaite's degrees of freedom; 0 without limits.
@@ -113,8 +114,7 @@ def two_way_mean_difference(
 def _two_networks(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray | None, level: float
 ) -> TwoWay:
-    """Hits of two networks that are meant themselves: the paired interval, and McNemar's exact p,
-    which it follows."""
+    """Compare the hits of two fixed networks: the paired interval, and McNemar's exact p."""
     p_value = mcnemar_exact(int((first > second).sum()), int((first < second).sum()))
     variance = stratified_variance(first - second, labels)
     error, freedom = (0.0, 0.0) if variance is None else (float(np.sqrt(variance[0])), variance[1])
@@ -173,8 +173,8 @@ def _two_way(
     level: float,
     n: int,
 ) -> TwoWay:
-    """The interval from each run's figure [S], and from what its variance over images is taken [S,
-    K]."""
+    """Compute the interval from the figures [S] of the runs, and from the values [S, K] that give
+    their variance over images."""
     check_level(level)
     difference = float(figures[0].mean() - figures[1].mean())
     image_variance = variance(parts[0].mean(axis=0) - parts[1].mean(axis=0))
@@ -207,7 +207,7 @@ def _two_way(
 
 
 def _seed_part(figures: np.ndarray, parts: np.ndarray, variance: Variance) -> _Part | None:
-    """A recipe's part of the variance through its seeds, net of the images."""
+    """Return the variance from a recipe's seeds, without the part of the images."""
     count = len(figures)
     if count < 2:
         raise ValueError(
@@ -234,11 +234,10 @@ def _matrices(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p-values of several comparisons, each adjusted for there being
-    several.
+    """Adjust the p-values of several comparisons with Holm's step-down correction.
 
     The chance that any true null hypothesis has an adjusted p-value below 0.05 is at most 5 %,
-    whatever the dependence between the comparisons (Holm 1979).
+    for any dependence between the comparisons (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

@@ -1,9 +1,8 @@
-"""UMAP layouts: of one model, of a student within its teacher's map, and of several models
-together.
+"""UMAP layouts of one model, of a student on its teacher's map, and of several models together.
 
-All on sqrt(P) with Euclidean distance, seeded, one thread: repeatable on one machine with one set
-of versions. `*_layout(s)` measure quality too; `*_coordinates` are the bare maps, for trying other
-seeds. umap (and numba) are imported inside the functions, because that takes seconds.
+All use sqrt(P) with Euclidean distance, a seed and one thread, so they are repeatable on one
+machine with the same versions. `*_layout(s)` also measure quality; `*_coordinates` only return the
+map. umap and numba are imported in the functions, because this takes seconds.
 """
 
 from __future__ import annotations
@@ -94,10 +93,11 @@ def transform_layout(
     n_neighbors: int = NEIGHBOURS,
     min_dist: float = MIN_DIST,
 ) -> Layout:
-    """A student's samples placed into its teacher's map, which stays as it is (UMAP's transform).
+    """Place a student's samples on its teacher's map, which does not change (UMAP's transform).
 
-    A sample starts at the weighted mean of its nearest neighbours among the teacher's rows and is
-    then moved, the teacher's points fixed. It can land only where the teacher has samples.
+    A sample starts at the weighted mean of its nearest neighbours among the teacher's samples and
+    is then moved, while the teacher's points are fixed. It can only end where the teacher has
+    samples.
 
     Args:
         P: [N, C] the student's probabilities.
@@ -148,7 +148,8 @@ def aligned_layouts(
     n_neighbors: int = NEIGHBOURS,
     min_dist: float = MIN_DIST,
 ) -> list[Layout]:
-    """Several models laid out together, each sample tied to its places in all others (AlignedUMAP).
+    """Lay out several models together, with each sample near its position in the other models
+    (AlignedUMAP).
 
     Args:
         models: at least two [N, C], the same samples in the same order.
@@ -246,8 +247,8 @@ def _parameters(
 def _umap() -> ModuleType:
     """Import umap, which takes seconds, and let numba keep its machine code on disk.
 
-    umap compiles these functions anew in every process (about 30 s on a slow core). With numba's
-    cache only the first map on a machine waits for the compiler.
+    umap compiles these functions in every process, which takes about 30 s on a slow core. With
+    numba's cache, only the first map on a machine has to wait.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # its note that TensorFlow is not installed
@@ -267,8 +268,8 @@ def _null_cache() -> type:
 
 
 def _spread_start(start: np.ndarray, seed: int) -> np.ndarray:
-    """Starting coordinates at UMAP's own scale, twins apart by a seeded hair: it cannot part equal
-    points."""
+    """Return starting coordinates at UMAP's scale. Equal points get a small random shift, because
+    UMAP cannot separate them."""
     start = start - start.mean(axis=0)
     size = float(np.abs(start).max())
     start = start * (10.0 / size) if size > 0 else start
