@@ -19,7 +19,7 @@ def opened(
     - If the view shows another teacher, the new comparison has this student and its teacher.
     - A teacher is shown with its students.
     - A run without a known teacher joins a comparison on the same data. Otherwise it is shown
-    alone.
+      alone.
 
     Args:
         others: (key, info) of the runs that can be shown.

@@ -1,4 +1,4 @@
-"""A model card as Markdown that loads nothing and links nowhere: a run folder may come from
+"""Show a model card as Markdown without pictures and links, because a run folder may come from
 anybody."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The exportable content of the current page: title, charts, images and tables, in order.
+"""The content of the current page for exports: title, charts, images and tables, in order.
 
-Charts register here while the page is drawn. Export menus and reports read it on request, in a
-thread without a session. So it holds functions that draw, not drawings. It is replaced when a new
-page begins.
+Charts register here while the page is drawn. Export menus and reports read the content on request,
+in a thread without a session. So it holds functions that draw charts. A new page starts with empty
+content.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PageContent:
 
 
 def begin(page: str) -> None:
-    """Forget the previous page. Call it before a page is drawn."""
+    """Start with empty content. Call it before a page is drawn."""
     st.session_state[_KEY] = PageContent(
         page=page, link=link(), temperature=state.current().temperature
     )

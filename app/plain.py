@@ -1,10 +1,9 @@
 """Streamlit, with text shown as it is typed.
 
-Streamlit reads Markdown in titles, captions, messages, labels, options and tooltips. Class names,
-run names and errors are free text: `*any*` would lose its stars, `![](http://...)` would load a
-picture. Pages therefore import `st` from here. It escapes every text, so that nobody has to
-remember which sentence holds a name. Markup is asked for with `md`, which escapes the values that
-it fills in.
+Streamlit reads Markdown in titles, captions, messages, labels, options and tooltips. But class
+names, run names and errors are free text: `*any*` would lose its stars, and `![](http://...)` would
+load a picture. So pages import `st` from here. It escapes every text. For markup, use `md`, which
+escapes the values that it fills in.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit
 
 JOINER = "\u2060"
-"""Has no width. It keeps Streamlit from turning plain text into links, emoji, icons and arrows
-after the Markdown is read."""
+"""A joiner without width. It prevents Streamlit from turning plain text into links, emoji, icons
+and arrows after the Markdown is parsed."""
 
 _ALWAYS = re.compile(r"[\\`*_\[\]~$]")
 _TAG = re.compile(r"[<&](?=[A-Za-z/!?#])")
@@ -30,12 +29,11 @@ _LATER = (
     (re.compile(r"@"), f"{JOINER}@"),
     (re.compile(r"(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)"), f"\\g<0>{JOINER}"),
 )
-"""What Streamlit's page replaces in text that has been parsed, where an escape no longer counts."""
+"""Patterns that Streamlit's page replaces after parsing, where escapes have no effect."""
 
 
 class Markdown(str):
-    """Text whose marks are meant: what `md` returns, and HTML or Markdown that is already
-    escaped."""
+    """Markdown or HTML that is already escaped, such as the result of `md`."""
 
     __slots__ = ()
 
@@ -47,7 +45,7 @@ def plain(text: object) -> str:
         text: any text; line breaks become spaces, since a name is one line.
 
     Returns:
-        The text with backslashes, and with joiners without width where a backslash does not help.
+        The text with backslashes, or with `JOINER` where a backslash has no effect.
 
     >>> plain("*any* ~x~ 5 % :red[q]")
     '\\\\*any\\\\* \\\\~x\\\\~ 5 % \\\\:red\\\\[q\\\\]'
@@ -78,7 +76,7 @@ def md(template: str, **values: object) -> Markdown:
 
 
 def lines(*each: Markdown) -> Markdown:
-    """Lines of Markdown under one another."""
+    """Join lines of Markdown."""
     return Markdown("\n".join(each))
 
 
@@ -122,14 +120,14 @@ _TEXTS = {
     "tabs": ("tabs",),
     "dialog": ("title",),
 }
-"""Streamlit's functions that read Markdown, and their texts in the order in which they may be given
-by position."""
+"""Streamlit's functions that read Markdown -> their text arguments, in the order of the positional
+arguments."""
 _MARKDOWN_OPTIONS = ("radio", "segmented_control", "pills", "select_slider")
-"""Those that read Markdown in what their options are called, too."""
+"""Functions that also read Markdown in the labels of their options."""
 
 
 def _plainly(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, with its texts escaped."""
+    """Return `function` with its text arguments escaped."""
     texts = _TEXTS[name]
 
     @functools.wraps(function)
@@ -153,7 +151,7 @@ def _safe(value: Any) -> Any:
 
 
 class _PlainStreamlit:
-    """Streamlit's module, whose functions that read Markdown get plain text."""
+    """Streamlit's module. Functions that read Markdown get escaped text."""
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(streamlit, name)

@@ -1,4 +1,4 @@
-"""The selection of the session. Every chart writes it, every page reads it."""
+"""The selection of samples, which all pages share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bickd_core.comparing.selection import Rule, Scene, Selection, SelectionErro
 
 
 def select(kind: str, *arguments: str) -> None:
-    """Make this rule the selection: `select("cell", run.key, "crab", "lobster")`."""
+    """Select the samples of a rule: `select("cell", run.key, "crab", "lobster")`."""
     state.update(selection=str(Rule(kind, arguments)))
 
 
@@ -27,8 +27,7 @@ def clear() -> None:
 
 
 def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> None:
-    """Make these samples the selection, as a lasso does. A few are in the link, more are saved
-    under a hash."""
+    """Select these samples. The link holds up to eight ids; more are saved under a hash."""
     if len(ids) == 0:
         clear()
     elif len(ids) <= 8:
@@ -42,13 +41,12 @@ def saved() -> SavedSelections:
 
 
 def selected(comparison: Comparison) -> Selection | None:
-    """The samples of the current selection; None if there is none or it does not fit this
-    comparison."""
+    """Return the current selection, or None if there is none or it does not fit this comparison."""
     return read(comparison)[0]
 
 
 def read(comparison: Comparison) -> tuple[Selection | None, str]:
-    """The selection, or one sentence on why the link's selection cannot be shown here."""
+    """Return the selection, or an error message if the link's selection cannot be shown here."""
     view = state.current()
     if not view.selection:
         return None, ""
@@ -68,8 +66,7 @@ def read(comparison: Comparison) -> tuple[Selection | None, str]:
 
 
 def picked(comparison: Comparison, kind: str, *arguments: str) -> Selection:
-    """The samples of a rule, without making them the selection: for what a page shows by
-    default."""
+    """Return the samples of a rule without selecting them, for a page's default."""
     return _resolved(
         comparison.key, str(Rule(kind, arguments)), state.current().temperature, (), comparison, {}
     )

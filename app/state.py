@@ -1,9 +1,9 @@
-"""What the person is looking at: one frozen ViewState, kept in the session and in the URL.
+"""The view: one frozen ViewState, stored in the session and in the URL.
 
-Every widget and chart writes it through `update`, every page reads it through `current`, and
-nothing else holds such state. A new session starts from the URL; after that the session leads and
-the URL follows, because Streamlit drops the query on its own page links. Only the browser's Back
-and Forward make the URL lead again (`components/history.py`).
+Widgets and charts write it with `update`, pages read it with `current`, and nothing else stores
+such state. A new session starts from the URL. After that, the URL follows the session, because
+Streamlit drops the query on its page links. Only Back and Forward in the browser take the state
+from the URL again (`components/history.py`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ CHOICES = {
     "layout": ("umap", "transform", "aligned", "pca", "simplex"),
     "colour": ("highlight", "true", "predicted", "disagreement", "displacement"),
 }
-"""Fields that take one of a few words."""
+"""Fields with a fixed set of values."""
 WORDS = ("students", "race", "pair")
-"""Fields of several words, "~" between them in a link."""
+"""Fields with several values, which a link separates by "~"."""
 FLAGS = ("present", "centred")
 _KEY, _UNREAD, _BEHIND = "view", "view-unread", "view-behind"
 
@@ -40,25 +40,25 @@ class ViewState:
     """The comparison and the focus on it.
 
     Attributes:
-        teacher: key of the teacher's run; "" stands for the first bundled comparison.
+        teacher: key of the teacher's run; "" for the first bundled comparison.
         students: keys of up to four students.
         split: which split's predictions are shown.
         temperature: T of the probabilities.
-        student: key of the focused student; "" for the last of them.
+        student: key of the focused student; "" for the default.
         pair: focused pair of class names (row, column), the row of the teacher in a cross Gram.
         run: key of the run that Distill or Runs has open.
         race: keys of the runs that Distill shows together, on one chart.
-        epoch: focused epoch, 1 for the first, or None for the end.
+        epoch: focused epoch, 1 for the first; None for the last.
         selection: rule of the selected samples, for example "class:crab".
-        sample: id of the sample whose own page is open, as text.
-        against: key of the model that the focused student is held against on Disagreements; "" for
-            the teacher.
+        sample: id of the sample whose page is open, as text.
+        against: key of the model that Disagreements compares with the focused student; "" for the
+            teacher.
         order: how classes are ordered in matrices.
-        matching: how the students' entropy follows the teacher's in Grams: "none", "mean" (one
-            temperature a model) or "image" (a temperature an image).
+        matching: how the students' entropy is matched to the teacher's in Grams: "none", "mean"
+            (one temperature for each model) or "image" (a temperature for each image).
         centred: whether their columns are centred (Pearson).
         layout: method of the prediction map.
-        colour: what its points are coloured by; "" for what suits the data.
+        colour: what colours its points; "" for the default.
         lesson: number of the lesson that Learn shows, from 1.
         present: whether Learn fills the screen, for a projector.
     """
@@ -84,14 +84,13 @@ class ViewState:
     present: bool = False
 
     def __post_init__(self) -> None:
-        """A run is compared once: no student twice, none that is the teacher, no race with a run
-        twice."""
+        """Remove runs that are named twice, and students that are the teacher."""
         students = tuple(key for key in dict.fromkeys(self.students) if key != self.teacher)
         object.__setattr__(self, "students", students)
         object.__setattr__(self, "race", tuple(dict.fromkeys(self.race)))
 
     def to_query(self) -> dict[str, str]:
-        """Only what differs from a fresh start, as text; the inverse of `from_query`."""
+        """Return the fields that differ from the defaults, as text. The inverse of `from_query`."""
         changed = [
             field.name for field in fields(self) if getattr(self, field.name) != field.default
         ]
@@ -129,14 +128,15 @@ class ViewState:
         return sentences
 
     def _repeats(self, name: str, given: str) -> bool:
-        """Whether what was taken differs from the link in runs that it names twice alone."""
+        """Return whether the only difference from the link is that it names runs twice."""
         values = _split(given)
         once = [key for key in dict.fromkeys(values) if name == "race" or key != self.teacher]
         return len(once) < len(values) and tuple(once) == getattr(self, name)
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> ViewState:
-        """Read a link. What cannot be read is left at its default: an old link still opens."""
+        """Read a link. Values that cannot be read get their defaults, so that old links still
+        open."""
         values: dict[str, Any] = {
             name: query[name]
             for name in ("teacher", "student", "run", "selection", "sample", "against")
@@ -148,9 +148,7 @@ class ViewState:
                 keys = dict.fromkeys(word for word in _split(query[name]) if word != own)
                 values[name] = tuple(keys)[:most]
         values |= {name: query[name] for name, known in CHOICES.items() if query.get(name) in known}
-        if (
-            query.get("matched") == "1" and "matching" not in query
-        ):  # an old link, from when there was one rule
+        if query.get("matched") == "1" and "matching" not in query:  # an old link
             values["matching"] = "mean"
         values |= {name: True for name in FLAGS if query.get(name) == "1"}
         pair = _split(query.get("pair", ""))
@@ -168,13 +166,14 @@ class ViewState:
 
 
 def _word(word: str) -> str:
-    """One of several words in a link, which `unquote` reads: "~" stands between them, so that "%"
-    marks one inside."""
+    """Quote one of several values in a link: "~" separates them, so it is written with "%" in a
+    value."""
     return word.replace("%", "%25").replace("~", "%7E")
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """The inverse of joining `_word`s; an old link, whose words are not quoted, reads the same."""
+    """Split values that were joined with "~". It also reads old links, whose values are not
+    quoted."""
     return tuple(unquote(word) for word in text.split("~"))
 
 
@@ -187,14 +186,14 @@ def _number(text: str | None) -> float | None:
 
 
 def current() -> ViewState:
-    """The state of this session; on its first call, what the URL says."""
+    """Return the state of this session. The first call reads it from the URL."""
     if _KEY not in st.session_state:
         read(urlencode(st.query_params.to_dict()))
     return st.session_state[_KEY]
 
 
 def read(query: str) -> ViewState:
-    """Take the state from the query of an address, "?teacher=...", as a new session would."""
+    """Take the state from a query such as "?teacher=...", as a new session does."""
     values = dict(parse_qsl(query.removeprefix("?")))
     st.session_state[_KEY] = view = ViewState.from_query(values)
     st.session_state[_UNREAD] = (view.unread(values), None)
@@ -202,14 +201,15 @@ def read(query: str) -> ViewState:
 
 
 def go(query: str) -> None:
-    """`read` where the person went back or forward, and say so in the address in any case."""
+    """Take the state from a query after Back or Forward. The next `show_in_url` writes the URL in
+    any case."""
     read(query)
     st.session_state[_BEHIND] = True
 
 
 def unread() -> list[str]:
-    """What the link said that cannot be shown, until the person changes something; called once a
-    run of the script."""
+    """Return sentences about parts of the link that cannot be shown, until the state changes. Call
+    it once in each run of the script."""
     view = current()
     sentences, at = st.session_state[_UNREAD]
     if at not in (None, view):
@@ -219,17 +219,16 @@ def unread() -> list[str]:
 
 
 def update(**changes: Any) -> ViewState:
-    """Write some fields; the one function that changes the state."""
+    """Write some fields. Only this function changes the state."""
     changed = replace(current(), **changes)
     st.session_state[_KEY] = changed
     return changed
 
 
 def show_in_url() -> None:
-    """Bring the address bar in line with the state; called at the end of a script run and of a
-    fragment that writes the state."""
+    """Write the state to the URL. Call it at the end of a script run, and of a fragment that writes
+    the state."""
     query = current().to_query()
-    # The run that Back began with may have written what was there before over the address that it
-    # was told.
+    # After Back, an earlier run of the script may have overwritten the address.
     if st.session_state.pop(_BEHIND, False) or st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

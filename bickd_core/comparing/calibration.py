@@ -62,12 +62,12 @@ def calibration_gap(
 
 
 @dataclass(frozen=True)
-class Judged:
+class Disagreement:
     """Two models on the same samples.
 
     Attributes:
-        outcomes: who is right.
-        confusion: what they confuse.
+        outcomes: on how many samples each of them is right.
+        confusion: the difference of their confusion matrices.
         by_class: difference in accuracy of each class; None for a class without samples.
     """
 
@@ -77,11 +77,11 @@ class Judged:
 
 
 @cached
-def judged(comparison: Comparison, first: Model, second: Model) -> Judged:
-    """Which of two models is right, on which samples. The comparison has labels."""
+def disagreement(comparison: Comparison, first: Model, second: Model) -> Disagreement:
+    """Compare the answers of two models. The comparison has labels."""
     a, b = (model.predictions.predicted for model in (first, second))
     labels, count = _labels(comparison), len(comparison.class_names)
-    return Judged(
+    return Disagreement(
         outcomes(a, b, labels),
         confusion_difference(a, b, labels, count),
         class_accuracy_differences(a, b, labels, count),
@@ -91,7 +91,7 @@ def judged(comparison: Comparison, first: Model, second: Model) -> Judged:
 def neighbours(
     comparison: Comparison, model: Model, position: int, temperature: float, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and Hellinger distances of the samples nearest to one by this model's
+    """Return the positions and Hellinger distances of the nearest samples by this model's
     probabilities."""
     return nearest_neighbours(probabilities(comparison, model, temperature), position, most)
 

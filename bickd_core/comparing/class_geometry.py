@@ -106,7 +106,7 @@ def gram_figures(comparison: Comparison, model: Model, lens: Lens) -> ClassFigur
 
 
 def cross_gram(comparison: Comparison, model: Model, lens: Lens) -> CrossGeometry:
-    """Class columns of the teacher (rows of the matrix) beside those of a model."""
+    """Cosines of the teacher's class columns (rows of the matrix) with those of a model."""
     return _cross_view(comparison, model, lens)[0]
 
 
@@ -160,7 +160,7 @@ def spectrum(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
 
 @cached
 def sharpness(comparison: Comparison, model: Model, *, centred: bool = False) -> TemperatureCurve:
-    """Overlap, score and entropy of one model as functions of temperature alone."""
+    """Overlap, score and entropy of one model as functions of temperature."""
     shard = stratified_shards(comparison.n, comparison.labels)
     return temperature_curve(model.predictions.logits, shard, centred=centred)
 
@@ -178,8 +178,8 @@ class CellParts:
     """The samples behind one cell of a class Gram.
 
     Attributes:
-        positions: all samples, the one that carries most first, [N].
-        parts: what each adds to the cosine, in that order, [N]. They sum to the cell.
+        positions: all samples, the largest contribution first, [N].
+        parts: the contribution of each to the cosine, in that order, [N]. Their sum is the cell.
         probabilities: of the row's and the column's class, by position, [N, 2].
     """
 
@@ -199,21 +199,21 @@ class CellParts:
         return float(-np.clip(self.parts, None, 0.0).sum())
 
     def carriers(self, share: float = 0.8) -> int:
-        """How many samples, the greatest first, carry this share of what is added."""
+        """Return how many samples, the largest first, add up to this share of the positive
+        parts."""
         positive = np.clip(self.parts, 0.0, None)
         total = self.added
         return int(np.searchsorted(np.cumsum(positive), share * total) + 1) if total > 0 else 0
 
     def share(self, place: int) -> float:
-        """The part at this place of the ranking as a share of what is added. The carriers' sum is
-        80%."""
+        """The part at this place of the ranking, as a share of the sum of the positive parts."""
         return float(self.parts[place] / self.added) if self.added > 0 else 0.0
 
 
 def cell_parts(
     comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens
 ) -> CellParts:
-    """The part of every sample in the cosine of two classes of one model."""
+    """The contribution of every sample to the cosine of two classes of one model."""
     return _cell_parts(comparison, model, pair, lens.on(model))
 
 

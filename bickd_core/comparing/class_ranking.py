@@ -30,8 +30,8 @@ class MixedPair:
 def mixed_pairs(
     comparison: Comparison, model: Model, lens: Lens, by: By, most: int
 ) -> tuple[MixedPair, ...]:
-    """The `most` pairs, by the model's own cosine or by its distance from the teacher's in either
-    direction."""
+    """Return the `most` pairs with the highest cosine, or with the largest difference from the
+    teacher's cosine."""
     own, teacher = (gram(comparison, side, lens) for side in (model, comparison.teacher))
     values, empty = own.gram, own.empty
     if by == "difference":

@@ -1,15 +1,17 @@
-"""What each loss asks of the student's logits: values and gradients in closed form, in numpy alone.
+"""Values and gradients of the losses in closed form, in numpy.
 
-`bickd_core.losses` trains with these losses in torch; a page that only shows them must not load
-torch. The same formulas stand here with their derivatives by hand, for the forms that the presets
-use (BicKD: "contrast", same-class pairs negative, absent classes kept); a test holds each against
-torch's own gradient. P = softmax(z / T), B samples by C classes, and every gradient is with respect
+`bickd_core.losses` has these losses in torch, for training. A page that only shows them must not
+load torch. So this module has the same formulas with their derivatives by hand, for the forms that
+the presets use (BicKD: "contrast", same-class pairs negative, absent classes included). A test
+compares each with torch's gradient. P = softmax(z / T), B samples by C classes, and every gradient
+is with respect
 to the student's logits z [B, C]; the teacher is constant. With
 
     h = dL / d log P,      dL / dz = (h - P sum_c h_c) / T
 
-what is left to derive is h. A row or column of length 1, u = p / ||p||, gives h = u * (g - (g . u)
-u) with g = dL / du: no division, so the column of a class that nobody predicts is exact here too.
+only h has to be derived. A row or column of length 1, u = p / ||p||, gives h = u * (g - (g . u) u)
+with g = dL / du. There is no division, so the column of a class that is never predicted is exact
+too.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Pull:
         return Pull(self.value + other.value, self.gradient + other.gradient)
 
     def times(self, weight: float) -> Pull:
-        """The loss with a weight before it."""
+        """The loss multiplied by a weight."""
         return Pull(weight * self.value, weight * self.gradient)
 
 
@@ -136,12 +138,12 @@ def _one_minus_pearson(
 
 
 def _centred(p: np.ndarray, axis: int) -> np.ndarray:
-    """p less its mean; 0 where what is left is within the rounding of the mean."""
+    """p minus its mean; differences within the rounding of the mean are 0."""
     left = p - p.mean(axis=axis, keepdims=True)
     rounding = 8 * np.finfo(np.float64).eps * np.linalg.norm(p, axis=axis, keepdims=True)
     return np.where(np.linalg.norm(left, axis=axis, keepdims=True) > rounding, left, 0.0)
 
 
 def _to_logits(h: np.ndarray, log_p: np.ndarray, temperature: float) -> np.ndarray:
-    """From dL / d log P to dL / dz."""
+    """Convert dL / d log P to dL / dz."""
     return (h - np.exp(log_p) * h.sum(axis=1, keepdims=True)) / temperature

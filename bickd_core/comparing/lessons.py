@@ -1,5 +1,5 @@
-"""What the lessons pick and compute: real samples and classes by a rule, and the losses of the
-presets on a batch."""
+"""Data for the lessons: samples and classes picked by a rule, and the losses of the presets on a
+batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ BATCH = 64
 
 
 def from_sure_to_unsure(entropies: np.ndarray, count: int) -> np.ndarray:
-    """Positions [count] of the samples at even ranks of entropy, the surest end first.
+    """Return the positions [count] of samples at evenly spaced ranks of entropy, the lowest entropy
+    first.
 
     >>> from_sure_to_unsure(np.array([0.3, 0.1, 0.2]), 3).tolist()
     [1, 2, 0]
@@ -27,8 +28,8 @@ def from_sure_to_unsure(entropies: np.ndarray, count: int) -> np.ndarray:
 
 
 def closest_three(gram: np.ndarray, empty: np.ndarray) -> tuple[int, ...]:
-    """Three classes (fewer where there are not so many) whose mean cosine is the greatest that a
-    greedy walk finds: the closest pair, then the class that lies closest to both. In index order.
+    """Return three classes with a high mean cosine, in index order: the closest pair, then the
+    class that is closest to both. There are fewer if not enough classes exist.
     """
     usable = np.flatnonzero(~empty)
     if len(usable) < 2:
@@ -46,8 +47,8 @@ def closest_three(gram: np.ndarray, empty: np.ndarray) -> tuple[int, ...]:
 def furthest_of_each(
     P: np.ndarray, Q: np.ndarray, truth: np.ndarray, classes: Sequence[int], each: int
 ) -> np.ndarray:
-    """Positions of up to `each` samples of every class, those on which P and Q [N, C] lie furthest
-    apart (Hellinger)."""
+    """Return the positions of up to `each` samples of every class on which P and Q [N, C] differ
+    most (Hellinger distance)."""
     apart = hellinger(P, Q)
     chosen = []
     for c in classes:
@@ -57,10 +58,10 @@ def furthest_of_each(
 
 
 def batch(samples: int, number: int, size: int = BATCH) -> np.ndarray:
-    """Positions of batch `number` (from 0) of a seeded shuffle; a short rest is left out, as in
-    training.
+    """Return the positions of batch `number` (from 0) of a seeded shuffle. An incomplete last batch
+    is left out, as in training.
 
-    Fewer samples than `size` make one batch of all of them.
+    With fewer samples than `size`, there is one batch with all of them.
     """
     order = np.random.default_rng(0).permutation(samples)
     count = max(samples // size, 1)
@@ -68,12 +69,12 @@ def batch(samples: int, number: int, size: int = BATCH) -> np.ndarray:
 
 
 def preset_pulls(student: np.ndarray, teacher: np.ndarray) -> dict[str, Pull]:
-    """What each method's distillation part asks of the student's logits [B, C], at the presets'
-    defaults.
+    """Compute the distillation loss of each method and its gradient on the student's logits [B, C],
+    with the presets' defaults.
 
     "kd": beta T^2 KL. "dist": beta rows + gamma columns. "bickd": beta T^2 KL + lambda_s sample +
     lambda_c class, and its two contrasts alone as "sample" and "class". The cross-entropy with the
-    labels, which all share, is left out.
+    labels is left out, because all methods share it.
     """
     k, d, b = KDOptions(), DISTOptions(), BicKDOptions()
     kl = gradients.kd(student, teacher, temperature=b.temperature).times(b.beta)
@@ -91,15 +92,15 @@ def preset_pulls(student: np.ndarray, teacher: np.ndarray) -> dict[str, Pull]:
 
 
 def same_way(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine of two gradients as vectors: 1 the same way, 0 at right angles, -1 against each other;
-    0 for no gradient."""
+    """Cosine of two gradients as vectors: 1 for the same direction, 0 for right angles, -1 for
+    opposite directions; 0 if a gradient is zero."""
     length = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float((a * b).sum()) / length if length > 0 else 0.0
 
 
 def share_on(gradient: np.ndarray, rows: np.ndarray) -> float:
-    """Share of the sum of |gradient| [B, C] that falls on the rows of the mask [B]; 0 for no
-    gradient."""
+    """Share of the sum of |gradient| [B, C] in the rows of the mask [B]; 0 if the gradient is
+    zero."""
     size = np.abs(gradient).sum(axis=1)
     return float(size[rows].sum() / size.sum()) if size.sum() > 0 else 0.0
 
@@ -107,8 +108,8 @@ def share_on(gradient: np.ndarray, rows: np.ndarray) -> float:
 def strongest(
     gradients: Sequence[np.ndarray], rows: int, columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows and columns (positions, in order) that carry most of several gradients, each at its
-    own unit length."""
+    """Return the rows and columns (positions, in order) with the largest part of several gradients,
+    each scaled to unit length."""
     total = sum(np.abs(g) / (np.linalg.norm(g) or 1.0) for g in gradients)
     total = np.asarray(total)
     best_rows = np.argsort(-total.sum(axis=1), kind="stable")[:rows]

@@ -1,4 +1,4 @@
-"""What to call the models of a comparison."""
+"""Names for the models of a comparison."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SHORT = {kind: kind.upper() for kind in PRESETS} | {"bickd": "BicKD"}
 def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]:
     """Return a different name for each model, the teacher first.
 
-    A bundled student is called by its method ("KD"), with the seed ("KD s1") where another run of
-    that method is shown. One's own student always tells which run it is: "KD (my-run)".
+    A bundled student has the name of its method ("KD"), with the seed ("KD s1") if another run of
+    that method is shown. The name of a user's student includes the run: "KD (my-run)".
 
     Args:
         infos: the teacher's, then each student's.

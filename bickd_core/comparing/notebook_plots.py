@@ -1,4 +1,4 @@
-"""The charts of a comparison in Python: what each is made of, and the import of those that draw
+"""The charts of a comparison in Python: their data, and the import of the functions that draw
 them."""
 
 from __future__ import annotations

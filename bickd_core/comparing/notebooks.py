@@ -42,7 +42,7 @@ def compare(
     temperature: float = 1.0,
     theme: Literal["light", "dark"] = "light",
 ) -> NotebookComparison:
-    """Compare a teacher with its students on the samples that all of them have.
+    """Compare a teacher with its students on the samples that they share.
 
     Samples are matched by id and classes by name.
 
@@ -85,8 +85,8 @@ def compare(
 
 
 def _check_counts(models: Mapping[str, Predictions]) -> None:
-    """Refuse models of different length whose samples are only numbered, since their order need not
-    be the same."""
+    """Raise PredictionsError if models without ids have different numbers of samples, because their
+    order may differ."""
     counts = {name: len(own) for name, own in models.items()}
     if len(set(counts.values())) > 1 and all(_is_numbered(own.ids) for own in models.values()):
         listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
@@ -175,7 +175,7 @@ class NotebookComparison:
         """Return the figures of the Overview page, a row for each figure of each model.
 
         Columns: `model`, `figure`, `estimate`, and the limits `low` and `high` of its 95% interval
-        over samples. Shares are fractions. A limit is NaN where the samples are too few for an
+        over samples. Shares are fractions. A limit is NaN if there are too few samples for an
         interval. `left_out` has the reasons for figures that are missing.
         """
         import pandas as pd
@@ -262,7 +262,8 @@ class NotebookComparison:
         return students[name]
 
     def _interval(self, name: str, figure: Figure) -> Interval | None:
-        """Return a model's figure, or None if it has none, or if it is the teacher with itself."""
+        """Return a model's figure, or None if it does not have it, or if it would compare the
+        teacher with itself."""
         return figure.interval(self.summaries[name], is_teacher=name == TEACHER)
 
     def _scope(self) -> str:
@@ -306,7 +307,7 @@ def _text(interval: Interval | None, *, share: bool) -> str:
 
 
 def _reason(figure: Figure, missing: Sequence[str], unlabelled: bool) -> str:
-    """Why models have no such figure, as the end of a sentence."""
+    """Return why models do not have this figure, as the end of a sentence."""
     names = ", ".join(missing)
     if unlabelled and figure.field in ("accuracy", "calibration_error"):
         return f"it needs true labels, and {NO_LABELS}"

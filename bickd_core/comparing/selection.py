@@ -39,8 +39,7 @@ def lens_arguments(matching: Matching, centred: bool) -> tuple[str, ...]:
 
 
 class SelectionError(ValueError):
-    """A rule that cannot be read, or that names something outside the comparison. The message says
-    which."""
+    """A rule that cannot be read, or that names something outside the comparison."""
 
 
 @dataclass(frozen=True)

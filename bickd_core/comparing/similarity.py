@@ -46,11 +46,11 @@ def similarity_difference(
 
 @dataclass(frozen=True)
 class Chance:
-    """What shuffled images give.
+    """The result of shuffled images.
 
     Attributes:
         student: the one that is least similar to the teacher.
-        estimate: its figure as it is shown.
+        estimate: its figure, as shown.
     """
 
     student: Model
@@ -59,7 +59,7 @@ class Chance:
 
 
 def chance(comparison: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
-    """The permuted null of the least similar student. Every other student is further from
+    """Return the permuted null of the least similar student. All other students are further from
     chance."""
     values = [
         (similarity(comparison, m, measure, basis, temperature), m) for m in comparison.students

@@ -3,9 +3,9 @@
 A sharper softmax alone lowers overlap. Two rules make models comparable:
 
 - "mean": one temperature for each model, at which its mean entropy equals the teacher's. Models can
-still differ in how entropy varies over the images.
+  still differ in how entropy varies over the images.
 - "image": a temperature for each image, at which its entropy equals the teacher's. Models can only
-differ in which classes get the probability.
+  differ in which classes get the probability.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_cached_figures_are_the_plain_ones(compare):
     comparison = comparisons.comparison(compare())
     first, second = comparison.students
     said = [model.predictions.predicted for model in (first, second)]
-    found = calibration.judged(comparison, first, second)
+    found = calibration.disagreement(comparison, first, second)
     assert (
         found.outcomes.first
         == ((said[0] == comparison.labels) & (said[1] != comparison.labels)).sum()

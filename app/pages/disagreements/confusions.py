@@ -37,7 +37,7 @@ def show(comparison: Comparison, first: Model, second: Model) -> None:
 
 
 def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -> None:
-    confusion = calibration.judged(comparison, first, second).confusion
+    confusion = calibration.disagreement(comparison, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
         f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The"
@@ -76,7 +76,7 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
 
 
 def _select(comparison: Comparison, first: Model, second: Model, row: int, column: int) -> None:
-    confusion = calibration.judged(comparison, first, second).confusion
+    confusion = calibration.disagreement(comparison, first, second).confusion
     more = first if confusion.first[row, column] >= confusion.second[row, column] else second
     selection.select(
         "confusion", more.key, comparison.class_names[row], comparison.class_names[column]
@@ -99,7 +99,7 @@ def _selected(comparison: Comparison) -> tuple[int, int] | None:
 
 
 def _largest(comparison: Comparison, first: Model, second: Model) -> None:
-    confusion = calibration.judged(comparison, first, second).confusion
+    confusion = calibration.disagreement(comparison, first, second).confusion
     style.card_title(
         "Confusions that differ most", f"Choose a row to select its {comparison.nouns}."
     )

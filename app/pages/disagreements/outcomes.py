@@ -45,7 +45,7 @@ def chosen(first: Model, second: Model) -> str:
 def table(comparison: Comparison, first: Model, second: Model) -> None:
     """Show the four counts as buttons, and one bar with their shares."""
     looks = style.styles(comparison)
-    outcomes = calibration.judged(comparison, first, second).outcomes
+    outcomes = calibration.disagreement(comparison, first, second).outcomes
     by_part = counts(outcomes)
     now = chosen(first, second)
     names = outcome_names(first.called, second.called)

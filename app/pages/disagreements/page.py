@@ -73,20 +73,20 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
         )
         st.caption("These predictions have no true labels, so it is unknown which model is right.")
         return
-    outcomes_found = calibration.judged(comparison, student, other).outcomes
-    only = (outcomes_found.first, outcomes_found.second, outcomes_found.p_value)
+    result = calibration.disagreement(comparison, student, other).outcomes
+    only = (result.first, result.second, result.p_value)
     page_export.title(words.outcome_title(student.name, other.called, *only))
     page_export.note(
         words.outcome_note(
-            student.name, other.called, outcomes_found.first, outcomes_found.second, comparison.noun
+            student.name, other.called, result.first, result.second, comparison.noun
         )
         + " "
         + numbers.comparison_sentence(
             "Accuracy of these two models",
             student.name,
             other.called,
-            outcomes_found.accuracies,
-            outcomes_found.difference,
+            result.accuracies,
+            result.difference,
         ),
         f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, one run of each"
         f" model. The 95% interval is over {comparison.nouns}, paired.",
@@ -110,14 +110,18 @@ def _linked(comparison: Comparison, student: Model, other: Model) -> None:
 
 def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     assert comparison.labels is not None
-    judged = calibration.judged(comparison, student, other)
-    known = [(c, interval) for c, interval in enumerate(judged.by_class) if interval is not None]
+    disagreement = calibration.disagreement(comparison, student, other)
+    known = [
+        (c, interval) for c, interval in enumerate(disagreement.by_class) if interval is not None
+    ]
     known.sort(key=lambda item: (-abs(item[1].estimate), item[0]))
     up = sum(numbers.excludes_zero(i) and i.estimate > 0 for _, i in known)
     down = sum(numbers.excludes_zero(i) and i.estimate < 0 for _, i in known)
     st.subheader("Class by class")
     st.caption(words.classes_sentence(up, down, len(known), student.name, other.called))
-    right = [np.diag(counts) for counts in (judged.confusion.first, judged.confusion.second)]
+    right = [
+        np.diag(counts) for counts in (disagreement.confusion.first, disagreement.confusion.second)
+    ]
     digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
     rows = [
         {
