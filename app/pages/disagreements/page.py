@@ -77,9 +77,7 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
     only = (result.first, result.second, result.p_value)
     page_export.title(words.outcome_title(student.name, other.called, *only))
     page_export.note(
-        words.outcome_note(
-            student.name, other.called, result.first, result.second, comparison.noun
-        )
+        words.outcome_note(student.name, other.called, result.first, result.second, comparison.noun)
         + " "
         + numbers.comparison_sentence(
             "Accuracy of these two models",
