@@ -168,7 +168,7 @@ def _unless_few(interval: Interval) -> Interval:
 def _folded(
     confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme, level: float
 ) -> Interval:
-    """The interval of `calibration_interval`, however few the samples."""
+    """The interval of `calibration_interval`, for any number of samples."""
     check_level(level)
     gaps, errors = _bin_gaps(confidence, hits, bins, scheme)
     z = float(ndtri((1 + level) / 2))

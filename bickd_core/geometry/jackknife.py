@@ -215,14 +215,14 @@ class CkaSide:
     own: np.ndarray
 
     def centred(self, positions: np.ndarray) -> np.ndarray:
-        """These rows less the mean of all."""
+        """Return these rows minus the mean of all rows."""
         return (self.rows[positions] - self.mean).astype(self.dtype, copy=False)
 
 
 def cka_side(
     X: np.ndarray, shard: np.ndarray, *, dtype: type[np.floating] | None = None
 ) -> CkaSide:
-    """One side of a CKA: make the teacher's once for several students.
+    """Prepare one side of a CKA. The teacher's side can be used for several students.
 
     Args:
         X: [N, D]; an array mapped from a file is read block by block.
@@ -243,7 +243,7 @@ def cka_side(
 
 
 def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
-    """Debiased linear CKA of two sides that were made with the same shards, and its replicates."""
+    """Debiased linear CKA of two sides on the same shards, with its replicates."""
     if not np.array_equal(first.shard, second.shard):
         raise ValueError(
             "both sides must come from the same shards, got others: pass one result of"
