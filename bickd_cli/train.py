@@ -148,7 +148,7 @@ class Cache:
 
             print(f"{clear() / 1e6:,.1f} MB freed: teachers' views in {views_folder()}")
         if "images" in self.parts:
-            from bickd_core.data.kept_images import clear_images, images_folder
+            from bickd_core.data.stored_images import clear_images, images_folder
 
             freed, left = clear_images(used=_worked_on(library))
             print(f"{freed / 1e6:,.1f} MB freed: decoded images in {images_folder()}")
@@ -204,9 +204,9 @@ def _list_views() -> None:
 
 
 def _list_images() -> None:
-    from bickd_core.data.kept_images import images_folder, kept_images
+    from bickd_core.data.stored_images import images_folder, stored_images
 
-    entries = kept_images()
+    entries = stored_images()
     table = Table(Column("data", overflow="fold"), "pixels", "images", "MB", "source", "folder")
     for images in entries:
         table.add_row(

@@ -39,16 +39,16 @@ def near(given: object, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5
 
 
 def not_known(given: object, known: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: what was expected, what came, and the
-    nearest name.
+    """Return the end of a sentence about an unknown name: the known names, the given and the
+    nearest.
 
     >>> "model " + not_known("resnet9", ["resnet8", "vgg8"])
-    "model must be one of resnet8, vgg8, but 'resnet9' came; the nearest is 'resnet8'."
+    "model must be one of resnet8, vgg8, got 'resnet9'; the nearest is 'resnet8'."
     """
     names = list(known)
     close = nearest(given, names)
     hint = f"; the nearest is {close!r}" if close else ""
-    return f"must be one of {', '.join(names) or 'none'}, but {given!r:.80} came{hint}."
+    return f"must be one of {', '.join(names) or 'none'}, got {given!r:.80}{hint}."
 
 
 def some_names(names: Sequence[str], most: int = 5) -> str:

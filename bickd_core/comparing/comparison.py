@@ -232,7 +232,7 @@ def preparation_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
         return ""
 
     def form_of(info: RunInfo) -> str:
-        resized = f", {info.resizing.words}" if made_square(info.dataset) else ""
+        resized = f", {info.resizing.description}" if made_square(info.dataset) else ""
         return f"{info.image_size} × {info.image_size} pixels{resized}"
 
     groups: dict[str, list[str]] = {}

@@ -1,8 +1,6 @@
-"""Labels that lie beside images in a file of text, and names of classes that lie beside their
-folders.
+"""Read text files with the labels of images or with the names of classes.
 
-Tiny-ImageNet keeps the classes of its val part in `val_annotations.txt`, the traffic signs of GTSRB
-theirs in a csv, and ImageNet the words for its class folders in `words.txt`.
+Examples are Tiny-ImageNet's `val_annotations.txt`, GTSRB's csv files and ImageNet's `words.txt`.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from bickd_core.data.folders import as_text, same_name, subfolders, unreadable, 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 2**20
-"""How large a file of labels or names may be; that of ImageNet's 50,000 val images has 2 MB."""
+"""Largest size of a file of labels or names. That of ImageNet's 50,000 val images has 2 MB."""
 _FILE_COLUMNS = (
     "filename", "file", "path", "image", "filepath", "file_name", "image_path", "img", "imageid",
     "image_id", "image_name",
@@ -33,7 +31,7 @@ _LABEL_COLUMNS = (
 )  # fmt: skip
 _SUFFIXES = (".csv", ".tsv", ".txt")
 _START = 2**14
-"""Bytes in which a file's first rows are looked for."""
+"""Number of bytes that are read to find a file's first rows."""
 _NAMES = (
     "class_to_idx.json",
     "words.txt",
@@ -45,16 +43,17 @@ _NAMES = (
 
 
 def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | None:
-    """The file with the labels of the images in a part's folder; None where there is none.
+    """Return the file with the labels of the images in a part's folder, or None.
 
-    It lies in that folder, in its only subfolder, or at the root. Its first row names an image of
-    the folder, or its own name says what it is: `val_annotations.txt`, a csv in the folder,
-    `Test.csv` beside `Test`. Of several, one whose first row fits and that has classes is taken.
+    The file is in that folder, in its only subfolder, or at the root. Either its first row names an
+    image of the folder, or its own name identifies it: `val_annotations.txt`, a csv in the folder,
+    `Test.csv` next to `Test`. If there are several, files with a matching first row and with
+    classes come first.
     """
     below = subfolders(folder)
     inside = [folder, *(below if len(below) == 1 else [])]
     names = _names_of(folder, suffixes)
-    found: list[tuple[int, Path]] = []
+    candidates: list[tuple[int, Path]] = []
     for place in [*inside, *([root] if root not in inside else [])]:
         try:
             files = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
@@ -71,15 +70,15 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
             if first in names and (
                 file.name not in _NAMES or Path(first).suffix.lower() in suffixes
             ):
-                found.append((int(_has_no_classes(rows)), file))
+                candidates.append((int(_has_no_classes(rows)), file))
             elif named or file.stem.lower() == folder.name.lower():
-                found.append((2, file))
-    return min(found, key=lambda one: one[0], default=(0, None))[1]
+                candidates.append((2, file))
+    return min(candidates, key=lambda candidate: candidate[0], default=(0, None))[1]
 
 
 def _names_of(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The images of a folder by their path in it, their name, and their name without its suffix, if
-    no other has that."""
+    """Return the images of a folder by relative path, by name, and by stem if the stem is
+    unique."""
     images = walk(folder, suffixes)
     stems = Counter(path.stem for path in images)
     below = len(folder.as_posix().rstrip("/")) + 1
@@ -91,7 +90,7 @@ def _names_of(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
 
 
 def _first_rows(file: Path) -> list[list[str]]:
-    """The first rows of a file; none where it is no table."""
+    """Return the first rows of a file; an empty list if it is not a table."""
     try:
         with file.open("rb") as opened:
             start = opened.read(_START).decode("utf-8-sig", "replace")
@@ -101,8 +100,7 @@ def _first_rows(file: Path) -> list[list[str]]:
 
 
 def _first_name(rows: list[list[str]]) -> str | None:
-    """The name of the image in the first row that is none of column names; None if there is
-    none."""
+    """Return the name of the image in the first row below the column names, or None."""
     if not rows or any(len(row) < 2 for row in rows):
         return None
     head = _head(rows)
@@ -112,8 +110,8 @@ def _first_name(rows: list[list[str]]) -> str | None:
 
 
 def _has_no_classes(rows: list[list[str]]) -> bool:
-    """Whether a table has a column of images and none of classes, as that of GTSRB's test images
-    has."""
+    """Return whether a table has a column of images but no column of classes, like that of GTSRB's
+    test images."""
     head = _head(rows)
     return any(each in head for each in _FILE_COLUMNS) and not any(
         each in head for each in _LABEL_COLUMNS
@@ -121,11 +119,10 @@ def _has_no_classes(rows: list[list[str]]) -> bool:
 
 
 def labelled(file: Path, folder: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """The images of a folder by the class that a file of labels gives them, where no folders say
-    which classes there are.
+    """Return the images of a folder by class. The file of labels also defines the classes.
 
     Raises:
-        DataError: as `annotated`.
+        DataError: see `annotated`.
     """
     names, rows = _labels(file)
     return annotated(file, folder, sorted({label for _, label in rows}), suffixes, (names, rows))
@@ -138,25 +135,25 @@ def annotated(
     suffixes: Collection[str],
     read: tuple[int, list[tuple[str, str]]] | None = None,
 ) -> dict[str, list[Path]]:
-    """The images of a folder by the class that a file of labels gives them.
+    """Return the images of a folder by class, as given by a file of labels.
 
     Args:
-        file: text with a line an image: its name and its class, with tabs, semicolons, commas or
-            spaces between. A first line of column names may say which columns these are.
-        folder: the images lie in it at any depth; only those with one of the `suffixes` count.
-        classes: names of the class folders. A whole number stands for the folder of the same
-            number.
-        read: what `_labels` gave, where it was read before.
+        file: text with one line for each image: name and class, separated by tabs, semicolons,
+            commas or spaces. The first line may name the columns.
+        folder: searched for images at any depth.
+        classes: names of the class folders. A whole number in the file stands for the folder of the
+            same number.
+        suffixes: suffixes of image files.
+        read: the result of `_labels`, if the file was read before.
 
     Raises:
-        DataError: the file cannot be read, names an image that is not there, or a class that is
-            none.
+        DataError: the file cannot be read, or names an image or a class that does not exist.
     """
     first, rows = _labels(file) if read is None else read
     by_name = _names_of(folder, suffixes)
     known = {same_name(name): name for name in classes}
     numbers = {int(name): name for name in classes if name.isascii() and name.isdigit()}
-    found: dict[str, list[Path]] = {name: [] for name in classes}
+    paths_by_class: dict[str, list[Path]] = {name: [] for name in classes}
     for number, (name, label) in enumerate(rows, first):
         image = by_name.get(name) or by_name.get(re.split(r"[\\/]", name)[-1])
         if image is None:
@@ -172,17 +169,17 @@ def annotated(
                 f"{as_text(file)} names the class {label!r} in row {number}, but the train part has"
                 " no such class folder."
             )
-        found[chosen].append(image)
+        paths_by_class[chosen].append(image)
     left = len(set(by_name.values())) - len(rows)
     if left > 0:
         logger.warning("%s names no class for %d images, which are left out.", as_text(file), left)
-    return {name: sorted(paths) for name, paths in found.items()}
+    return {name: sorted(paths) for name, paths in paths_by_class.items()}
 
 
 def _labels(file: Path) -> tuple[int, list[tuple[str, str]]]:
-    """The number of the first row, and of each row the image and its class.
+    """Return the number of the first row, and image and class of each row.
 
-    Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"); its first word
+    Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"). The first word
     is the class.
     """
     rows = rows_of(file)
@@ -190,7 +187,7 @@ def _labels(file: Path) -> tuple[int, list[tuple[str, str]]]:
     head = _head(rows) if body is not rows else []
     boxes = bool(head) and head[label] == "predictionstring"
     cells = ((row[name].strip(), row[label].strip()) for row in body)
-    return 1, [(image, (of.split() or [""])[0] if boxes else of) for image, of in cells]
+    return 1, [(image, (text.split() or [""])[0] if boxes else text) for image, text in cells]
 
 
 def _text(file: Path) -> str:
@@ -227,7 +224,7 @@ def rows_of(file: Path) -> list[list[str]]:
 
 
 def _rows(lines: Sequence[str]) -> list[list[str]]:
-    """Cells of lines with tabs, semicolons or commas between them, or a space before the last.
+    """Split lines into cells at tabs, semicolons or commas, or else at the last space.
 
     >>> _rows(["ILSVRC2012_val_00000001.JPEG 65"])
     [['ILSVRC2012_val_00000001.JPEG', '65']]
@@ -243,7 +240,7 @@ def _head(rows: list[list[str]]) -> list[str]:
 
 
 def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]]]:
-    """Which columns hold names and classes, and the rows without the line of column names."""
+    """Return the columns of names and classes, and the rows without the line of column names."""
     head = _head(rows)
     name = next((head.index(each) for each in _FILE_COLUMNS if each in head), None)
     label = next((head.index(each) for each in _LABEL_COLUMNS if each in head), None)
@@ -262,8 +259,7 @@ def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]
 
 
 def names_file(root: Path, below: Collection[Path] = ()) -> Path | None:
-    """The file that names the classes: beside the parts, or in one of them; None where there is
-    none."""
+    """Return the file that names the classes, at the root or in one of the parts, or None."""
     return next(
         (
             folder / name
@@ -278,16 +274,19 @@ def names_file(root: Path, below: Collection[Path] = ()) -> Path | None:
 def class_names(
     file: Path, folders: Sequence[str], *, part_of_classes: bool = False
 ) -> tuple[list[str], dict[str, str]] | None:
-    """The folders in the order of their classes, and what the class of each is called; None if the
-    file is about others.
+    """Return the folders in the order of their classes, and the class name of each folder.
 
-    `class_to_idx.json` maps folders to positions. A text file has a line a class: a folder and its
-    name, or, where the folders are numbered from 0, just names, perhaps behind a WordNet id. Of
-    several words for one class the first is taken, where it is no other's.
+    `class_to_idx.json` maps folders to positions. A text file has one line for each class: a folder
+    and its name. If the folders are numbered from 0, names are enough, with or without a WordNet
+    id. If a class has several names, the first one is used unless another class has it too.
 
     Args:
         part_of_classes: whether `class_to_idx.json` and `LOC_synset_mapping.txt` may list more
-            classes, all of which count then: a network has an output for each.
+            classes than there are folders. All of them are then returned, because a network has an
+            output for each.
+
+    Returns:
+        None if the file lists other folders.
 
     Raises:
         DataError: the file cannot be read.
@@ -306,8 +305,8 @@ def class_names(
     if len(lines) == len(folders) and [
         int(n) if n.isascii() and n.isdigit() else -1 for n in numbers
     ] == [*range(len(lines))]:
-        words = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
-        return numbers, _short(dict(zip(numbers, words, strict=True)))
+        names = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
+        return numbers, _short(dict(zip(numbers, names, strict=True)))
     return None
 
 
@@ -330,9 +329,9 @@ def _from_json(
 
 
 def _short(names: Mapping[str, str]) -> dict[str, str]:
-    """The first of each class's words; all of them, and then its folder too, where two classes
-    would be called alike."""
-    found: dict[str, str] = {}
+    """Shorten each class's names to the first one. Where two classes would have the same name, keep
+    all names, and add the folder if that is not enough."""
+    short_names: dict[str, str] = {}
     ways = (lambda folder: names[folder].split(",")[0].strip(), lambda folder: names[folder])
     left = list(names)
     for way in ways:
@@ -340,6 +339,8 @@ def _short(names: Mapping[str, str]) -> dict[str, str]:
         counts: dict[str, int] = {}
         for name in called.values():
             counts[same_name(name)] = counts.get(same_name(name), 0) + 1
-        found |= {folder: name for folder, name in called.items() if counts[same_name(name)] == 1}
-        left = [folder for folder in left if folder not in found]
-    return found | {folder: f"{names[folder]} ({folder})" for folder in left}
+        short_names |= {
+            folder: name for folder, name in called.items() if counts[same_name(name)] == 1
+        }
+        left = [folder for folder in left if folder not in short_names]
+    return short_names | {folder: f"{names[folder]} ({folder})" for folder in left}

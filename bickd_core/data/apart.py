@@ -1,8 +1,8 @@
-"""Read files in a process of its own: pyarrow ends the whole process on some damaged files.
+"""Read files in a separate process, because pyarrow ends the whole process on some damaged files.
 
-`ask` starts such a process, and `limit` is what it calls first: it sets limits of memory and time.
-It prints its answer, or what is wrong with the file, as JSON. `python -m bickd_core.data.apart
-KIND:PATH BYTES` summarises a data source.
+`ask` starts the process. The process first calls `limit` to limit its memory and time, and then
+prints its answer or an error as JSON. `python -m bickd_core.data.apart KIND:PATH BYTES` summarises
+a data source.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def summary_apart(name: str, *, memory: int = MEMORY_BYTES) -> dict[str, Any]:
-    """The fields of `external.Summary`, but for the fingerprint.
+    """Return the fields of `external.Summary` without the fingerprint.
 
     Args:
-        memory: how many bytes of address space the process may take beyond what it starts with.
+        memory: bytes of address space that the process may take in addition to its initial ones.
 
     Raises:
-        DataError: what is wrong with the source, in one sentence.
+        DataError: the source cannot be used.
     """
     answer = ask("bickd_core.data.apart", [name, str(memory)], name)
     if "error" in answer:
@@ -38,15 +38,15 @@ def summary_apart(name: str, *, memory: int = MEMORY_BYTES) -> dict[str, Any]:
 
 
 def ask(module: str, arguments: list[str], name: str, *, request: Any = None) -> dict[str, Any]:
-    """What a module answers that is run in a process of its own.
+    """Run a module in a separate process, and return its answer.
 
     Args:
         module: its `main` calls `limit`, and prints a JSON object.
-        name: what messages call the file.
-        request: written to its standard input as JSON.
+        name: of the file, for error messages.
+        request: written to the module's standard input as JSON.
 
     Raises:
-        DataError: the process ended without an answer, in one sentence.
+        DataError: the process ended without an answer.
     """
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -73,11 +73,11 @@ def ask(module: str, arguments: list[str], name: str, *, request: Any = None) ->
 
 
 def limit(memory: int, seconds: int | None = None) -> None:
-    """Let this process take so many bytes of address space beyond what it has, and so much time,
-    and no more.
+    """Limit the memory and time of this process.
 
     Args:
-        seconds: it is ended by SIGALRM after that time; None for no limit.
+        memory: bytes of address space that it may take in addition to its present ones.
+        seconds: SIGALRM ends the process after this time; None for no limit.
     """
     import psutil
 

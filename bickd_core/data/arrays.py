@@ -36,18 +36,23 @@ LABELS = {
 }
 CLASS_NAMES = "class_names"
 MAX_NAME_BYTES = 16 << 20
-"""Of all class names together, as numpy stores them: four bytes a character, all as long as the
-longest."""
+"""Largest size of all class names, as numpy stores them: four bytes for each character, all as
+long as the longest."""
 MAX_RATIO, FREE_BYTES = 200, 64 << 20
-"""A member of an archive may unpack to this many times its size, and to `FREE_BYTES` in any
-case."""
+"""An array may unpack to `MAX_RATIO` times its size in the archive, and always to
+`FREE_BYTES`."""
 PREDICTIONS = ("logits", "predictions", "probabilities", "probs", "scores", "outputs")
 WEIGHTS = (".weight", ".bias", ".running_mean")
 
 
 @dataclass(frozen=True)
 class _Images:
-    """Of an array: how many images, channels, height, width, and whether the channels come last."""
+    """The layout of an array of images.
+
+    Attributes:
+        count: number of images.
+        last: whether the channels come last.
+    """
 
     count: int
     channels: int
@@ -58,14 +63,14 @@ class _Images:
 
 @dataclass(frozen=True)
 class _Array:
-    """An array in a file: its header, and how to read the next bytes of its values."""
+    """An array in a file: its header, and a function that reads the next bytes of its values."""
 
     header: NpyHeader
     read: Callable[[int], bytes]
 
 
 def files(path: Path) -> list[Path]:
-    """The file, or the `.npy` files of the folder."""
+    """Return the file itself, or the `.npy` files of a folder."""
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
     if path.is_dir():
@@ -76,19 +81,20 @@ def files(path: Path) -> list[Path]:
 
 
 def listing(path: Path) -> Listing:
-    """Ids count the rows of an array."""
+    """List the arrays. Ids are positions in an array."""
     names = _names(path)
     parts = _parts(path, names)
-    found = {part: _images(path, images) for part, (images, _) in parts.items()}
-    first = next(iter(found.values()))
-    for part, about in found.items():
-        if about.channels != first.channels:
+    shapes = {part: _images(path, images) for part, (images, _) in parts.items()}
+    first = next(iter(shapes.values()))
+    for part, shape in shapes.items():
+        if shape.channels != first.channels:
             raise DataError(
                 f"the images of {path} must have as many channels in all parts, found"
-                f" {first.channels} and {about.channels} in {part}."
+                f" {first.channels} and {shape.channels} in {part}."
             )
     labels = {
-        part: _labels(path, key, images, found[part].count) for part, (images, key) in parts.items()
+        part: _labels(path, key, images, shapes[part].count)
+        for part, (images, key) in parts.items()
     }
     classes = _class_names(path, names, labels)
     side = min(LARGEST_SIDE, first.height, first.width)
@@ -115,8 +121,8 @@ def _reason(error: Exception) -> str:
 
 
 def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
-    """The names of images and labels of each part that is there."""
-    found: dict[str, tuple[str, str]] = {}
+    """Return the names of the arrays of images and labels, by part."""
+    parts: dict[str, tuple[str, str]] = {}
     for part, known in IMAGES.items():
         images = next((name for name in known if name in names), None)
         if images is None:
@@ -125,11 +131,11 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
             raise DataError(
                 f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}."
             )
-        found[part] = (images, LABELS[images])
-    if "train" in found and "test" in found:
-        return {part: found[part] for part in ("train", "test")}
-    if "train" in found or "all" in found:
-        return {"all": found.get("train", found.get("all", ("", "")))}
+        parts[part] = (images, LABELS[images])
+    if "train" in parts and "test" in parts:
+        return {part: parts[part] for part in ("train", "test")}
+    if "train" in parts or "all" in parts:
+        return {"all": parts.get("train", parts.get("all", ("", "")))}
     predictions = next((name for name in PREDICTIONS if name in names), None)
     weights = next((name for name in names if name.endswith(WEIGHTS)), None)
     what = (
@@ -154,10 +160,10 @@ def _listed(names: list[str]) -> str:
 
 @contextmanager
 def _array(path: Path, name: str) -> Iterator[_Array]:
-    """One array, to be read in a stream; numpy would load it whole.
+    """Open an array to read it in pieces. (numpy would load all of it.)
 
     Raises:
-        DataError: it is damaged, has Python objects or columns first, or claims more than it holds.
+        DataError: it is damaged or too short, contains Python objects, or is in Fortran order.
     """
     with _member(path, name) as (file, size):
 
@@ -195,16 +201,16 @@ def _array(path: Path, name: str) -> Iterator[_Array]:
 
 @contextmanager
 def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
-    """The open file of one array, and how many bytes it has."""
+    """Open the file of one array. Yields the file and its size in bytes."""
     try:
         if path.is_dir():
             file: IO[bytes] = open(path / f"{name}.npy", "rb")  # noqa: SIM115, closed below
             size = (path / f"{name}.npy").stat().st_size
         else:
             with zipfile.ZipFile(path) as archive:
-                about = archive.getinfo(f"{name}.npy")
-                _check_member(about, path)
-                file, size = archive.open(about), about.file_size
+                info = archive.getinfo(f"{name}.npy")
+                _check_member(info, path)
+                file, size = archive.open(info), info.file_size
     except DataError:
         raise
     except Exception as error:
@@ -213,16 +219,16 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
         yield file, size
 
 
-def _check_member(about: zipfile.ZipInfo, path: Path) -> None:
-    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+def _check_member(info: zipfile.ZipInfo, path: Path) -> None:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{about.filename} of {path} is compressed in a way that numpy does not use; save it"
+            f"{info.filename} of {path} is compressed in a way that numpy does not use; save it"
             " with np.savez."
         )
-    if about.file_size > max(MAX_RATIO * about.compress_size, FREE_BYTES):
+    if info.file_size > max(MAX_RATIO * info.compress_size, FREE_BYTES):
         raise DataError(
-            f"{about.filename} of {path} unpacks to {about.file_size / 1e6:,.0f} MB from"
-            f" {about.compress_size / 1e6:,.1f} MB, which is too much for images; save it with"
+            f"{info.filename} of {path} unpacks to {info.file_size / 1e6:,.0f} MB from"
+            f" {info.compress_size / 1e6:,.1f} MB, which is too much for images; save it with"
             " np.savez."
         )
 
@@ -234,26 +240,26 @@ def _images(path: Path, name: str) -> _Images:
         raise DataError(f"{name} of {path} must be uint8, from 0 to 255, found {header.dtype}.")
     shape = header.shape
     if len(shape) == 3:
-        found = _Images(shape[0], 1, shape[1], shape[2], True)
+        images = _Images(shape[0], 1, shape[1], shape[2], True)
     elif len(shape) == 4 and shape[3] in (1, 3):
-        found = _Images(shape[0], shape[3], shape[1], shape[2], True)
+        images = _Images(shape[0], shape[3], shape[1], shape[2], True)
     elif len(shape) == 4 and shape[1] in (1, 3):
-        found = _Images(shape[0], shape[1], shape[2], shape[3], False)
+        images = _Images(shape[0], shape[1], shape[2], shape[3], False)
     else:
         raise DataError(
             f"{name} of {path} must be [N, H, W], [N, H, W, 1 or 3] or [N, 1 or 3, H, W], found"
             f" {list(shape)}."
         )
-    if not 0 < found.height * found.width <= MAX_PIXELS or found.count > MAX_IMAGES:
+    if not 0 < images.height * images.width <= MAX_PIXELS or images.count > MAX_IMAGES:
         raise DataError(
             f"{name} of {path} must be at most {MAX_IMAGES:,} images of 1 to {MAX_PIXELS:,} pixels,"
             f" found {list(shape)}."
         )
-    return found
+    return images
 
 
 def _labels(path: Path, name: str, images: str, count: int) -> np.ndarray:
-    """int64 [N]; a second axis of length 1 is dropped."""
+    """Return labels, int64 [N]. A second axis of length 1 is dropped."""
     with _array(path, name) as array:
         header, shape = array.header, array.header.shape
         if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)) or header.dtype.kind not in "iu":
@@ -262,7 +268,8 @@ def _labels(path: Path, name: str, images: str, count: int) -> np.ndarray:
             )
         if shape[0] != count:
             raise DataError(
-                f"{images} and {name} of {path} must be as many, found {count} and {shape[0]}."
+                f"{images} and {name} of {path} must have the same length, found {count} and"
+                f" {shape[0]}."
             )
         values = np.frombuffer(array.read(header.bytes), header.dtype)
     if len(values) and int(values.max()) > np.iinfo(np.int64).max:
@@ -290,15 +297,13 @@ def _class_names(path: Path, names: list[str], labels: dict[str, np.ndarray]) ->
             )
         data = array.read(header.bytes)
     try:
-        found = tuple(np.frombuffer(data, header.dtype).tolist())
-        "".join(found).encode()
-    except (
-        Exception
-    ) as error:  # numpy's SystemError or ValueError for what is no character; halves of a pair
+        class_names = tuple(np.frombuffer(data, header.dtype).tolist())
+        "".join(class_names).encode()
+    except Exception as error:  # numpy raises several types for bytes that are not characters
         raise DataError(
             f"{CLASS_NAMES} of {path} must be text, found bytes that are not text."
         ) from error
-    return found
+    return class_names
 
 
 def _read(path: Path, name: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
@@ -306,33 +311,33 @@ def _read(path: Path, name: str, size: int, resizing: Resizing) -> Iterator[np.n
 
     from bickd_core.data.pixels import to_array
 
-    about = _images(path, name)
-    row = about.channels * about.height * about.width
+    stored = _images(path, name)
+    row = stored.channels * stored.height * stored.width
     step = max(1, CHUNK_BYTES // row)
     shape = (
-        (about.height, about.width, about.channels)
-        if about.last
-        else (about.channels, about.height, about.width)
+        (stored.height, stored.width, stored.channels)
+        if stored.last
+        else (stored.channels, stored.height, stored.width)
     )
     with _array(path, name) as array:
-        for start in range(0, about.count, step):
-            count = min(step, about.count - start)
+        for start in range(0, stored.count, step):
+            count = min(step, stored.count - start)
             data = array.read(count * row)
             if len(data) != count * row:
                 raise DataError(
-                    f"{name} of {path} ends after {start + len(data) // row} of {about.count}"
+                    f"{name} of {path} ends after {start + len(data) // row} of {stored.count}"
                     " images."
                 )
             images = np.frombuffer(data, np.uint8).reshape(count, *shape)
-            if not about.last:
+            if not stored.last:
                 images = images.transpose(0, 2, 3, 1)
-            if (about.height, about.width) == (size, size) and resizing.crop_share == 1:
+            if (stored.height, stored.width) == (size, size) and resizing.crop_share == 1:
                 yield images.transpose(0, 3, 1, 2)
                 continue
-            planes = images[..., 0] if about.channels == 1 else images
+            planes = images[..., 0] if stored.channels == 1 else images
             yield np.stack(
                 [
-                    to_array(Image.fromarray(plane), about.channels, size, resizing)
+                    to_array(Image.fromarray(plane), stored.channels, size, resizing)
                     for plane in planes
                 ]
             )

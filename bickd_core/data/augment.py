@@ -1,9 +1,8 @@
 """Augmentation on the device, as a pure function of (sample id, view, seed).
 
-Nothing random is drawn: each sample's crop and flip are bits of a counter-based integer hash. The
-same sample in the same view looks the same in any batch, in any order, on any device, which is what
-lets a teacher's outputs be stored and be exact when a student, a second seed or a resumed run asks
-for them.
+Crop and flip of a sample come from the bits of an integer hash. So a sample in a view looks the
+same in any batch, in any order and on any device, and a teacher's outputs can be stored and used
+for other students, other seeds and resumed runs.
 """
 
 import torch
@@ -15,26 +14,26 @@ _BITS = 24  # bits of the hash for each of the two crop offsets; the flip takes 
 
 
 def _signed(value: int) -> int:
-    """The same 64 bits as an int64, which is the integer type that torch has on every device."""
+    """Return the same 64 bits as an int64, because torch has this type on every device."""
     value &= (1 << 64) - 1
     return value - (1 << 64) if value >> 63 else value
 
 
 def _shift_right(value: torch.Tensor, bits: int) -> torch.Tensor:
-    """Logical shift: torch's own copies the sign bit in."""
+    """Shift without copying the sign bit, unlike torch's `>>`."""
     return (value >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def sample_hash(ids: torch.Tensor, *, view: int, seed: int) -> torch.Tensor:
-    """64 pseudo-random bits for each sample: SplitMix64's finaliser over the id and a key of (view,
-    seed).
+    """Return 64 pseudo-random bits for each sample: SplitMix64's finaliser over the id and a key of
+    (view, seed).
 
         key = mix(mix(seed + g) + view * g)
         hash = mix(id * g + key),  all modulo 2^64, g the golden ratio's bits
 
     Args:
         ids: int64 [B].
-        view: which view of the samples, usually the epoch.
+        view: number of the view, usually the epoch.
         seed: the augmentation seed.
 
     Returns:
@@ -50,21 +49,21 @@ def sample_hash(ids: torch.Tensor, *, view: int, seed: int) -> torch.Tensor:
 def augment(
     images: torch.Tensor, ids: torch.Tensor, *, view: int, seed: int, pad: int, flip: bool
 ) -> torch.Tensor:
-    """Zero-pad, crop at a random offset, mirror half of the samples: the CIFAR recipe (He et al.
+    """Zero-pad, crop at a random offset and flip half of the samples: CIFAR's recipe (He et al.
     2016).
 
     Args:
-        images: uint8 [B, ch, H, W] (any other type works as well).
+        images: [B, ch, H, W] of any type, usually uint8.
         ids: int64 [B], on the same device.
-        view: which view, usually the epoch.
+        view: number of the view, usually the epoch.
         seed: the augmentation seed.
-        pad: pixels of padding on each side; the crop's offsets are uniform on 0 .. 2 pad, each axis
-            apart.
-        flip: whether to mirror left to right with probability 1/2.
+        pad: pixels of padding on each side. The offsets of the crop are uniform on 0 .. 2 pad, and
+            independent for the two axes.
+        flip: whether to flip left to right with probability 1/2.
 
     Returns:
-        The images' type, [B, ch, H, W]: row i depends on images[i], ids[i] and the other arguments
-        alone.
+        [B, ch, H, W] of the same type. Row i depends only on images[i], ids[i] and the other
+        arguments.
     """
     if ids.dtype != torch.int64 or ids.shape != images.shape[:1]:
         raise ValueError(f"ids must be int64 [{len(images)}], not {ids.dtype} {list(ids.shape)}")

@@ -1,5 +1,4 @@
-"""What a data set is made of: splits of uint8 images with labels and ids; how validation is
-carved."""
+"""Data sets, their splits, and how validation is split off."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ MIX_2 = 0x94D049BB133111EB
 
 
 def mix64(value: int) -> int:
-    """SplitMix64's finaliser (Steele, Lea, Flood 2014) on a 64-bit integer: a bijection mixing all
-    bits."""
+    """Mix the bits of a 64-bit integer with SplitMix64's finaliser (Steele, Lea, Flood 2014), a
+    bijection."""
     value &= _MASK
     value = ((value ^ (value >> 30)) * MIX_1) & _MASK
     value = ((value ^ (value >> 27)) * MIX_2) & _MASK
@@ -30,12 +29,11 @@ class Split:
     """A part of a data set.
 
     Attributes:
-        images: uint8 [N, ch, H, W]; an array, or `Rows` of a file, which are read when they are
-            indexed.
+        images: uint8 [N, ch, H, W]; an array, or `Rows`, which read a file when they are indexed.
         labels: int64 [N], in [0, C).
-        ids: int64 [N], unique: row positions in the *original* train or test file. They stay what
-            they are when validation is carved out of train or train is cut short; ids of train and
-            validation never overlap, those of test count in a file of their own.
+        ids: int64 [N], unique: positions in the *original* train or test file. They do not change
+            when validation is split off or train is limited. Train and validation share one file,
+            so their ids never overlap.
     """
 
     images: np.ndarray | Rows
@@ -59,7 +57,7 @@ class Split:
         return len(self.images)
 
     def take(self, positions: np.ndarray) -> "Split":
-        """The rows at `positions` (not ids), in that order."""
+        """Return the rows at `positions` (not ids), in that order."""
         images = self.images
         taken = images.take(positions) if isinstance(images, Rows) else images[positions]
         return Split(taken, self.labels[positions], self.ids[positions])
@@ -67,8 +65,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The training transform that suits a data set: zero padding by `pad` and random crop, `flip`
-    or not."""
+    """The augmentation of training images: zero padding by `pad`, a random crop and, if `flip`, a
+    random flip."""
 
     pad: int
     flip: bool
@@ -80,14 +78,14 @@ class Dataset:
 
     Attributes:
         name: its name in `DATASETS`.
-        train, validation, test: the splits; validation is carved from the original train file.
-        class_names: C names, at the labels' positions.
-        mean, std: of the original train file's images / 255, one figure a channel. Train and
-            validation both count, so that they depend neither on the carving's seed nor on a limit:
-            a network trained under one seed sees the same inputs under another.
-        augmentation: the training transform for this data.
-        content: sha256 that tells one content of the whole source from another, at whatever
-            validation seed and limit; None for the sets that come along, whose content is known.
+        train, validation, test: the splits; validation is split off from the original train file.
+        class_names: C names, indexed by label.
+        mean, std: of all images in the original train file / 255, for each channel. They do not
+            depend on the seed of validation or on a limit, so a network has the same inputs under
+            any of them.
+        augmentation: of the training images.
+        content: sha256 of the whole source, for any validation seed and limit; None for bundled
+            data sets.
     """
 
     name: str
@@ -113,14 +111,14 @@ class Dataset:
         return int(self.train.images.shape[2])
 
     def split(self, name: str) -> Split:
-        """The split called "train", "validation" or "test"."""
+        """Return the split "train", "validation" or "test"."""
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {name!r}")
         return getattr(self, name)
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 over dtype, shape and bytes of every array of the three splits, in hexadecimal."""
+        """See `content_hash`; of the three splits."""
         return content_hash(self.train, self.validation, self.test)
 
 
@@ -128,8 +126,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def content_hash(*splits: Split) -> str:
-    """sha256 over dtype, shape and bytes of the images, labels and ids of `splits`, in
-    hexadecimal."""
+    """Return a sha256, in hexadecimal, over type, shape and bytes of images, labels and ids."""
     digest = hashlib.sha256()
     for split in splits:
         for array in (split.images, split.labels, split.ids):
@@ -140,16 +137,14 @@ def content_hash(*splits: Split) -> str:
 
 
 def _parts(array: np.ndarray | Rows) -> Iterator[np.ndarray]:
-    """An array as it is; rows of a file some megabytes at a time."""
+    """Yield an array as it is, or the rows of a file in parts of some megabytes."""
     return array.chunks() if isinstance(array, Rows) else iter((array,))
 
 
 def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
-    """A pseudo-random uint64 key for each id; sorting by it is a shuffle that no library version
-    can change.
+    """Return a pseudo-random uint64 key for each id. Sorting by these keys shuffles the ids.
 
-    numpy's generators may change their streams between releases; which samples are for validation
-    must not.
+    numpy's generators may change between releases, but the samples of validation must not.
     """
     value = ids.astype(np.uint64) + np.uint64(mix64(seed + GOLDEN))
     value = (value ^ (value >> np.uint64(30))) * np.uint64(MIX_1)
@@ -158,10 +153,10 @@ def shuffle_keys(ids: np.ndarray, *, seed: int) -> np.ndarray:
 
 
 def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
-    """Share `size` samples out over classes of `counts` samples: in proportion, at least 1 a class.
+    """Divide `size` samples among classes of `counts` samples, in proportion, at least 1 for each
+    class.
 
-    Largest remainders get the odd ones (ties: the first class). A class never gives more than it
-    has.
+    The largest remainders are rounded up (in ties, the first class).
 
         >>> stratified_counts(np.array([50, 30, 20]), 10).tolist()
         [5, 3, 2]
@@ -171,8 +166,8 @@ def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
     present = counts > 0
     if not int(present.sum()) <= size <= int(counts.sum()):
         raise ValueError(
-            f"size must be from {int(present.sum())} (one a class) to {int(counts.sum())} (all),"
-            f" not {size}"
+            f"size must be from {int(present.sum())} (one for each class) to {int(counts.sum())}"
+            f" (all), not {size}"
         )
     shares = counts * (size / counts.sum())
     taken = np.maximum(np.floor(shares).astype(np.int64), present)
@@ -188,8 +183,8 @@ def stratified_counts(counts: np.ndarray, size: int) -> np.ndarray:
 def stratified_positions(
     labels: np.ndarray, ids: np.ndarray, size: int, *, seed: int
 ) -> np.ndarray:
-    """Ascending positions of a random subset, each class in proportion: a pure function of the
-    arguments."""
+    """Return ascending positions of a random subset with each class in proportion. It depends only
+    on the arguments."""
     keys = shuffle_keys(ids, seed=seed)
     counts = stratified_counts(np.bincount(labels), size)
     chosen = []
@@ -200,12 +195,12 @@ def stratified_positions(
 
 
 def carve_validation(split: Split, *, size: int, seed: int) -> tuple[Split, Split]:
-    """Part the original train split in (train, validation), stratified by class.
+    """Split the original train file into train and validation, stratified by class.
 
     Args:
         split: the whole original train file.
-        size: samples of validation, from one a class up to all but one a class.
-        seed: which ones.
+        size: samples of validation. Both parts need at least one sample of each class.
+        seed: chooses the samples.
 
     Returns:
         train, validation: in the file's order, with the file's ids.
@@ -215,24 +210,25 @@ def carve_validation(split: Split, *, size: int, seed: int) -> tuple[Split, Spli
     mask[chosen] = True
     if len(np.unique(split.labels[~mask])) < len(np.unique(split.labels)):
         raise ValueError(
-            f"size must leave every class a sample to train on; {size} of {len(split)} does not"
+            f"size must leave a training sample of each class, but {size} of {len(split)} does not"
         )
     return split.take(np.flatnonzero(~mask)), split.take(chosen)
 
 
 def limit(split: Split, size: int, *, seed: int) -> Split:
-    """A stratified subset of at most `size` samples, ids kept; the whole split when it is no
-    larger."""
+    """Return a stratified subset of at most `size` samples, with the same ids."""
     classes = len(np.unique(split.labels))
     if size < classes:
-        raise ValueError(f"train_limit must be at least {classes}, one sample a class, not {size}")
+        raise ValueError(
+            f"train_limit must be at least {classes}, one sample for each class, not {size}"
+        )
     if size >= len(split):
         return split
     return split.take(stratified_positions(split.labels, split.ids, size, seed=mix64(seed) + 1))
 
 
 def channel_statistics(images: np.ndarray | Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of images / 255 for each channel, from exact integer sums.
+    """Return mean and standard deviation of images / 255 for each channel, from exact sums.
 
     Args:
         images: uint8 [N, ch, H, W].
@@ -252,7 +248,15 @@ def channel_statistics(images: np.ndarray | Rows) -> tuple[tuple[float, ...], tu
 
 @dataclass(frozen=True)
 class Source:
-    """What a source module's `load` returns: the two original files, and what suits them."""
+    """The result of a source module's `load`.
+
+    Attributes:
+        train, test: the original files.
+        statistics: `channel_statistics` of the train file, if the source knows them.
+        content: see `Dataset`.
+        sorted_names: whether classes are sorted by their names as text, and not in an order of the
+            source.
+    """
 
     train: Split
     test: Split
@@ -260,9 +264,5 @@ class Source:
     validation_size: int
     augmentation: Augmentation
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    """`channel_statistics` of the train file, where the source knows them already."""
     content: str | None = None
-    """As in `Dataset`."""
     sorted_names: bool = False
-    """Whether the classes are in the order of their names as text, which is not the source's
-    own."""

@@ -1,5 +1,4 @@
-"""The user's cache folder, and decoded arrays kept there: damage is found; no cache only costs
-time."""
+"""Store decoded arrays in the user's cache folder. Damaged files are detected."""
 
 import logging
 from collections.abc import Callable
@@ -14,16 +13,15 @@ logger = logging.getLogger(__name__)
 
 
 def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The uint8 array stored under `key`, or `make()`, stored for the next time.
+    """Return the uint8 array stored under `key`, or call `make` and store its result.
+
+    The file is an uncompressed `.npz`, which has a CRC-32 of the bytes. If it is damaged or has
+    another shape, the array is made again. If the folder cannot be written to, a warning is logged.
 
     Args:
-        key: file name without suffix; it must name all that the array depends on.
-        shape: what the array's shape must be.
-        make: makes the array afresh.
-
-    The file is an uncompressed `.npz`, whose zip layer has a CRC-32 of the bytes. A file that is
-    damaged or of another shape is made again; a folder that cannot be written to is logged as a
-    warning and costs time.
+        key: file name without suffix; it must depend on everything that the array depends on.
+        shape: of the array.
+        make: makes the array.
     """
     path = cache_folder() / f"{key}.npz"
     try:

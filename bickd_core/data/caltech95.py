@@ -1,7 +1,7 @@
 """caltech95: 95 of the 101 object classes of Caltech-101 at 64 x 64, bundled with the library.
 
 Source: Li, F.-F., Andreeto, M., Ranzato, M., Perona, P. (2022), Caltech 101, CaltechDATA; CC BY
-4.0. What was changed is told in files/README.md.
+4.0. files/README.md describes the changes.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ STORED_SIZE = 64
 
 
 def parquet_path(split: str) -> Path:
-    """The bundled file that holds `split`; validation lies in the train file."""
+    """Return the bundled file that contains `split`. Validation is in the train file."""
     return FILES / f"caltech95-{STORED_SIZE}-{_part(split)}.parquet"
 
 
@@ -40,7 +40,7 @@ def _part(split: str) -> str:
 
 @cache
 def _verify(path: Path, expected: str) -> None:
-    """Check the file once a process."""
+    """Check the file, once in each process."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -48,40 +48,39 @@ def _verify(path: Path, expected: str) -> None:
             f"The bundled file {path.name} is missing from {path.parent}; install or clone the"
             " project again."
         ) from None
-    found = hashlib.sha256(data).hexdigest()
-    if found != expected:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected:
         hint = " (a Git LFS pointer?)" if len(data) < 1000 else ""
         raise ValueError(
             f"The bundled file {path.name} is damaged{hint}: its sha256 should be"
-            f" {expected[:16]}..., it is {found[:16]}... at {len(data):,} bytes; install or clone"
+            f" {expected[:16]}..., it is {digest[:16]}... at {len(data):,} bytes; install or clone"
             " the project again."
         )
 
 
 def read_columns(split: str, columns: list[str]) -> "pyarrow.Table":
-    """Columns ("image", "label", "path") of the file that holds `split`, its sha256 checked
-    first."""
+    """Read columns ("image", "label", "path") of the file that contains `split`, after checking its
+    sha256."""
     import pyarrow.parquet
 
     path = parquet_path(split)
     _verify(path, SHA256[_part(split)])
-    # Threads start up slower than these small columns are read.
+    # Starting threads would take longer than reading these small columns.
     return pyarrow.parquet.read_table(path, columns=columns, use_threads=False)
 
 
 def encoded_images(split: str) -> "pyarrow.BinaryArray":
-    """The WebP bytes of all images of the file that holds `split`, at the ids' positions."""
+    """Return the WebP bytes of all images in the file that contains `split`, in order of ids."""
     return read_columns(split, ["image"])["image"].combine_chunks().field("bytes")
 
 
 def paths(split: str) -> tuple[str, ...]:
-    """Class folder and file name in the original Caltech-101 for each id of the file that holds
-    `split`."""
+    """Return class folder and file name in the original Caltech-101, in order of ids."""
     return tuple(read_columns(split, ["path"])["path"].to_pylist())
 
 
 def halve(images: np.ndarray) -> np.ndarray:
-    """2 x 2 means, halves rounded up: uint8 [N, ch, 2H, 2W] to uint8 [N, ch, H, W].
+    """Halve the sides by 2 x 2 means, rounding up: uint8 [N, ch, 2H, 2W] to uint8 [N, ch, H, W].
 
     >>> halve(np.array([[[[0, 1], [1, 0]]]], dtype=np.uint8)).tolist()
     [[[[1]]]]
@@ -118,8 +117,7 @@ def _load_part(split: str, image_size: int) -> tuple[Split, tuple[str, ...]]:
 
 
 def load(image_size: int) -> Source:
-    """Both files decoded at `image_size` 64, or 32 by 2 x 2 means; 502 of 5,023 go to
-    validation."""
+    """Load the data at 64 pixels, or at 32 by 2 x 2 means. Validation has 502 of 5,023 images."""
     train, class_names = _load_part("train", image_size)
     test, _ = _load_part("test", image_size)
     return Source(

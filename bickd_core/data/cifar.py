@@ -1,8 +1,8 @@
-"""cifar10 and cifar100 from the binary archives; the pickled ones are never read.
+"""cifar10 and cifar100 from the binary archives. The pickled archives are never read.
 
+The archives are downloaded from the authors' page, or read from the path in `cifar10:PATH`.
 Source: Krizhevsky, A. (2009), Learning Multiple Layers of Features from Tiny Images, University of
-Toronto. The authors state no licence. The archives are fetched from their page, or read from where
-`cifar10:PATH` says.
+Toronto. The authors state no licence.
 """
 
 from __future__ import annotations
@@ -29,13 +29,19 @@ SIDE = 32
 _PIXELS = 3 * SIDE * SIDE
 _STEP = 1024
 _MOST_NAMES = 1 << 16
-"""Bytes of the file of class names."""
+"""Largest size of the file of class names, in bytes."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the two: its address, the md5 that its page publishes (it publishes no other), and
-    what is inside."""
+    """One of the two data sets.
+
+    Attributes:
+        md5: of the archive, as published by the authors, who publish no other hash.
+        folder: the folder inside the archive.
+        train, test, names: its files.
+        label_bytes: 1 for the class, 2 for superclass and class.
+    """
 
     name: str
     url: str
@@ -46,7 +52,6 @@ class Variant:
     names: str
     classes: int
     label_bytes: int
-    """1: the class. 2: superclass, then class."""
 
 
 VARIANTS = {
@@ -79,11 +84,11 @@ VARIANTS = {
 
 
 def fetch(variant: Variant) -> Path:
-    """The archive in the cache folder, downloaded when it is not there; its md5 is checked each
-    time.
+    """Return the archive in the cache folder. It is downloaded if needed, and its md5 is always
+    checked.
 
     Raises:
-        DataUnavailableError: it could not be fetched, or is not the published one.
+        DataUnavailableError: the download failed, or is not the published archive.
     """
     import pooch
 
@@ -98,10 +103,7 @@ def fetch(variant: Variant) -> Path:
                 downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
             )
         )
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
+    except (OSError, ValueError) as error:  # ValueError: a wrong md5
         logger.warning("%s could not be fetched: %s", variant.url, error)
         raise DataUnavailableError(
             f"{variant.name} could not be fetched from {variant.url} ({type(error).__name__}); go"
@@ -110,7 +112,7 @@ def fetch(variant: Variant) -> Path:
 
 
 def files(path: Path, variant: Variant) -> list[Path]:
-    """The archive, or the folder's files that are read."""
+    """Return the archive, or the files that are read from the folder."""
     if path.is_file():
         return [path]
     folder = _folder(path, variant)
@@ -118,13 +120,13 @@ def files(path: Path, variant: Variant) -> list[Path]:
 
 
 def listing(path: Path, variant: Variant) -> Listing:
-    """Ids count the images of the train files one after another, and of the test file."""
+    """List the images. Ids count the images of all train files, and those of the test file."""
     if path.is_file():
         with open(path, "rb") as archive:
-            found = hashlib.file_digest(archive, "md5").hexdigest()
-        if found != variant.md5:
+            md5 = hashlib.file_digest(archive, "md5").hexdigest()
+        if md5 != variant.md5:
             logger.warning(
-                "%s is not the published archive: its md5 is %s, not %s.", path, found, variant.md5
+                "%s is not the published archive: its md5 is %s, not %s.", path, md5, variant.md5
             )
     contents, digests = {"train": variant.train, "test": variant.test}, {}
     with _opened(path, variant, variant.names) as file:
@@ -141,14 +143,14 @@ def listing(path: Path, variant: Variant) -> Listing:
         )
     labels: dict[str, np.ndarray] = {}
     for part, members in contents.items():
-        found_labels = []
+        chunks = []
         for member in members:
             digest = hashlib.sha256()
             for rows, data in _rows(path, variant, member):
                 digest.update(data)
-                found_labels.append(rows[:, variant.label_bytes - 1].astype(np.int64))
+                chunks.append(rows[:, variant.label_bytes - 1].astype(np.int64))
             digests[member] = digest.hexdigest()
-        labels[part] = np.concatenate(found_labels) if found_labels else np.zeros(0, np.int64)
+        labels[part] = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
 
     def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         for member in contents[part]:
@@ -163,14 +165,14 @@ def _folder(path: Path, variant: Variant) -> Path:
         if (folder / variant.names).is_file():
             return folder
     raise DataError(
-        f"{path} is no binary archive of {variant.name} and has no {variant.names} in it; name the"
-        f" archive {variant.url.rsplit('/', 1)[1]}, or the folder that it unpacks to."
+        f"{path} is not the binary archive of {variant.name}, and does not contain {variant.names};"
+        f" give the path of {variant.url.rsplit('/', 1)[1]}, or of the folder it unpacks to."
     )
 
 
 @contextmanager
 def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
-    """One file of the archive or folder. Nothing is unpacked to the disk."""
+    """Open one file of the archive or folder. Nothing is unpacked to the disk."""
     try:
         if path.is_file():
             with tarfile.open(path) as archive:
@@ -187,21 +189,21 @@ def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
         raise DataError(
             f"{path} has no {variant.folder}/{member}; it is not {variant.name}'s binary archive."
         ) from error
-    except (
-        Exception
-    ) as error:  # tarfile and its decompressors raise a dozen types for damaged files
+    except Exception as error:  # tarfile raises many types of errors for damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{member} of {path} cannot be read ({reason}); fetch it again.") from error
+        raise DataError(
+            f"{member} of {path} cannot be read ({reason}); download it again."
+        ) from error
 
 
 def _rows(path: Path, variant: Variant, member: str) -> Iterator[tuple[np.ndarray, bytes]]:
-    """uint8 [B, label bytes + 3072] and the same bytes, some at a time."""
+    """Yield rows in batches: uint8 [B, label bytes + 3072], and the same as bytes."""
     size = variant.label_bytes + _PIXELS
     with _opened(path, variant, member) as file:
         while data := file.read(_STEP * size):
             if len(data) % size:
                 raise DataError(
-                    f"{member} of {path} must be rows of {size:,} bytes and is cut short; fetch it"
-                    " again."
+                    f"{member} of {path} must have rows of {size:,} bytes, but the last one is"
+                    " incomplete; download it again."
                 )
             yield np.frombuffer(data, np.uint8).reshape(-1, size), data

@@ -15,8 +15,8 @@ class DeviceSplit:
     """A split on a device.
 
     Attributes:
-        images: uint8 [N, ch, H, W] on the device; or `Rows` of a file, which `batch` reads and
-            copies there.
+        images: uint8 [N, ch, H, W] on the device, or `Rows` of a file. `batch` then copies the rows
+            it reads to the device.
         labels: int64 [N].
         ids: int64 [N].
     """
@@ -30,12 +30,12 @@ class DeviceSplit:
 
     @property
     def resident(self) -> bool:
-        """Whether the images lie on the device, whole."""
+        """Whether all images are on the device."""
         return isinstance(self.images, torch.Tensor)
 
     def take(self, positions: torch.Tensor | slice) -> "DeviceSplit":
-        """The rows at `positions` (int64 [B] on the same device, or a slice, which copies
-        nothing)."""
+        """Return the rows at `positions`: int64 [B] on the same device, or a slice, which copies
+        nothing."""
         images: torch.Tensor | Rows
         if isinstance(self.images, Rows):
             where = positions if isinstance(positions, slice) else positions.cpu().numpy()
@@ -45,11 +45,13 @@ class DeviceSplit:
         return DeviceSplit(images, self.labels[positions], self.ids[positions])
 
     def batch(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images uint8 [B, ch, H, W], labels [B] and ids [B] at `positions` (int64 [B]), all on the
-        device.
+        """Return a batch at `positions`, int64 [B].
+
+        Returns:
+            Images uint8 [B, ch, H, W], labels [B] and ids [B], all on the device.
 
         Raises:
-            DataError: the images are streamed and one of them is damaged.
+            DataError: the images are read from a file, and one of them is damaged.
         """
         device = self.labels.device
         if isinstance(self.images, Rows):
@@ -64,11 +66,10 @@ class DeviceSplit:
 
 
 def to_device(split: Split, device: torch.device | str) -> DeviceSplit:
-    """A split on a device: whole where it fits (see `bickd_core.data.memory`), else streamed from
-    its file.
+    """Put a split on a device. Images that do not fit into memory stay in their file (see
+    `bickd_core.data.memory`).
 
-    Arrays are copied (on the CPU as well: training cannot change the data set's arrays). Images
-    that lie in a file are read straight into their place, once.
+    Arrays are copied, on the CPU too, so training cannot change those of the data set.
     """
     device = torch.device(device)
     images: torch.Tensor | Rows
@@ -88,15 +89,21 @@ def to_device(split: Split, device: torch.device | str) -> DeviceSplit:
 
 
 def _available(device: torch.device) -> int:
-    """Bytes free on the device, and for a GPU in this machine's memory too: images pass through
-    it."""
+    """Return the free bytes on the device. For a GPU, this is at most the machine's free memory,
+    because images pass through it."""
     here = available_memory()
     return min(here, torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else here
 
 
 class Normaliser:
-    """`normalise` with the data set's mean and std already on the device: (images / 255 - mean) /
-    std."""
+    """Normalise batches: (images / 255 - mean) / std, with mean and std stored on the device.
+
+    Args:
+        mean, std: `Dataset.mean` and `Dataset.std`, ch values each.
+        dtype: of the result. The computation is in float32.
+        channels_last: whether the channels come last in memory, which is faster on many CPUs and
+            GPUs.
+    """
 
     def __init__(
         self,
@@ -109,8 +116,8 @@ class Normaliser:
     ):
         if len(mean) != len(std) or min(std) <= 0:
             raise ValueError(
-                f"mean and std must be one figure a channel, std above 0, not {tuple(mean)},"
-                f" {tuple(std)}"
+                f"mean and std must have one value for each channel, std above 0, not"
+                f" {tuple(mean)}, {tuple(std)}"
             )
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(std, dtype=torch.float32, device=device).view(1, -1, 1, 1)
@@ -118,8 +125,7 @@ class Normaliser:
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 [B, ch, H, W] in, `dtype` [B, ch, H, W] out; computed in float32 whatever `dtype`
-        is."""
+        """Normalise images: uint8 [B, ch, H, W] to `dtype` [B, ch, H, W]."""
         if images.shape[1] != self.mean.shape[1]:
             raise ValueError(
                 f"images must have {self.mean.shape[1]} channels, not {images.shape[1]}"
@@ -136,15 +142,7 @@ def normalise(
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> torch.Tensor:
-    """(images / 255 - mean) / std, channel by channel.
-
-    Args:
-        images: uint8 [B, ch, H, W].
-        mean, std: `Dataset.mean` and `Dataset.std`, ch figures each.
-        dtype: of the result; the arithmetic is in float32.
-        channels_last: lay the result out with the channels last in memory, faster on many CPUs and
-            GPUs.
-    """
+    """Normalise images, uint8 [B, ch, H, W], once; see `Normaliser`."""
     return Normaliser(mean, std, device=images.device, dtype=dtype, channels_last=channels_last)(
         images
     )

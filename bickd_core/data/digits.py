@@ -1,4 +1,4 @@
-"""digits: 1,797 handwritten digits at 8 x 8, from scikit-learn; small enough for a test.
+"""digits: 1,797 handwritten digits at 8 x 8 from scikit-learn, small enough for tests.
 
 Source: Alpaydin, E., Kaynak, C. (1998), Optical Recognition of Handwritten Digits, UCI; CC BY 4.0.
 """
@@ -11,10 +11,10 @@ TEST_SIZE = 360
 
 
 def load(image_size: int) -> Source:
-    """Stratified split with seed 0: 1,437 for train (144 of them for validation), 360 for test.
+    """Load the data: 1,437 images for train (144 of them for validation) and 360 for test.
 
-    The grey levels 0 to 16 become 0 to 255, rounded. There are no original train and test files, so
-    ids are positions in each of the two parts.
+    The split is stratified with seed 0. Grey levels from 0 to 16 are scaled to 0 to 255. There are
+    no original train and test files, so ids are positions in the two parts.
     """
     from sklearn.datasets import load_digits
 

@@ -1,5 +1,4 @@
-"""What goes wrong with a data set, each in one sentence: what was expected, what came, what to
-do."""
+"""Errors of data sets. The message says what was expected, what was found and what to do."""
 
 
 class DataError(ValueError):

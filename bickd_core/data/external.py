@@ -41,7 +41,7 @@ class Kind:
     """A kind of source: its title, its files, its listing, and whether a separate process reads it
     first."""
 
-    words: str
+    title: str
     files: Callable[[Path], list[Path]]
     listing: Callable[[Path], Listing]
     apart: bool = False
@@ -138,9 +138,9 @@ def all_test(name: str) -> str:
     return f"{ALL_TEST}:{path}"
 
 
-def words(name: str) -> str:
-    """Return the kind of a source in words, such as "image folder"."""
-    return KINDS[name.partition(":")[0]].words
+def kind_title(name: str) -> str:
+    """Return the title of a source's kind, such as "image folder"."""
+    return KINDS[name.partition(":")[0]].title
 
 
 def canonical(name: str) -> str:
@@ -178,10 +178,10 @@ def _fingerprint(kind: Kind, path: Path) -> str:
     digest = hashlib.sha256(f"{_LISTING}\n".encode())
     try:
         for file in kind.files(path):
-            about = file.stat()
+            info = file.stat()
             base = path if file.is_relative_to(path) else path.parent  # of a table, its folder
             digest.update(os.fsencode(file.relative_to(base)))
-            digest.update(f"\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+            digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
     except OSError as error:
         raise unreadable(path, error) from error
     return digest.hexdigest()
@@ -220,16 +220,16 @@ def summarise(name: str) -> Summary:
     kind, path = _source(name)
     fingerprint = _fingerprint(kind, path)
     stored = folder_of(name) / "summary.json"
-    found = _read_summary(stored)
-    if found is None or found.fingerprint != fingerprint:
-        found = (
+    result = _read_summary(stored)
+    if result is None or result.fingerprint != fingerprint:
+        result = (
             _from_stored({**summary_apart(name), "fingerprint": fingerprint})
             if kind.apart
             else summary(listed(kind, path, name), fingerprint)
         )
-        _keep(stored, {"name": name, **vars(found)})
-    _recent[name] = (time.monotonic(), found)
-    return found
+        _save(stored, {"name": name, **vars(result)})
+    _recent[name] = (time.monotonic(), result)
+    return result
 
 
 def summary(listing: Listing, fingerprint: str) -> Summary:
@@ -278,14 +278,14 @@ def held_out(name: str) -> list[tuple[int, str]] | None:
 
 def _read_summary(path: Path) -> Summary | None:
     try:
-        found = json.loads(path.read_text())
-        found.pop("name")
-        return _from_stored(found)
+        fields = json.loads(path.read_text())
+        fields.pop("name")
+        return _from_stored(fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _keep(path: Path, value: dict[str, Any]) -> None:
+def _save(path: Path, value: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, value)

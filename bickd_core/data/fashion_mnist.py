@@ -1,9 +1,9 @@
-"""fashion-mnist: 70,000 grey 28 x 28 pictures of clothes in 10 classes (Xiao, Rasul, Vollgraf 2017;
+"""fashion-mnist: 70,000 grey 28 x 28 images of clothes in 10 classes (Xiao, Rasul, Vollgraf 2017;
 MIT).
 
-Read from the folder of Debian's package `dataset-fashion-mnist`, else downloaded into the cache
-folder. Both hold the same bytes in differently dated gzip files, so what is verified is the sha256
-of the content; a download's gzip file is checked against the md5 that the authors publish as well.
+The files come from Debian's package `dataset-fashion-mnist` if it is installed, and are otherwise
+downloaded into the cache folder. Their gzip headers differ, so the sha256 of the content is
+checked. Downloads must also match the md5 that the authors publish.
 """
 
 import gzip
@@ -44,8 +44,8 @@ CLASS_NAMES = (
 
 @dataclass(frozen=True)
 class IdxFile:
-    """A gzip file: its name, its content's shape and sha256, and the md5 published for the gzip
-    bytes."""
+    """A gzip file: its name, the shape and sha256 of its content, and the published md5 of the gzip
+    file."""
 
     name: str
     shape: tuple[int, ...]
@@ -82,19 +82,18 @@ FILES = {
 
 
 def parse_idx(content: bytes) -> np.ndarray:
-    """The array in an idx file of unsigned bytes (LeCun's format).
+    """Return the array in an idx file of unsigned bytes (LeCun's format).
 
-    Layout: two zero bytes, the type (8: uint8), the number of dimensions, each size as a big-endian
-    int32, the data.
+    Layout: two zero bytes, the type (8 for uint8), the number of dimensions, each size as a
+    big-endian int32, the data.
 
     Raises:
-        ValueError: when the header is not such a one, or the data is shorter or longer than it
-            says.
+        ValueError: the header is wrong, or the data has another length than the header says.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        found = content[:4].hex(" ") or "nothing"
+        start_bytes = content[:4].hex(" ") or "nothing"
         raise ValueError(
-            f"expected an idx file of bytes, which starts with 00 00 08, found {found}"
+            f"expected an idx file of bytes, which starts with 00 00 08, found {start_bytes}"
         )
     dimensions = content[3]
     start = 4 + 4 * dimensions
@@ -111,34 +110,30 @@ def parse_idx(content: bytes) -> np.ndarray:
 
 
 def read_idx(path: Path, file: IdxFile) -> np.ndarray:
-    """Read, verify (sha256 of the content) and parse one gzip file."""
+    """Read a gzip file, check the sha256 of its content, and parse it."""
     size = 4 + 4 * len(file.shape) + math.prod(file.shape)
     try:
         with gzip.open(path) as stream:
-            content = stream.read(
-                size + 1
-            )  # one more than there is: a file that grows without end is cut
+            content = stream.read(size + 1)  # one more, to notice if there is more
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); remove it, and it is fetched again"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+        raise ValueError(f"{path} is damaged ({error}); remove it to download it again") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
         raise ValueError(
             f"{path} is not Fashion-MNIST's {file.name}: the sha256 of its content should be"
-            f" {file.sha256[:16]}..., it is {found[:16]}...; remove the file, and it is fetched"
+            f" {file.sha256[:16]}..., it is {digest[:16]}...; remove the file to download it"
             " again"
         )
     return parse_idx(content)
 
 
 def download_folder() -> Path:
-    """Where downloads go: a folder in the user's cache."""
+    """Return the folder of downloads in the user's cache."""
     return cache_folder() / "fashion-mnist"
 
 
 def installed_folder() -> Path | None:
-    """The folder that has all four files: Debian's, else that of an earlier download, else None."""
+    """Return a folder with all four files: Debian's, or that of an earlier download, or None."""
     for folder in (DEBIAN_FOLDER, download_folder()):
         if all((folder / file.name).is_file() for file in FILES.values()):
             return folder
@@ -146,11 +141,11 @@ def installed_folder() -> Path | None:
 
 
 def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = True) -> None:
-    """Fetch the four files into `folder`, each from the first address that has it; md5 checked,
-    progress bar.
+    """Download the four files into `folder`, each from the first address that has it, and check
+    their md5.
 
     Raises:
-        DataUnavailableError: when no address gave a right file.
+        DataUnavailableError: no address has the right file.
     """
     import pooch
 
@@ -166,10 +161,7 @@ def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = Tru
                     downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
                 )
                 break
-            except (
-                OSError,
-                ValueError,
-            ) as error:  # requests' errors are OSErrors; a wrong md5 is a ValueError
+            except (OSError, ValueError) as error:  # ValueError: a wrong md5
                 logger.warning("%s could not be fetched from %s: %s", file.name, url, error)
                 reasons.append(f"{url}: {type(error).__name__}")
         else:
@@ -181,14 +173,14 @@ def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = Tru
 
 
 def load_part(split: str, folder: Path) -> Split:
-    """The "train" or "test" file of `folder` as a split, verified."""
+    """Read and check the "train" or "test" files in `folder`."""
     images = read_idx(folder / FILES[split, "images"].name, FILES[split, "images"])
     labels = read_idx(folder / FILES[split, "labels"].name, FILES[split, "labels"]).astype(np.int64)
     return Split(images[:, None, :, :], labels, np.arange(len(labels), dtype=np.int64))
 
 
 def load(image_size: int) -> Source:
-    """Both files, downloaded when they are not installed; 5,000 of 60,000 go to validation."""
+    """Load the data, after downloading it if needed. Validation has 5,000 of 60,000 images."""
     folder = installed_folder()
     if folder is None:
         folder = download_folder()

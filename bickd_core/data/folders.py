@@ -1,5 +1,4 @@
-"""What lies in a folder of data: which files and folders count, names as text, and which part a
-word means."""
+"""Read folders of data: which files and folders to use, and which part a folder's name means."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ PARTS = {
     "test": ("test", "testing", "final_test"),
     "validation": ("val", "valid", "validation", "dev"),
 }
-"""The words that name a part of a data set, in any case."""
+"""Names for a part of a data set, in lower case."""
 
 CLUTTER = frozenset(
     (
@@ -24,13 +23,12 @@ CLUTTER = frozenset(
         "system volume information", "thumbs.db",
     )
 )  # fmt: skip
-"""What operating systems and tools leave in folders, in lower case. Names that begin with a dot do
-not count either."""
+"""Files and folders that operating systems and tools create, in lower case. Names that begin with
+a dot are ignored too."""
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or was left by an operating system or a
-    tool.
+    """Return whether a name is hidden, or belongs to an operating system or a tool.
 
     >>> [is_clutter(name) for name in ("cat", ".DS_Store", "._cat.png", "@eaDir", "Thumbs.db")]
     [False, True, True, True, True]
@@ -39,16 +37,16 @@ def is_clutter(name: str) -> bool:
 
 
 def part_of(word: str) -> str | None:
-    """The part that a word names: "train", "test", "validation", or None.
+    """Return the part that a word means: "train", "test", "validation", or None.
 
     >>> part_of("Training"), part_of("VAL"), part_of("cat")
     ('train', 'validation', None)
     """
-    return next((part for part, words in PARTS.items() if word.lower() in words), None)
+    return next((part for part, names in PARTS.items() if word.lower() in names), None)
 
 
 def as_text(path: str | Path) -> str:
-    r"""A path that can be printed and stored: bytes that are not UTF-8 are written as `\xNN`.
+    r"""Return a path that can be printed and stored. Bytes that are not UTF-8 become `\xNN`.
 
     >>> as_text("caf\udce9.png")
     'caf\\xe9.png'
@@ -57,7 +55,7 @@ def as_text(path: str | Path) -> str:
 
 
 def same_name(name: str) -> str:
-    r"""The form of a name to compare: Unicode's NFC, without white space at its ends.
+    r"""Return a name for comparisons: in Unicode's NFC, without surrounding white space.
 
     >>> same_name("cafe\u0301 ") == same_name("caf\xe9")
     True
@@ -66,8 +64,8 @@ def same_name(name: str) -> str:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly below `folder` in order of their names, links to folders included,
-    clutter left out.
+    """Return the folders directly below `folder`, sorted by name. Links to folders count, clutter
+    does not.
 
     Raises:
         DataError: the folder cannot be read.
@@ -84,7 +82,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def has_files(folder: Path, suffixes: Collection[str]) -> bool:
-    """Whether a file with one of these endings lies directly in `folder`."""
+    """Return whether `folder` itself contains a file with one of these suffixes."""
     try:
         with os.scandir(folder) as entries:
             return any(_wanted(entry, suffixes) for entry in entries)
@@ -93,29 +91,27 @@ def has_files(folder: Path, suffixes: Collection[str]) -> bool:
 
 
 def walk(folder: Path, suffixes: Collection[str], *, above: Collection[Path] = ()) -> list[Path]:
-    """The files with these endings at any depth, sorted by path.
+    """Return the files with these suffixes at any depth, sorted by path.
 
-    Links to files and to folders are followed. A folder is read once, however many links lead to
-    it, so a loop of links ends. Only regular files count: a pipe or a device is not opened. A link
-    that leads nowhere counts, so that whoever reads it can name it.
+    Links to files and folders are followed. Each folder is read only once, so loops of links are no
+    problem. Pipes and devices are left out. Broken links are returned, so that the code that reads
+    them can name them in its error message.
 
     Args:
-        suffixes: endings in lower case, with their dot.
-        above: folders that are not entered by a link, such as those that `folder` lies in.
+        suffixes: in lower case, with the dot.
+        above: folders that links must not lead into, such as the parents of `folder`.
 
     Raises:
         DataError: a folder cannot be read.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     seen: set[tuple[int, int]] = set()
     try:
         seen.update(_identity(path) for path in above)
     except OSError as error:
         raise unreadable(folder, error) from error
-    waiting, linked = (
-        [folder],
-        list[Path](),
-    )  # links last: a folder keeps its own path where it has one here
+    # Links come last, so that a folder inside `folder` is listed under its own path.
+    waiting, linked = [folder], list[Path]()
     while waiting or linked:
         here = waiting.pop() if waiting else linked.pop(0)
         try:
@@ -130,10 +126,10 @@ def walk(folder: Path, suffixes: Collection[str], *, above: Collection[Path] = (
                     if entry.is_dir():
                         (linked if entry.is_symlink() else waiting).append(Path(entry.path))
                     elif _wanted(entry, suffixes):
-                        found.append(Path(entry.path))
+                        files.append(Path(entry.path))
         except OSError as error:
             raise unreadable(here, error) from error
-    return sorted(found)
+    return sorted(files)
 
 
 def _wanted(entry: os.DirEntry[str], suffixes: Collection[str]) -> bool:
@@ -143,12 +139,12 @@ def _wanted(entry: os.DirEntry[str], suffixes: Collection[str]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    about = os.stat(folder)
-    return about.st_dev, about.st_ino
+    info = os.stat(folder)
+    return info.st_dev, info.st_ino
 
 
 def unreadable(path: str | Path, error: OSError) -> DataError:
-    """The sentence for a path that the operating system does not let us read."""
+    """Return the error for a path that cannot be read."""
     name = as_text(error.filename or path)
     if isinstance(error, FileNotFoundError):
         return DataError(

@@ -1,4 +1,4 @@
-"""Class hierarchies: which superclass each class belongs to, from a small file.
+"""Class hierarchies: a small file with the superclass of each class.
 
 A hierarchy orders and groups classes in a matrix. As CSV it has the columns `class,superclass`; as
 JSON or YAML it is a mapping `class: superclass`, or `superclass: [class, class]`.
@@ -25,8 +25,8 @@ _UNREADABLE = (
 
 
 class HierarchyError(ValueError):
-    """A hierarchy file that does not fit; `problems` has one sentence a row, and the message the
-    first of them."""
+    """A hierarchy file that cannot be used. `problems` has one sentence for each, and the message
+    has the first of them."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -36,19 +36,23 @@ class HierarchyError(ValueError):
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Attributes: name: where it came from. superclass: of each class, in the order of the class
-    names."""
+    """A class hierarchy.
+
+    Attributes:
+        name: of the file it was read from.
+        superclass: of each class, in the order of the class names.
+    """
 
     name: str
     superclass: tuple[str, ...]
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The superclasses, in order of first appearance."""
+        """The superclasses, in the order of their first class."""
         return tuple(dict.fromkeys(self.superclass))
 
     def members(self, group: str) -> tuple[int, ...]:
-        """Class indices of one superclass."""
+        """Return the positions of the classes of a superclass."""
         return tuple(c for c, name in enumerate(self.superclass) if name == group)
 
 
@@ -56,13 +60,12 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
     """Read and check a hierarchy for these classes.
 
     Args:
-        content: of the file, UTF-8.
-        filename: its ending says what it is: .csv, .tsv, .json, .yaml or .yml.
-        class_names: every one of them needs exactly one superclass, and no other class may be
-            named.
+        content: the file's content, UTF-8.
+        filename: ends in .csv, .tsv, .json, .yaml or .yml.
+        class_names: each needs exactly one superclass. The file must not name other classes.
 
     Raises:
-        HierarchyError: with a sentence for each row that is wrong and each class that is missing.
+        HierarchyError: a row is wrong, or classes are missing.
     """
     if len(content) > MAX_BYTES:
         raise HierarchyError([f"the file must be at most 4 MB, got {len(content) / 2**20:.1f} MB."])
@@ -73,7 +76,7 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
             [f"the file must be UTF-8 text: {error.reason} at byte {error.start}."]
         ) from error
     rows, problems = _rows(text, filename)
-    known, found = set(class_names), dict[str, tuple[str, str]]()
+    known, assigned = set(class_names), dict[str, tuple[str, str]]()
     for where, name, superclass in rows:
         if not name or not superclass:
             problems.append(
@@ -81,16 +84,17 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
             )
         elif name not in known:
             problems.append(
-                f"{where} names class '{name:.60}', which these models have not{_near(name, known)}"
+                f"{where} names class '{name:.60}', which these models do not"
+                f" have{_near(name, known)}"
             )
-        elif name in found and found[name][0] != superclass:
+        elif name in assigned and assigned[name][0] != superclass:
             problems.append(
-                f"{where} puts '{name}' under '{superclass:.60}', but {found[name][1]} under"
-                f" '{found[name][0]:.60}'."
+                f"{where} puts '{name}' under '{superclass:.60}', but {assigned[name][1]} under"
+                f" '{assigned[name][0]:.60}'."
             )
         else:
-            found.setdefault(name, (superclass, where))
-    missing = [name for name in class_names if name not in found]
+            assigned.setdefault(name, (superclass, where))
+    missing = [name for name in class_names if name not in assigned]
     if missing and not problems:
         names = ", ".join(missing[:5]) + (
             f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -101,12 +105,12 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
         )
     if problems:
         raise HierarchyError(problems)
-    return Hierarchy(filename, tuple(found[name][0] for name in class_names))
+    return Hierarchy(filename, tuple(assigned[name][0] for name in class_names))
 
 
 def bundled_hierarchy(dataset: str, class_names: Sequence[str]) -> Hierarchy | None:
-    """The hierarchy that comes with a data set; None where there is none, or its classes are
-    others."""
+    """Return the bundled hierarchy of a data set; None if there is none, or it has other
+    classes."""
     path = FILES / f"{dataset}-hierarchy.csv"
     if "/" in dataset or not path.exists():
         return None
@@ -117,7 +121,7 @@ def bundled_hierarchy(dataset: str, class_names: Sequence[str]) -> Hierarchy | N
 
 
 def to_csv(class_names: Sequence[str], superclass: Sequence[str] | None = None) -> str:
-    """A hierarchy as CSV; without superclasses a template to be filled in."""
+    """Return a hierarchy as CSV, or a template to fill in if there are no superclasses."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["class", "superclass"])
@@ -126,7 +130,7 @@ def to_csv(class_names: Sequence[str], superclass: Sequence[str] | None = None) 
 
 
 Row = tuple[str, str, str]
-"""Where it stands, class, superclass."""
+"""Place in the file, class, superclass."""
 
 
 def _rows(text: str, filename: str) -> tuple[list[Row], list[str]]:

@@ -1,4 +1,4 @@
-"""`folder:PATH`: images in one folder a class, under train/ and test/, or without such parts."""
+"""`folder:PATH`: one folder of images for each class, with or without `train/` and `test/`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the data: "train", "test" or "all", its folder, and the files of each class folder.
+    """A part of the data.
 
-    labels: the file that gives the images their classes, where no folders do.
+    Attributes:
+        name: "train", "test" or "all".
+        classes: the files of each class folder.
+        labels: the file with the classes of the images, if there are no class folders.
     """
 
     name: str
@@ -37,8 +40,8 @@ class _Part:
 
 
 def files(path: Path, *, all_test: bool = False) -> list[Path]:
-    """The files that are read: the images in the parts that are used, sorted by their path, and
-    those of labels and names."""
+    """Return the files that are read: the images of all parts, and the files of labels and
+    names."""
     if not path.is_dir():
         raise DataError(
             f"the folder {path} does not exist; check the path and that its disk is mounted."
@@ -52,18 +55,20 @@ def files(path: Path, *, all_test: bool = False) -> list[Path]:
 
 
 def all_test_files(path: Path) -> list[Path]:
-    """As `files`, for a folder whose images are all test."""
+    """Call `files` for a folder whose images are all test."""
     return files(path, all_test=True)
 
 
 def all_test_listing(path: Path) -> Listing:
-    """As `listing`, for a folder whose images are all test."""
+    """Call `listing` for a folder whose images are all test."""
     return listing(path, all_test=True)
 
 
 def listing(path: Path, *, all_test: bool = False) -> Listing:
-    """Classes are the folders' names, sorted as text, or what a file beside them says; ids count
-    the sorted files."""
+    """List the images. Ids are positions in the sorted files.
+
+    Classes are the folder names, sorted as text, unless a file names the classes.
+    """
     parts = _parts(path, all_test)
     first = parts[0]
     order, called, by_text = _named(path, parts)
@@ -77,12 +82,12 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         strange = [name for name in part.classes if same_name(name) not in position]
         if strange:
             raise DataError(
-                f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r} that"
-                f" {as_text(first.folder)} has not; all classes of the test part must be in the"
+                f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r}, but"
+                f" {as_text(first.folder)} does not; all classes of the test part must be in the"
                 " train part."
             )
         counts = [len(of_class) for of_class in part.classes.values()]
-        # The first part has all classes, by definition; equal names are refused by `listing.check`.
+        # The first part defines the classes. `listing.check` refuses equal names.
         targets = (
             [place[name] for name in part.classes]
             if part is first
@@ -106,8 +111,8 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         return decode_all(_items(paths[part]), channels, size, resizing)
 
     shown = {
-        part: tuple(as_text(file.relative_to(path)) for file in found)
-        for part, found in paths.items()
+        part: tuple(as_text(file.relative_to(path)) for file in part_files)
+        for part, part_files in paths.items()
     }
     return Listing(names, labels, channels, side, read, shown, sorted_names=by_text)
 
@@ -117,15 +122,15 @@ def _folders_of(parts: list[_Part]) -> list[Path]:
 
 
 def _named(path: Path, parts: list[_Part]) -> tuple[list[str], dict[str, str], bool]:
-    """The class folders in the order of their classes, their names, and whether the order is that
-    of the folders as text."""
+    """Return the class folders in order, their class names, and whether they are sorted as
+    text."""
     folders = list(parts[0].classes)
     file = names_file(path, _folders_of(parts))
     all_test = [part.name for part in parts] == ["test"]
-    found = None if file is None else class_names(file, folders, part_of_classes=all_test)
-    if found is None:
+    named = None if file is None else class_names(file, folders, part_of_classes=all_test)
+    if named is None:
         return folders, {name: name for name in folders}, True
-    order, called = found
+    order, called = named
     logger.info("%s names the classes.", as_text(file or path))
     return order, called, False
 
@@ -135,16 +140,16 @@ def _items(paths: tuple[Path, ...]) -> Iterator[Encoded]:
 
 
 def _parts(path: Path, all_test: bool) -> list[_Part]:
-    """Train and test, or "all" where there is no test; just test where all images are."""
+    """Return train and test, or "all" if there is no test part, or only test if `all_test`."""
     if all_test:
         below = subfolders(path)
         folder = below[0] if len(below) == 1 and part_of(below[0].name) else path
         return [_only_part("test", folder, path)]
-    found = _part_folders(path)
-    if "train" not in found:
+    folders = _part_folders(path)
+    if "train" not in folders:
         return [_only_part("all", path, path)]
-    train = found["train"]
-    tests = [found[part] for part in ("test", "validation") if part in found]
+    train = folders["train"]
+    tests = [folders[part] for part in ("test", "validation") if part in folders]
     if not tests:
         return [_Part("all", train, _classes(train, path))]
     classes = _classes(train, path)
@@ -164,13 +169,13 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
                 else f"{as_text(usable[0].folder)} is test"
             )
             logger.warning(
-                "%s is left aside: %s, and validation is carved out of train.", as_text(unused), why
+                "%s is not used: %s, and validation is split off from train.", as_text(unused), why
             )
     return [_Part("train", train, classes), usable[0]]
 
 
 def _only_part(name: str, folder: Path, path: Path) -> _Part:
-    """The images of a folder by class folders, or by a file of labels where there are none."""
+    """Return a part whose classes come from class folders, or else from a file of labels."""
     classes = _classes(folder, path)
     flat = not any(classes.values()) or [name.lower() for name in classes] == ["images"]
     if flat and (file := labels_file(folder, path, SUFFIXES)):
@@ -179,25 +184,29 @@ def _only_part(name: str, folder: Path, path: Path) -> _Part:
 
 
 def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Part | None:
-    """The test part in a folder, by its class folders or by a file of labels; None where its
-    classes are not known."""
-    found = _classes(folder, path)
+    """Return the test part in a folder, with classes from class folders or from a file of labels;
+    None if its classes are unknown."""
+    test_classes = _classes(folder, path)
     named = {same_name(name) for name in classes}
-    if not any(same_name(name) in named for name in found) and (
+    if not any(same_name(name) in named for name in test_classes) and (
         file := labels_file(folder, path, SUFFIXES)
     ):
         return _Part("test", folder, annotated(file, folder, list(classes), SUFFIXES), file)
-    flat = not any(found.values()) and has_files(folder, SUFFIXES)
-    images = len(found) == 1 and next(iter(found)).lower() == "images" and "images" not in named
-    return None if flat or images else _Part("test", folder, found)
+    flat = not any(test_classes.values()) and has_files(folder, SUFFIXES)
+    images = (
+        len(test_classes) == 1
+        and next(iter(test_classes)).lower() == "images"
+        and "images" not in named
+    )
+    return None if flat or images else _Part("test", folder, test_classes)
 
 
 def _part_folders(path: Path) -> dict[str, Path]:
-    """The folders named train, test or validation, in any case; empty where such a name is a
-    class's.
+    """Return the folders named train, test or validation, in any case. Empty if these are classes.
 
     Raises:
-        DataError: two folders are called after one part, or there is a test part and no train part.
+        DataError: two folders have names of the same part, or there is a test part but no train
+            part.
     """
     named: dict[str, list[Path]] = {}
     others = []
@@ -210,7 +219,7 @@ def _part_folders(path: Path) -> dict[str, Path]:
     train = named.get("train", [])
     if not named or (others and not train):
         return {}
-    # `bus`, `car` and `train`, all with images: "train" is a class there.
+    # In `bus`, `car` and `train`, all with images, "train" is a class.
     if any(has_files(folder, SUFFIXES) for folder in others) and not any(map(subfolders, train)):
         return {}
     if not train:
@@ -219,12 +228,12 @@ def _part_folders(path: Path) -> dict[str, Path]:
             f"{as_text(path)} has {test!r} but no folder named train; add it, or give the path of"
             f" {test!r} itself."
         )
-    return {part: _one_of(part, folders) for part, folders in named.items()}
+    return {part: _folder_of_part(part, folders) for part, folders in named.items()}
 
 
-def _one_of(part: str, folders: list[Path]) -> Path:
-    """The folder for a part: the first in the order of `PARTS`; its name in lower case goes before
-    others."""
+def _folder_of_part(part: str, folders: list[Path]) -> Path:
+    """Return the folder of a part: the first in the order of `PARTS`, names in lower case
+    first."""
     order = sorted(
         folders,
         key=lambda folder: (
@@ -238,14 +247,15 @@ def _one_of(part: str, folders: list[Path]) -> Path:
             f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them."
         )
     for unused in order[1:]:
-        logger.warning("%s is left aside: %s is used.", as_text(unused), as_text(order[0]))
+        logger.warning("%s is not used: %s is used instead.", as_text(unused), as_text(order[0]))
     return order[0]
 
 
 def _classes(folder: Path, root: Path) -> dict[str, list[Path]]:
-    """Class folders sorted by name as text, each with its image files at any depth, sorted.
+    """Return the class folders, sorted by name as text, each with its sorted image files at any
+    depth.
 
-    They may lie one level deeper, in a folder `Images` beside nothing else.
+    If the only folder is called `Images`, its subfolders are the class folders.
     """
     below = subfolders(folder)
     if len(below) == 1 and below[0].name.lower() == "images" and subfolders(below[0]):

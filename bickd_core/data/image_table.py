@@ -1,5 +1,4 @@
-"""`csv:PATH`: a table with a line an image: its file, its class and, if there is such a column, its
-part."""
+"""`csv:PATH`: a table with one line for each image: file, class and, optionally, part."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ _PART_COLUMNS = ("split", "part", "subset", "set")
 
 
 def files(path: Path) -> list[Path]:
-    """The table and the image files that it names."""
+    """Return the table and the image files that it names."""
     return [path, *(image for image, _, _ in _images(path))]
 
 
 def listing(path: Path) -> Listing:
-    """Classes are the labels, sorted as text; ids count the lines of each part."""
+    """List the images. Classes are the labels, sorted as text. Ids are positions in a part."""
     every = _images(path)
     names = tuple(sorted({label for _, label, _ in every}))
     place = {name: index for index, name in enumerate(names)}
@@ -61,11 +60,11 @@ def listing(path: Path) -> Listing:
 
 
 def _images(path: Path) -> list[tuple[Path, str, str]]:
-    """Of each line the image's file, its class, and "train", "test" or "" for its part.
+    """Return file, class and part ("train", "test" or "") of each image.
 
     Raises:
-        DataError: the table cannot be read, an image is not there or lies outside the table's
-            folder, or a part is not known.
+        DataError: the table cannot be read, an image does not exist or is outside the table's
+            folder, or a part is unknown.
     """
     if not path.is_file():
         raise DataError(
@@ -76,7 +75,7 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
     name, label, body = columns(path, rows)
     head = [cell.strip().lower() for cell in rows[0]] if body is not rows else []
     part_column = next((head.index(each) for each in _PART_COLUMNS if each in head), None)
-    root, found = path.parent, []
+    root, images = path.parent, []
     for number, row in enumerate(body, 1):
         file = root / row[name].strip().replace("\\", "/")
         if ".." in file.parts or not file.is_relative_to(root):
@@ -99,5 +98,5 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
                     " or validation."
                 )
             part = "train" if known == "train" else "test"
-        found.append((file, row[label].strip(), part))
-    return found
+        images.append((file, row[label].strip(), part))
+    return images

@@ -119,8 +119,8 @@ def check(listing: Listing, where: str) -> None:
     """
     names = listing.class_names
     if len(names) < 2:
-        found = f"one, {names[0]!r}" if names else "none"
-        raise DataError(f"{where} must have at least two classes, found {found}.")
+        number = f"one, {names[0]!r}" if names else "none"
+        raise DataError(f"{where} must have at least two classes, found {number}.")
     check_names(names, where)
     for part, labels in listing.labels.items():
         if not len(labels):

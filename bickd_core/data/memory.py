@@ -1,4 +1,4 @@
-"""How much memory is to be had, and which share of it a data set's images may take."""
+"""The available memory, and how much of it a data set's images may take."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 
 RESIDENT_SHARE = 0.25
-"""Images are held in memory when they take at most this share of what is available; else they are
-streamed."""
+"""Images are loaded into memory if they take at most this share of the available memory. Otherwise
+they are read from their file."""
 VARIABLE = "BICKD_RESIDENT_MB"
 
 
 def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that this process may still take: the machine's, or its container's where that has
-    less."""
+    """Return the bytes that are available to this process, on the machine or in its container."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
@@ -33,17 +32,16 @@ def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def resident_bytes(available: int) -> int:
-    """The most bytes of images to hold, out of `available` ones: a share, or `BICKD_RESIDENT_MB`
-    where that is set.
+    """Return how many of the available bytes images may take: a share, or `BICKD_RESIDENT_MB`.
 
     Raises:
-        ValueError: the variable is set and not a number of megabytes.
+        ValueError: the variable is not a whole number of megabytes.
     """
-    asked = os.environ.get(VARIABLE, "").strip()
-    if not asked:
+    setting = os.environ.get(VARIABLE, "").strip()
+    if not setting:
         return int(RESIDENT_SHARE * available)
-    if not asked.isdecimal():
+    if not setting.isdecimal():
         raise ValueError(
-            f"{VARIABLE} must be a whole number of megabytes, got {asked!r}; correct or unset it."
+            f"{VARIABLE} must be a whole number of megabytes, got {setting!r}; correct or unset it."
         )
-    return int(asked) * 1_000_000
+    return int(setting) * 1_000_000

@@ -169,24 +169,24 @@ def applied(
     >>> applied(usual((0.3,), (0.2,))["half"], {"data": 0.444, "half": 0.92}, 500)[-84:]
     "92.0 % of 500 validation images are right (44.4 % with the data's own mean and std)."
     """
-    words = f"Inputs were normalised with {TITLES[chosen.name]}"
+    start = f"Inputs were normalised with {TITLES[chosen.name]}"
     if chosen.name == "none":
-        words = "Inputs were not normalised (values from 0 to 1)"
+        start = "Inputs were not normalised (values from 0 to 1)"
     if chosen.name not in tried:
-        return f"{words}."
+        return f"{start}."
     others = ", ".join(
         f"{100 * share:.1f} % with {TITLES[name]}"
         for name, share in tried.items()
         if name != chosen.name
     )
-    found = (
-        f"{words}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right"
+    sentence = (
+        f"{start}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right"
         f" ({others})."
     )
     best = max(tried, key=lambda name: tried[name])
     if tried[best] > tried[chosen.name] + NOTABLE:
-        found += (
+        sentence += (
             f" The accuracy is higher with {TITLES[best]}. To use it, import the file again under"
             f" another name with the normalisation '{best}'."
         )
-    return found
+    return sentence

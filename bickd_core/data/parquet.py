@@ -1,5 +1,5 @@
-"""`parquet:PATH`: Hugging Face image data sets: an image column {bytes, path} and a label
-column."""
+"""`parquet:PATH`: Hugging Face image data sets, with a column of images ({bytes, path}) and one of
+labels."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ if TYPE_CHECKING:
     import pyarrow
 
 LABELS = ("label", "labels", "fine_label", "class", "target")
-"""Names of a label column, the first that is there."""
+"""Names of a label column, in order of preference."""
 BATCH = 16
-"""Rows of images that are read at once. A dictionary can repeat one large value in every row, so
-they are few."""
+"""Rows of images that are read at once. They are few, because a dictionary can repeat one large
+value in every row."""
 LABELS_AT_ONCE = 1 << 16
 MAX_FOOTER_BYTES, MAX_FOOTER_ITEMS = 64 << 20, 1_000_000
 
 
 def files(path: Path) -> list[Path]:
-    """The parquet files that are used, part by part, sorted by their path."""
-    return [file for found in _parts(path).values() for file in found]
+    """Return the parquet files of all parts, each sorted by path."""
+    return [file for part_files in _parts(path).values() for file in part_files]
 
 
 def listing(path: Path) -> Listing:
-    """Ids count the rows of a part's files in order of their names."""
+    """List the images. Ids count the rows of a part's files, sorted by path."""
     parts = _parts(path)
     first = next(iter(parts.values()))[0]
     with _reading(first):
         schema = _open(first).schema_arrow
     image, label = _image_column(schema, first), _label_column(schema, first)
-    columns = {part: _column(found, label) for part, found in parts.items()}
+    columns = {part: _column(part_files, label) for part, part_files in parts.items()}
     declared = _declared_names(schema, label)
     names = declared or _names_in(columns, path)
     labels = {part: values.positions(names) for part, values in columns.items()}
     headers = {
-        part: [header(item) for item in _images(found, image)] for part, found in parts.items()
+        part: [header(item) for item in _images(part_files, image)]
+        for part, part_files in parts.items()
     }
     for part, of_part in headers.items():
         if len(of_part) != len(labels[part]):
@@ -56,21 +57,21 @@ def listing(path: Path) -> Listing:
                 f"{path} must have as many images as labels, found {len(of_part)} and"
                 f" {len(labels[part])}; write or download it again."
             )
-    side, channels = side_and_channels([one for of_part in headers.values() for one in of_part])
+    side, channels = side_and_channels([item for of_part in headers.values() for item in of_part])
 
     def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         return decode_all(_images(parts[part], image), channels, size, resizing)
 
-    words = any(values.words is not None for values in columns.values())
-    return Listing(names, labels, channels, side, read, sorted_names=words and not declared)
+    has_text = any(values.texts is not None for values in columns.values())
+    return Listing(names, labels, channels, side, read, sorted_names=has_text and not declared)
 
 
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
-    """Errors of pyarrow as a sentence with the file's name; they are of many kinds.
+    """Turn the many errors of pyarrow into one that names the file.
 
     Raises:
-        DataError: whatever was raised inside.
+        DataError: in place of any error inside the block.
     """
     try:
         yield
@@ -93,7 +94,7 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
-    """The files of train and test (else of validation, as test), or of "all" where there is no
+    """Return the files of train and test, or of "all". Validation is used as test if there is no
     test."""
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
@@ -102,26 +103,27 @@ def _parts(path: Path) -> dict[str, list[Path]]:
     every = [path] if path.is_file() else walk(path, (".parquet",))
     if not every:
         raise DataError(f"{path} has no .parquet files in it.")
-    found: dict[str, list[Path]] = {}
+    parts: dict[str, list[Path]] = {}
     for file in every:
         name = file.name if path.is_file() else str(file.relative_to(path))
-        found.setdefault(_part_of(name), []).append(file)
-    test = found.get("test") or found.get("validation")
-    if "train" in found and test:
-        return {"train": found["train"], "test": test}
-    return {"all": found.get("train", every)}
+        parts.setdefault(_part_of(name), []).append(file)
+    test = parts.get("test") or parts.get("validation")
+    if "train" in parts and test:
+        return {"train": parts["train"], "test": test}
+    return {"all": parts.get("train", every)}
 
 
 def _part_of(name: str) -> str:
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((part for part, known in PARTS.items() if any(word in known for word in words)), "")
+    pieces = re.split(r"[^a-z]+", name.lower())
+    matches = (part for part, names in PARTS.items() if any(piece in names for piece in pieces))
+    return next(matches, "")
 
 
-def _open(file: Path, words: str | None = None) -> Any:
-    """Read through a small buffer: a column chunk of many images is never held whole.
+def _open(file: Path, text_column: str | None = None) -> Any:
+    """Open a file with a small buffer, so that a large column of images is read in pieces.
 
     Args:
-        words: a column of words, each of which is kept once, however often it comes.
+        text_column: a column of texts. Each different text is then stored only once.
     """
     import pyarrow.parquet
 
@@ -129,7 +131,7 @@ def _open(file: Path, words: str | None = None) -> Any:
         file,
         buffer_size=1 << 20,
         pre_buffer=False,
-        read_dictionary=None if words is None else [words],
+        read_dictionary=None if text_column is None else [text_column],
         thrift_string_size_limit=MAX_FOOTER_BYTES,
         thrift_container_size_limit=MAX_FOOTER_ITEMS,
     )
@@ -151,19 +153,21 @@ def _image_column(schema: pyarrow.Schema, file: Path) -> str:
 
 
 def _features(schema: pyarrow.Schema) -> dict[str, Any]:
-    """What Hugging Face's `datasets` says of the columns; empty where nothing is said."""
+    """Return the description of the columns that Hugging Face's `datasets` stores; may be empty."""
     try:
-        found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, TypeError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return features if isinstance(features, dict) else {}
 
 
 def _label_column(schema: pyarrow.Schema, file: Path) -> str:
     marked = [
         name
-        for name, about in _features(schema).items()
-        if isinstance(about, dict) and about.get("_type") == "ClassLabel" and name in schema.names
+        for name, feature in _features(schema).items()
+        if isinstance(feature, dict)
+        and feature.get("_type") == "ClassLabel"
+        and name in schema.names
     ]
     for name in LABELS:
         if name in schema.names:
@@ -177,38 +181,41 @@ def _label_column(schema: pyarrow.Schema, file: Path) -> str:
 
 @dataclass(frozen=True)
 class _Labels:
-    """A part's labels: positions in `words`, or class numbers where there are no words; int64
-    [N]."""
+    """A part's labels.
+
+    Attributes:
+        values: int64 [N], positions in `texts`; class numbers if `texts` is None.
+    """
 
     values: np.ndarray
-    words: tuple[str, ...] | None
+    texts: tuple[str, ...] | None
 
     def positions(self, names: tuple[str, ...]) -> np.ndarray:
-        """int64 [N]: positions in the class names, -1 where a word is none of them."""
-        if self.words is None:
+        """Return positions in the class names, int64 [N]; -1 for other texts."""
+        if self.texts is None:
             return self.values
         known = {name: i for i, name in enumerate(names)}
-        return np.array([known.get(word, -1) for word in self.words], dtype=np.int64)[self.values]
+        return np.array([known.get(word, -1) for word in self.texts], dtype=np.int64)[self.values]
 
 
-def _column(found: list[Path], name: str) -> _Labels:
-    """The labels in a part's files, read batch by batch.
+def _column(part_files: list[Path], name: str) -> _Labels:
+    """Read the labels in a part's files, in batches.
 
     Raises:
-        DataError: they are neither whole numbers nor words, one for each row.
+        DataError: they are not one whole number or text for each row.
     """
     import pyarrow
     from pyarrow import types
 
     chunks: list[np.ndarray] = []
-    words: dict[str, int] = {}
-    is_words: bool | None = None
-    for file in found:
+    texts: dict[str, int] = {}
+    is_text: bool | None = None
+    for file in part_files:
         with _reading(file):
             opened = _open(file)
             if name not in opened.schema_arrow.names:
                 raise DataError(
-                    f"{as_text(file)} has no column {name!r}, which the files before it have."
+                    f"{as_text(file)} has no column {name!r}, but the files before it do."
                 )
             kind = opened.schema_arrow.field(name).type
             value = kind.value_type if types.is_dictionary(kind) else kind
@@ -224,15 +231,16 @@ def _column(found: list[Path], name: str) -> _Labels:
                     f" found {'several (' if several else ''}{kind}{')' if several else ''} in"
                     f" {name!r}."
                 )
-            if is_words is not None and textual != is_words:
+            if is_text is not None and textual != is_text:
                 raise DataError(
-                    f"{name!r} must be words or numbers in all files, {as_text(file)} differs."
+                    f"{name!r} must be words in all files or numbers in all files, but"
+                    f" {as_text(file)} differs."
                 )
-            is_words = textual
+            is_text = textual
             rows = opened.metadata.num_rows
             if not 0 <= rows + sum(map(len, chunks)) <= MAX_IMAGES:
                 raise DataError(
-                    f"{as_text(file)} must have at most {MAX_IMAGES:,} rows, it says {rows:,}."
+                    f"{as_text(file)} must have at most {MAX_IMAGES:,} rows, but has {rows:,}."
                 )
             if textual:
                 opened = _open(file, name)
@@ -246,7 +254,7 @@ def _column(found: list[Path], name: str) -> _Labels:
                     )
                     own = [str(word) for word in encoded.dictionary.to_pylist()]
                     places = np.array(
-                        [words.setdefault(word, len(words)) for word in own], np.int64
+                        [texts.setdefault(word, len(texts)) for word in own], np.int64
                     )
                     chunks.append(
                         places[encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)]
@@ -254,29 +262,28 @@ def _column(found: list[Path], name: str) -> _Labels:
                 else:
                     chunks.append(column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False))
     values = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
-    return _Labels(values, tuple(words) if is_words else None)
+    return _Labels(values, tuple(texts) if is_text else None)
 
 
 def _declared_names(schema: pyarrow.Schema, label: str) -> tuple[str, ...]:
-    """Class names in the schema's metadata, as `datasets` writes them; empty where there are
-    none."""
-    about = _features(schema).get(label)
-    names = about.get("names") if isinstance(about, dict) else None
+    """Return the class names that `datasets` stores in the schema's metadata; may be empty."""
+    feature = _features(schema).get(label)
+    names = feature.get("names") if isinstance(feature, dict) else None
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
 def _names_in(columns: dict[str, _Labels], path: Path) -> tuple[str, ...]:
-    """The words in the columns, sorted; else "0" to the largest number."""
-    if any(values.words is not None for values in columns.values()):
-        return tuple(sorted({word for values in columns.values() for word in values.words or ()}))
+    """Return the sorted texts in the columns, or "0" to the largest number."""
+    if any(values.texts is not None for values in columns.values()):
+        return tuple(sorted({word for values in columns.values() for word in values.texts or ()}))
     highest = max(
         (int(part.values.max()) for part in columns.values() if len(part.values)), default=-1
     )
     return numbered_classes(highest, sum(len(part.values) for part in columns.values()), str(path))
 
 
-def _images(found: list[Path], column: str) -> Iterator[Encoded]:
-    for file in found:
+def _images(part_files: list[Path], column: str) -> Iterator[Encoded]:
+    for file in part_files:
         for row, value in enumerate(_values(file, column)):
             data = value.get("bytes") if isinstance(value, dict) else value
             name = f"in row {row} of {as_text(file)}"
@@ -286,7 +293,7 @@ def _images(found: list[Path], column: str) -> Iterator[Encoded]:
 
 
 def _values(file: Path, column: str) -> Iterator[Any]:
-    """The values of the image column, some at a time."""
+    """Yield the values of the image column. They are read in batches."""
     with _reading(file):
         opened = _open(file)
         batches = opened.iter_batches(BATCH, columns=[column], use_threads=False)

@@ -1,5 +1,4 @@
-"""Image files as square uint8 arrays: the formats listed in docs/data.md, grey or RGB, scaled with
-antialiasing."""
+"""Decode image files into square uint8 arrays, grey or RGB. docs/data.md lists the formats."""
 
 from __future__ import annotations
 
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""What Pillow may open, by content. It knows some 40 formats more, of which one starts another
+"""Formats that Pillow may open. It knows about 40 others, and one of them starts another
 program."""
 MAX_PIXELS = 64_000_000
-"""Of one image. A JPEG with more is decoded at a half, a quarter or an eighth of its sides; others
-are refused."""
+"""Largest image. A larger JPEG is decoded at a half, a quarter or an eighth of its sides; other
+formats are refused."""
 LARGE_PIXELS = 16_000_000
-"""Images with more are decoded one at a time."""
+"""Larger images are decoded one at a time."""
 _large = threading.Lock()
 _GREY = ("1", "L", "LA")
 _DEEP = ("I", "F")
@@ -43,7 +42,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Encoded:
-    """An image file: its bytes or its path, and what to call it when it cannot be read."""
+    """An image file: its bytes or its path, and its name in error messages."""
 
     data: bytes | Path
     name: str
@@ -57,7 +56,7 @@ class Header:
 
 
 def header(encoded: Encoded) -> Header:
-    """What an image file says of itself, without decoding it.
+    """Read the header of an image file, without decoding the image.
 
     Raises:
         DataError: it is not an image in one of `FORMATS`, is too large, or has more than 8 bits per
@@ -67,10 +66,13 @@ def header(encoded: Encoded) -> Header:
 
 
 def decode(encoded: Encoded, channels: int, size: int, resizing: Resizing = DEFAULT) -> np.ndarray:
-    """uint8 [channels, size, size]: turned upright, made square and scaled as `resizing` says.
+    """Decode an image, turn it upright, make it square and scale it.
 
-    What is transparent becomes white. An image of that size already keeps its pixels, unless a
-    share of it is cut out.
+    Transparent pixels become white. The pixels of an image of the right size do not change, unless
+    `resizing` crops it.
+
+    Returns:
+        uint8 [channels, size, size].
 
     Raises:
         DataError: the file cannot be read; the message names it.
@@ -86,8 +88,11 @@ def decode(encoded: Encoded, channels: int, size: int, resizing: Resizing = DEFA
 def decode_all(
     encoded: Iterable[Encoded], channels: int, size: int, resizing: Resizing = DEFAULT
 ) -> Iterator[np.ndarray]:
-    """uint8 [up to 256, channels, size, size] after one another, decoded by as many threads as
-    there are cores."""
+    """Decode images in order, with one thread for each core.
+
+    Yields:
+        uint8 [up to 256, channels, size, size].
+    """
     items = iter(encoded)
     with ThreadPoolExecutor(available_cores()) as pool:
         while chunk := list(islice(items, CHUNK)):
@@ -99,7 +104,7 @@ def decode_all(
 def to_array(
     image: Image.Image, channels: int, size: int, resizing: Resizing = DEFAULT
 ) -> np.ndarray:
-    """What `decode` says, for an open image."""
+    """Do the same as `decode`, for an open image."""
     from PIL import Image
 
     image = _upright(image)
@@ -130,10 +135,9 @@ def _squared(image: Image.Image, size: int, resizing: Resizing) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The image turned as its metadata says; as it is where they cannot be read.
+    """Turn an image upright, as given by its metadata.
 
-    `ImageOps.exif_transpose` also rewrites the metadata, and fails on entries that have nothing to
-    do with it.
+    `ImageOps.exif_transpose` also rewrites the metadata, so it fails on unrelated broken entries.
     """
     from PIL import Image
 
@@ -151,20 +155,19 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or the metadata cannot be read."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or cannot be read."""
     try:
-        found = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # broken metadata end in errors of many kinds, and the pixels are whole
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # broken metadata raise many types of errors, but the pixels are intact
         return 1
-    return found if isinstance(found, int) else 1
+    return orientation if isinstance(orientation, int) else 1
 
 
 def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
     """Open an image, check its size and depth, and use it.
 
     Raises:
-        DataError: in one sentence with the image's name, whatever Pillow or a codec below it
-            raised.
+        DataError: in place of any error of Pillow or a codec; it names the image.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -189,9 +192,7 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
         ) from error
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(name)) from error
-    except (
-        Exception
-    ) as error:  # the codecs' errors are of many kinds, and new ones come with each release
+    except Exception as error:  # codecs raise many types of errors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"the image {name} cannot be read ({reason}); repair or remove it."
@@ -200,7 +201,7 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
 
 @contextmanager
 def _file(encoded: Encoded) -> Iterator[IO[bytes]]:
-    """The image's bytes as an open file; a pipe or a device, which may never answer, is refused."""
+    """Open the image's bytes. Pipes and devices are refused, because they may never answer."""
     if isinstance(encoded.data, bytes):
         yield io.BytesIO(encoded.data)
         return
@@ -223,11 +224,10 @@ def _too_large(name: str, pixels: int | None = None) -> str:
 
 
 def _check(image: Image.Image, name: str) -> None:
-    """Refuse more than `MAX_PIXELS` or 8 bits a channel; let a JPEG that is too large be decoded
-    smaller.
+    """Check the size and the bits per channel, and let a large JPEG be decoded smaller.
 
     Raises:
-        DataError: what the image has.
+        DataError: the image is too large or has more than 8 bits per channel.
     """
     pixels = image.width * image.height
     scale = next((scale for scale in (1, 2, 4, 8) if pixels <= MAX_PIXELS * scale**2), 8)
@@ -247,8 +247,8 @@ def _check(image: Image.Image, name: str) -> None:
 
 
 def _bits(image: Image.Image) -> int:
-    """Bits a channel in the file. Pillow opens 16-bit colour as 8-bit and keeps the high byte of
-    each value."""
+    """Return the bits per channel in the file. Pillow opens 16-bit colour as 8-bit, with the high
+    byte of each value."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
     for tile in getattr(image, "tile", ()):
@@ -261,8 +261,12 @@ def _bits(image: Image.Image) -> int:
 
 
 def _check_webp(file: IO[bytes], name: str) -> None:
-    """Refuse a WebP that is too large by its header: Pillow makes room for its pixels when it is
-    opened."""
+    """Refuse a WebP whose header says that it is too large. Pillow allocates its pixels as soon as
+    it is opened.
+
+    Raises:
+        DataError: it is too large.
+    """
     start = file.read(30)
     file.seek(0)
     if len(start) < 30 or start[:4] != b"RIFF" or start[8:12] != b"WEBP":

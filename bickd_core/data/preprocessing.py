@@ -50,5 +50,5 @@ class Preprocessing(Normalisation, Resizing):
         """
         size = "" if self.input_size is None else f"{self.input_size} × {self.input_size} pixels, "
         order = "" if len(self.mean) == 1 else f"{self.channel_order.upper()}, "
-        start = f"Images are {self.resizing.words}. " if resized else ""
+        start = f"Images are {self.resizing.description}. " if resized else ""
         return f"{start}Network input: {size}{order}{numbers(self.mean, self.std)}."

@@ -141,8 +141,8 @@ SIZES = (32, 64, 96)
 
 
 def image_credit(name: str) -> str:
-    """ "Images: authors, title (licence).", to stand wherever images are shown or passed on; "" for
-    one's own."""
+    """Return the credit to show next to images: "Images: authors, title (licence)."; "" for the
+    user's own."""
     known = DATASETS.get(name.partition(":")[0])
     return "" if known is None else f"Images: {known.credit} ({known.licence})."
 
@@ -171,28 +171,28 @@ def dataset_info(name: str) -> DatasetInfo:
 
 
 def _own_info(name: str) -> DatasetInfo:
-    found = external.summarise(name)
+    summary = external.summarise(name)
     kind = name.partition(":")[0]
-    order = natural_order(found.class_names) if found.sorted_names else None
-    sizes = (32,) if kind in DATASETS else tuple(sorted({*SIZES, found.side}))
+    order = natural_order(summary.class_names) if summary.sorted_names else None
+    sizes = (32,) if kind in DATASETS else tuple(sorted({*SIZES, summary.side}))
     return DatasetInfo(
         name=name,
         title=dataset_title(name),
-        num_classes=len(found.class_names),
-        in_channels=found.channels,
-        default_image_size=found.side,
+        num_classes=len(summary.class_names),
+        in_channels=summary.channels,
+        default_image_size=summary.side,
         image_sizes=sizes,
-        train_size=found.train,
-        validation_size=found.validation,
-        test_size=found.test,
+        train_size=summary.train,
+        validation_size=summary.validation,
+        test_size=summary.test,
         licence=DATASETS[kind].licence if kind in DATASETS else "not known here",
         credit=DATASETS[kind].credit if kind in DATASETS else f"from {name.partition(':')[2]}",
         module="external",
         any_size=kind not in DATASETS,
-        class_names=found.class_names if order is None else in_order(found.class_names, order),
+        class_names=summary.class_names if order is None else in_order(summary.class_names, order),
         natural=order is not None,
-        absent=found.absent,
-        carved=found.carved,
+        absent=summary.absent,
+        carved=summary.carved,
         all_test=kind == external.ALL_TEST,
     )
 
@@ -207,7 +207,7 @@ def dataset_title(name: str) -> str:
         return DATASETS[name].title
     if not external.is_external(name):
         return name
-    return f"{Path(name.partition(':')[2]).name} ({external.words(name)})"
+    return f"{Path(name.partition(':')[2]).name} ({external.kind_title(name)})"
 
 
 def made_square(name: str) -> bool:
@@ -282,8 +282,8 @@ def check_resizing(info: DatasetInfo, resizing: Resizing) -> None:
     """
     if not info.any_size and resizing != DEFAULT:
         raise ValueError(
-            f"the images of {info.name} are already square, so they cannot be {resizing.words};"
-            " leave `resize`, `interpolation` and `crop_share` out."
+            f"the images of {info.name} are already square, so they cannot be"
+            f" {resizing.description}; leave `resize`, `interpolation` and `crop_share` out."
         )
 
 
@@ -313,8 +313,8 @@ def add_offered() -> None:
             )
         elif info.name in DATASETS:
             logger.warning(
-                "The data set '%s' of an installed package is left out: a set of this name is"
-                " there.",
+                "The data set '%s' of an installed package is left out: a data set of this name"
+                " already exists.",
                 info.name,
             )
         else:

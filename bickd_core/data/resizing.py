@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Resize = Literal["crop", "stretch", "pad"]
-RESIZES: tuple[Resize, ...] = get_args(Resize)
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "box", "nearest"]
 RESIZE_TITLES: dict[Resize, str] = {
     "crop": "cut to the central square",
@@ -52,7 +51,7 @@ class Resizing(BaseModel):
         return f"{self.resize}_{self.interpolation}{share}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The settings as the end of a sentence: "cut to the central square (bicubic)"."""
         share = "" if self.crop_share == 1 else f", {self.crop_share:.1%} of its side"
         return f"{RESIZE_TITLES[self.resize]}{share} ({self.interpolation})"

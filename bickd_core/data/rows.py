@@ -1,4 +1,4 @@
-"""Images that stay in a file and are read when asked for, each row with a checksum."""
+"""Images that stay in a file and are read when they are needed, with a checksum for each row."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ import numpy as np
 from bickd_core.data.errors import DataError
 
 CHUNK_BYTES = 8 << 20
-"""How much is read at once where all of it is passed over."""
+"""Bytes that are read at once in a pass over all rows."""
 
 
 class RowFile:
-    """A file of M rows of uint8 of one shape behind a header, with a CRC-32 for each row.
+    """A file with a header and M rows of uint8 of the same shape, with a CRC-32 for each row.
 
-    It is read by position and not mapped into memory. Pages of a map count as the process's own
-    memory, and a mapped file that another program cuts short kills the process; here both are an
-    error in one sentence.
+    It is read by position, not memory-mapped. Mapped pages would count as the process's own memory,
+    and the process would be killed if another program truncated the file.
+
+    Args:
+        offset: bytes of the header.
+        shape: of a row, (ch, H, W).
+        checks: uint32 [M], the CRC-32 of each row.
     """
 
     def __init__(
         self, path: Path, *, offset: int, shape: tuple[int, int, int], checks: np.ndarray
     ) -> None:
-        """`offset`: bytes of header; `shape`: of a row, (ch, H, W); `checks`: uint32 [M], a CRC-32
-        a row."""
         self.path = path
         self.shape = shape
         self._checks = checks
@@ -49,11 +51,13 @@ class RowFile:
         return file
 
     def read(self, positions: np.ndarray, out: np.ndarray) -> None:
-        """Fill `out`, uint8 [B, ch, H, W] and contiguous, with the rows at `positions`; neighbours
-        in one go.
+        """Read the rows at `positions`. Neighbouring rows are read together.
+
+        Args:
+            out: uint8 [B, ch, H, W], contiguous; filled with the rows.
 
         Raises:
-            DataError: a row is not what was written; the file is then removed, so that it is made
+            DataError: a row is damaged. The file is then removed, so that the images are decoded
                 again.
         """
         if not len(positions):
@@ -99,10 +103,9 @@ class RowFile:
 
 
 class Rows:
-    """Some rows of a `RowFile` in some order: to its readers an array uint8 [N, ch, H, W] that lies
-    in no memory.
+    """Some rows of a `RowFile` in any order, used like an array uint8 [N, ch, H, W].
 
-    Indexing with a number, a slice or positions int64 [B] reads those rows into a new array; `take`
+    Indexing with a number, a slice or positions int64 [B] reads these rows into a new array. `take`
     reads nothing.
     """
 
@@ -125,7 +128,7 @@ class Rows:
         return int(np.prod(self.shape))
 
     def take(self, positions: np.ndarray | slice) -> Rows:
-        """The rows at `positions`, in that order, still in the file."""
+        """Return the rows at `positions` in that order, without reading them."""
         return Rows(self._file, self._positions[positions])
 
     def __getitem__(self, key: int | slice | np.ndarray) -> np.ndarray:
@@ -136,14 +139,14 @@ class Rows:
         return out
 
     def read_into(self, out: np.ndarray) -> None:
-        """Fill uint8 [N, ch, H, W], part by part: nothing is held twice."""
+        """Read all rows into `out`, uint8 [N, ch, H, W], without a second copy in memory."""
         if out.shape != self.shape:
             raise ValueError(f"out must be {list(self.shape)}, not {list(out.shape)}")
         for part in self._parts():
             self._file.read(self._positions[part], out[part])
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """All rows in order, some megabytes at a time."""
+        """Yield all rows in order, some megabytes at a time."""
         return (self[part] for part in self._parts())
 
     def _parts(self) -> Iterator[slice]:

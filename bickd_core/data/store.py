@@ -1,10 +1,8 @@
-"""Decoded images of a source, kept in the cache folder: written once, whole or not at all, read row
-by row.
+"""Store the decoded images of a source in the cache folder, and read them row by row.
 
-Of each data set there is a folder `own/<key>/` with, for each image size and way of resizing, one
-`images-*.npy` for each original part (numpy can map it) and `store-<key>.npz`, which is written
-last and names them. What the source was when it was decoded is kept as a fingerprint; a source that
-has another one is decoded again.
+Each data set has a folder `own/<key>/`. For each image size and resizing, it contains one
+`images-*.npy` for each original part, and `store-<key>.npz`, which names them and is written last.
+The store has a fingerprint of the source. If the source changes, it is decoded again.
 """
 
 from __future__ import annotations
@@ -37,18 +35,18 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Stored:
-    """What a store holds.
+    """The content of a store.
 
     Attributes:
         fingerprint: of the source when it was decoded.
         class_names: C names.
-        rows, labels, paths: of each original part: its images, int64 [N], and names of files (""
-            where none).
-        mean, std: of the train part / 255, one figure a channel.
-        digests: sha256 of what the source was unpacked from.
-        content: sha256 over names of classes, labels and every row's CRC-32: of what the images
-            are, not of where they are or how old. It reads no image.
-        sorted_names: as in `Listing`; stores from before say it of image folders alone.
+        rows, labels, paths: the images of each original part, their labels (int64 [N]) and file
+            names.
+        mean, std: of the train part / 255, for each channel.
+        digests: sha256 of the files that the source was unpacked from.
+        content: sha256 over class names, labels and the CRC-32 of every row. It does not depend on
+            the source's path or age, and no image is read for it.
+        sorted_names: see `Listing`.
     """
 
     fingerprint: str
@@ -63,63 +61,64 @@ class Stored:
     sorted_names: bool
 
     def part(self, split: str) -> str:
-        """The original part that "train", "validation" or "test" lies in; ids are positions in
-        it."""
+        """Return the original part that contains "train", "validation" or "test". Ids are positions
+        in it."""
         if len(self.rows) == 1:
             return next(iter(self.rows))
         return "test" if split == "test" else "train"
 
 
 def folder_of(name: str) -> Path:
-    """Where the stores of the data set of this name are."""
+    """Return the folder with the stores of a data set."""
     return cache_folder() / "own" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def store_key(size: int, resizing: Resizing = DEFAULT) -> str:
-    """What the files of a store are called after: "64", or "64_stretch_bicubic"."""
+    """Return the part of a store's file names that identifies it: "64", or "64_stretch_bicubic"."""
     return f"{size}_{resizing.key}" if resizing.key else str(size)
 
 
 def stores_in(folder: Path) -> list[tuple[int, Path]]:
-    """Pixels a side and file of every store, the largest side first, the default way of resizing
-    before others."""
-    found = [(int(re.split("[-_.]", path.name)[1]), path) for path in folder.glob("store-*.npz")]
-    return sorted(found, key=lambda one: (-one[0], len(one[1].name), one[1].name))
+    """Return side in pixels and file of every store: the largest side first, and the default
+    resizing before others."""
+    stores = [(int(re.split("[-_.]", path.name)[1]), path) for path in folder.glob("store-*.npz")]
+    return sorted(stores, key=lambda store: (-store[0], len(store[1].name), store[1].name))
 
 
 def read_store(file: Path) -> Stored | None:
-    """What a store's file names; None where there is none that can be used."""
+    """Read a store; None if it does not exist or cannot be used."""
     folder = file.parent
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            about = json.loads(arrays["about"].tobytes())
-            parts = about["parts"] if about["format"] == FORMAT else {}
+            metadata = json.loads(arrays["about"].tobytes())
+            parts = metadata["parts"] if metadata["format"] == FORMAT else {}
             checks = {part: arrays[f"checks-{part}"] for part in parts}
             labels = {part: arrays[f"labels-{part}"] for part in parts}
             paths = {part: _unpacked(arrays[f"paths-{part}"].tobytes()) for part in parts}
         rows = {
-            part: _rows(folder / made["file"], made, checks[part]) for part, made in parts.items()
+            part: _rows(folder / entry["file"], entry, checks[part])
+            for part, entry in parts.items()
         }
     except Exception:  # numpy, zipfile and json raise a dozen types for damaged files
         return None
     if not rows:
         return None
     return Stored(
-        about["fingerprint"],
-        tuple(about["class_names"]),
+        metadata["fingerprint"],
+        tuple(metadata["class_names"]),
         rows,
         labels,
         paths,
-        tuple(about["mean"]),
-        tuple(about["std"]),
-        about["digests"],
-        _content(tuple(about["class_names"]), labels, checks, parts),
-        about.get("sorted_names", about["source"].startswith("folder:")),
+        tuple(metadata["mean"]),
+        tuple(metadata["std"]),
+        metadata["digests"],
+        _content(tuple(metadata["class_names"]), labels, checks, parts),
+        metadata.get("sorted_names", metadata["source"].startswith("folder:")),
     )
 
 
 def _unpacked(names: bytes) -> tuple[str, ...]:
-    """Each name ends in a zero byte, which no path holds; stores from before have lines."""
+    """Split file names, which end in a zero byte each. Older stores have lines instead."""
     text = names.decode()
     return tuple(text[:-1].split("\0") if text.endswith("\0") else text.splitlines())
 
@@ -139,17 +138,17 @@ def _content(
 
 
 def any_store(name: str) -> Stored | None:
-    """The store with the largest images of a data set; None where it was never decoded here."""
-    found = (read_store(path) for _, path in stores_in(folder_of(name)))
-    return next((stored for stored in found if stored is not None), None)
+    """Return the store with a data set's largest images; None if it was never decoded here."""
+    stores = (read_store(path) for _, path in stores_in(folder_of(name)))
+    return next((stored for stored in stores if stored is not None), None)
 
 
-def _rows(path: Path, made: dict[str, Any], checks: np.ndarray) -> Rows:
-    shape = tuple(made["shape"])
-    expected = made["offset"] + len(checks) * int(np.prod(shape))
+def _rows(path: Path, entry: dict[str, Any], checks: np.ndarray) -> Rows:
+    shape = tuple(entry["shape"])
+    expected = entry["offset"] + len(checks) * int(np.prod(shape))
     if path.stat().st_size != expected:
         raise ValueError(f"{path} should have {expected} bytes")
-    return Rows(RowFile(path, offset=made["offset"], shape=shape, checks=checks))
+    return Rows(RowFile(path, offset=entry["offset"], shape=shape, checks=checks))
 
 
 def make_store(
@@ -160,11 +159,11 @@ def make_store(
     where: str,
     resizing: Resizing = DEFAULT,
 ) -> Stored:
-    """Decode a source into the store, or find that another process just did.
+    """Decode a source into the store, unless another process has just done it.
 
     Raises:
-        DataError: an image cannot be read, the disk has no room, the cache folder cannot be written
-            to, all images of a channel are one level. Nothing half-made is left.
+        DataError: an image cannot be read, the disk is full, the cache folder cannot be written to,
+            or a channel has one constant value. Nothing incomplete is left behind.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +195,7 @@ def make_store(
 
 
 def _clear(folder: Path, key: str) -> None:
-    """Remove this store first and then its images, and what a killed process left."""
+    """Remove this store, then its images and the temporary files of killed processes."""
     every = [folder / f"store-{key}.npz", *folder.glob(f"images-{key}-*.npy")]
     for path in [*every, *folder.glob(f".*{TEMPORARY_SUFFIX}")]:
         with suppress(OSError):
@@ -234,7 +233,7 @@ def _write(
             f"all training images of {where} have one constant value, so there is nothing to learn;"
             " check the images."
         )
-    about = {
+    metadata = {
         "format": FORMAT,
         "source": where,
         "fingerprint": fingerprint,
@@ -245,7 +244,7 @@ def _write(
         "digests": listing.digests,
         "sorted_names": listing.sorted_names,
     }
-    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    arrays["about"] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     with atomic_write(folder / f"store-{key}.npz") as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -253,8 +252,11 @@ def _write(
 def _write_images(
     path: Path, images: Iterator[np.ndarray], shape: tuple[int, ...], where: str
 ) -> tuple[int, np.ndarray]:
-    """Write an `.npy` file as the images come; the bytes of its header and a CRC-32 for each
-    row."""
+    """Write an `.npy` file in batches.
+
+    Returns:
+        The number of bytes of the header, and the CRC-32 of each row.
+    """
     checks = np.zeros(shape[0], dtype=np.uint32)
     done = 0
     with atomic_write(path) as temporary, open(temporary, "wb") as file:

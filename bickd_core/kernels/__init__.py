@@ -1,1 +1,1 @@
-"""Our own kernels for training on a CPU, where torch has none that does several passes at once."""
+"""Our own CPU kernels for training. They do several passes of torch's kernels at once."""

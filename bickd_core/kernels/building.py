@@ -1,8 +1,6 @@
-"""Kernels compiled for this CPU by the C++ compiler that is there, once, and loaded: `python -m
-bickd_core.kernels.building`.
+"""Compile our kernels for this CPU, once, and load them: `python -m bickd_core.kernels.building`.
 
-A training calls `load_kernels`; where that gives a reason why there are none, torch's own kernels
-do the same in more passes.
+Training calls `load_kernels`. If there are no kernels, torch's own do the same in more passes.
 """
 
 from __future__ import annotations
@@ -41,22 +39,25 @@ _TRY_AGAIN = (
 
 
 class KernelError(Exception):
-    """Kernels cannot be had here: one sentence."""
+    """There are no kernels on this machine. The message is the reason."""
 
 
 _answers: list[str | None] = []
 
 
-def _log(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _log(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def load_kernels(say: Callable[[str], None] = _log) -> str | None:
-    """Load the kernels, after compiling them (some 20 s) where nobody has done so for this CPU and
-    torch.
+    """Load the kernels, after compiling them if needed (about 20 s).
 
-    Returns None where `torch.ops.bickd` is there, else the reason why it is not. Asked again, a
-    process says the same. `say` is told when they are to be compiled.
+    Args:
+        say: called with a message before compiling.
+
+    Returns:
+        None if `torch.ops.bickd` is loaded, or the reason why it is not. Later calls in the same
+        process return the same.
     """
     if not _answers:
         _answers.append(_load(say))
@@ -78,19 +79,18 @@ def _load(say: Callable[[str], None]) -> str | None:
 
 
 def folder() -> Path:
-    """`BICKD_KERNELS` where set, else `kernels` in the cache."""
+    """Return the folder of kernels: `BICKD_KERNELS`, or `kernels` in the cache."""
     return folder_from_environment("BICKD_KERNELS") or cache_folder() / "kernels"
 
 
 def built(say: Callable[[str], None] = _log) -> Path:
-    """The library for this CPU and this torch, compiled where it is missing.
+    """Return the library for this CPU and this torch, after compiling it if needed.
 
-    Processes that want it at the same time compile it once. It appears under its name when it is
-    whole.
+    Only one process compiles it. A complete file is then moved to its name.
 
     Raises:
-        KernelError: no compiler, a compiler that fails (which is then not tried again), a folder
-            that cannot be written to.
+        KernelError: there is no compiler, it failed (it is then not tried again), or the folder
+            cannot be written to.
     """
     path = folder() / f"{_key()}.so"
     if path.exists():
@@ -113,14 +113,14 @@ def built(say: Callable[[str], None] = _log) -> Path:
 
 
 def stored() -> tuple[int, int]:
-    """How many libraries are kept, for this CPU and torch and for others, and their bytes."""
+    """Return the number of stored libraries, for any CPU and torch, and their bytes."""
     sizes = [path.stat().st_size for path in folder().glob("*.so")]
     return len(sizes), sum(sizes)
 
 
 def clear() -> int:
-    """Remove all kernels and what failed attempts left; the bytes that are free now. Runs that have
-    loaded them go on."""
+    """Remove all kernels and the files of failed attempts, and return the freed bytes. Runs that
+    have loaded kernels continue."""
     freed = 0
     for path in (*folder().glob("*.so"), *folder().glob("*.failed")):
         freed += path.stat().st_size
@@ -139,7 +139,7 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
         shutil.rmtree(left)
     libraries = Path(torch.__file__).parent / "lib"
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=SCRATCH) as scratch:
-        made = Path(scratch) / path.name
+        compiled = Path(scratch) / path.name
         includes = [part for include in include_paths() for part in ("-isystem", include)]
         command = [
             compiler,
@@ -147,7 +147,7 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
             *includes,
             str(SOURCE),
             "-o",
-            str(made),
+            str(compiled),
             f"-L{libraries}",
             *LIBRARIES,
         ]
@@ -155,12 +155,12 @@ def _compile(compiler: str, path: Path, say: Callable[[str], None]) -> None:
         if done.returncode:
             failed.write_text(" ".join(command) + "\n" + done.stderr)
             raise KernelError(_TRY_AGAIN.format(failed))
-        os.replace(made, path)
+        os.replace(compiled, path)
 
 
 def _key() -> str:
-    """Changes with the source, how it is compiled, torch, and what the CPU can do."""
-    said = (
+    """Return a key that depends on the source, the flags, torch and the CPU's features."""
+    parts = (
         SOURCE.read_text(),
         FLAGS,
         torch.__version__,
@@ -168,7 +168,7 @@ def _key() -> str:
         platform.machine(),
         _cpu_features(),
     )
-    return "norm-relu-" + hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+    return "norm-relu-" + hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _cpu_features() -> list[str]:

@@ -1,4 +1,4 @@
-"""Batch norm, an addition and ReLU as one operation, for the networks in `models/`."""
+"""Batch norm, an addition and ReLU in one operation, for the networks in `models/`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_MARK = "_bickd_fused"
+_FUSED = "_bickd_fused"
 
 
 def norm_relu(norm: nn.Module, x: Tensor, addend: Tensor | None = None) -> Tensor:
-    """ReLU(norm(x) + addend), maps [B, C, H, W] each.
+    """Return ReLU(norm(x) + addend) for maps [B, C, H, W].
 
-    Where `fuse` marked `norm` and the maps suit our kernel, that computes it, in fewer passes and
-    without rounding between them; in bfloat16 it so differs from torch's own by a rounding.
+    Our kernel computes it if `fuse` was called on the network and the maps fit. It needs fewer
+    passes and does not round between them, so in bfloat16 it differs from torch by one rounding.
     """
-    if _marked(norm) and _suits(norm, x, addend):  # type: ignore[arg-type]
+    if _is_fused(norm) and _suits(norm, x, addend):  # type: ignore[arg-type]
         norm.num_batches_tracked.add_(1)  # type: ignore[operator]
         return torch.ops.bickd.norm_relu(
             x,
@@ -34,16 +34,19 @@ def norm_relu(norm: nn.Module, x: Tensor, addend: Tensor | None = None) -> Tenso
 
 
 class Layers(nn.Sequential):
-    """Layers one after the other; in training a marked batch norm and the ReLU behind it are one
+    """A sequence of layers. In training, a fused batch norm and the ReLU after it are one
     operation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps [B, C, H, W] through all layers."""
+        """Return the output of the last layer for maps [B, C, H, W]."""
         return through(self, x)
 
 
 def through(layers: Iterable[nn.Module], x: Tensor, *, relu: bool = False) -> Tensor:
-    """Maps [B, C, H, W] through `layers` as in `Layers`; relu: one more ReLU at the end.
+    """Apply layers to maps [B, C, H, W], like `Layers`.
+
+    Args:
+        relu: whether to add a ReLU at the end.
 
     >>> layers = [nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 3, 1)]
     >>> through(layers, torch.ones(4, 2, 5, 5)).shape
@@ -57,7 +60,7 @@ def through(layers: Iterable[nn.Module], x: Tensor, *, relu: bool = False) -> Te
         last = position == len(modules)
         if last and relu:
             x = norm_relu(module, x)
-        elif not last and _marked(module) and isinstance(modules[position], nn.ReLU):
+        elif not last and _is_fused(module) and isinstance(modules[position], nn.ReLU):
             x = norm_relu(module, x)
             position += 1
         else:
@@ -66,8 +69,8 @@ def through(layers: Iterable[nn.Module], x: Tensor, *, relu: bool = False) -> Te
 
 
 def fuse(model: nn.Module) -> nn.Module:
-    """Mark the batch norms of `model` (itself) that our kernel may compute; `load_kernels` must
-    have said None before."""
+    """Let our kernel compute the batch norms of `model`, in place. `load_kernels` must have
+    returned None before."""
     for module in model.modules():
         if (
             type(module) is nn.BatchNorm2d
@@ -75,17 +78,17 @@ def fuse(model: nn.Module) -> nn.Module:
             and module.track_running_stats
             and module.momentum is not None
         ):
-            setattr(module, _MARK, True)
+            setattr(module, _FUSED, True)
     return model
 
 
-def _marked(module: nn.Module) -> bool:
-    return module.training and _MARK in module.__dict__
+def _is_fused(module: nn.Module) -> bool:
+    return module.training and _FUSED in module.__dict__
 
 
 def _suits(norm: nn.BatchNorm2d, x: Tensor, addend: Tensor | None) -> bool:
-    """Whether the kernel can take these maps: groups of pixels with a multiple of 16 numbers, in
-    channels-last order."""
+    """Return whether the kernel accepts these maps: in channels-last order, with a multiple of 16
+    numbers in a group of pixels."""
     if (
         x.dtype not in (torch.float32, torch.bfloat16)
         or not _in_order(x)

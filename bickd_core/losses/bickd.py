@@ -211,12 +211,12 @@ def _class_side(
 def _check(tau: float, form: str) -> None:
     _check_choice("form", form, _FORMS)
     if not tau > 0:
-        raise ValueError(f"tau must be above 0, but {tau} came.")
+        raise ValueError(f"tau must be above 0, got {tau}.")
 
 
 def _check_choice(name: str, given: str, allowed: tuple[str, ...]) -> None:
     if given not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, but {given!r} came.")
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}.")
 
 
 def _side(

@@ -1,17 +1,17 @@
 """CRD: Tian, Krishnan and Isola, "Contrastive Representation Distillation", ICLR 2020, arXiv
 1910.10699.
 
-Equations 10 to 19. Each model's pooled features are projected by a trained linear head to length 1,
-v^S and v^T. A memory of each model's projections of all N training samples supplies the other side
-of the pairs: the sample's own entry is the positive, K others are negatives, and a critic h(v, m) =
-e^(v m / tau) / Z tells them apart by noise-contrastive estimation, once with the student's and once
-with the teacher's projections as anchors.
+Equations 10 to 19. A trained linear head projects each model's pooled features to length 1, v^S and
+v^T. Each model has a memory of its projections of all N training samples. For an anchor of one
+model, the sample's own entry in the other model's memory is the positive, and K other entries are
+negatives. A critic h(v, m) = e^(v m / tau) / Z distinguishes them by noise-contrastive estimation,
+once with the student's and once with the teacher's projections as anchors.
 
-As released (HobbitLong/RepDistiller, `crd/`): memories start uniform, an entry keeps the share
-`momentum` of its old place when its sample is seen, Z is fixed by the first batch (N times the mean
-of e^(v m / tau)), 1e-7 stands beside the noise in the denominators, and negatives come from other
-classes, evenly. Here they are drawn with replacement by a generator of the objective's own, K is at
-most N, and all is computed in logarithms.
+As in the released code (HobbitLong/RepDistiller, `crd/`): memories start uniform, an entry keeps a
+share `momentum` of its old value when its sample is seen, the first batch fixes Z (N times the mean
+of e^(v m / tau)), 1e-7 is added to the noise in the denominators, and negatives are drawn uniformly
+from other classes. Different here: negatives are drawn with replacement by the objective's own
+generator, K is at most N, and everything is computed in logarithms.
 """
 
 import math
@@ -42,9 +42,15 @@ def crd(
     """-mean_i [log h_i0 / (h_i0 + K/N + 1e-7) + sum_k log (K/N) / (h_ik + K/N + 1e-7)], h = e^(v m
     / tau) / Z.
 
-    anchors: [B, W], v of length 1. memory: [N, W], m of length 1, without gradient. chosen: [B, K +
-    1] int64 positions in the memory, the positive first. tau: above 0; the paper has 0.07.
-    log_normaliser: log Z. Returns a scalar in nats, at least 0, lower is better.
+    Args:
+        anchors: [B, W], v of length 1.
+        memory: [N, W], m of length 1, without gradient.
+        chosen: [B, K + 1] int64, positions in the memory, the positive first.
+        tau: above 0; 0.07 in the paper.
+        log_normaliser: log Z.
+
+    Returns:
+        A scalar in nats, at least 0; lower is better.
 
     >>> import torch
     >>> memory, chosen = torch.eye(2), torch.tensor([[0,
@@ -67,9 +73,9 @@ class CRDObjective(FeatureObjective[CRDOptions]):
     """Terms "ce" = alpha CE and "contrast" = beta (`crd` of the student's anchors + of the
     teacher's).
 
-    Trains two heads beside the student. Its state: heads, memories, log Z and the generator of
-    negatives. Memory rows belong to sample ids of the original data set, so that a split cut short
-    or carved keeps its own.
+    It trains two heads in addition to the student. Its state has the heads, the memories, log Z and
+    the generator of negatives. Memory rows belong to sample ids of the original data set, so a
+    limited split uses the same rows.
     """
 
     kind: ClassVar[str] = "crd"
@@ -83,25 +89,27 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         """Build heads and memories for `dataset.train` on the student's device, from torch's global
         generator.
 
-        The models tell their features' width by `feature_size` or `fc.in_features`. Raises
-        ValueError without a teacher, or where every sample has one label and negatives are to come
-        from other classes.
+        The width of a model's features is its `feature_size` or `fc.in_features`.
+
+        Raises:
+            ValueError: there is no teacher, or negatives must come from other classes but all
+                samples have the same label.
         """
         if teacher is None:
-            raise ValueError("teacher must be a model for the objective 'crd', but None came.")
+            raise ValueError("teacher must be a model for the objective 'crd', got None.")
         o, device = self.options, next(student.parameters()).device
         index = MemoryIndex(dataset.train.ids, dataset.train.labels)
         if o.negatives_from == "other_classes" and index.one_class:
             raise ValueError(
-                "negatives_from must be 'all' where the training split has one class only;"
-                " 'other_classes' came."
+                "negatives_from must be 'all' if the training split has only one class, got"
+                " 'other_classes'."
             )
         self._parts = _Parts(_feature_size(student), _feature_size(teacher), o.width, index).to(
             device
         )
         self._generator = torch.Generator(device=device).manual_seed(int(torch.randint(2**62, ())))
         self._seen: tuple[Tensor, Tensor, Tensor] | None = None
-        self._normalised = False  # known without asking a GPU
+        self._normalised = False  # so that it need not be read from a GPU
 
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
@@ -113,18 +121,18 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         )
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Of both heads."""
+        """Return the parameters of both heads."""
         return self._built().parameters()
 
     def state_dict(self) -> dict[str, Any]:
-        """Heads, memories with what the last step saw, log Z, generator."""
+        """Return heads, memories (updated by the last step), log Z and the generator."""
         parts = self._built()
         self._settle(parts)
         return {"parts": parts.state_dict(), "generator": self._generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """What `state_dict` gave, after a `setup` on the same models and data; ValueError for
-        another state."""
+        """Load a state after a `setup` with the same models and data. Raises a ValueError for the
+        state of another objective."""
         if set(state) != {"parts", "generator"}:
             raise ValueError(
                 "state must hold parts and generator for the objective 'crd', but it holds"
@@ -159,8 +167,8 @@ class CRDObjective(FeatureObjective[CRDOptions]):
             for i, (anchors, memory) in enumerate(
                 ((s, parts.teacher_memory), (t, parts.student_memory))
             ):
-                found = _similarities(anchors.detach(), memory, chosen, tau)
-                mean = torch.logsumexp(found.flatten(), 0) - math.log(found.numel())
+                similarities = _similarities(anchors.detach(), memory, chosen, tau)
+                mean = torch.logsumexp(similarities.flatten(), 0) - math.log(similarities.numel())
                 parts.log_normalisers[i] = mean + math.log(len(memory))
         log_z = parts.log_normalisers.clone()
         self._seen = (rows, s.detach(), t.detach())
@@ -169,7 +177,7 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         )
 
     def _choose(self, parts: "_Parts", rows: Tensor) -> Tensor:
-        """[B, K + 1] rows of the memory: the sample's own, then its negatives."""
+        """Return rows of the memory, [B, K + 1]: the sample's own, then its negatives."""
         count = min(self.options.negatives, len(parts.student_memory))
         others = self.options.negatives_from == "other_classes"
         return torch.cat(
@@ -182,15 +190,15 @@ class CRDObjective(FeatureObjective[CRDOptions]):
 
     @torch.no_grad()
     def _settle(self, parts: "_Parts") -> None:
-        """Move the memory towards what the last step saw: after its backward pass, which reads the
-        memory."""
+        """Update the memories with the last step's projections. This must be after its backward
+        pass, which reads the memories."""
         if self._seen is not None:
             rows, *seen = self._seen
-            for memory, found in zip(
+            for memory, projections in zip(
                 (parts.student_memory, parts.teacher_memory), seen, strict=True
             ):
-                kept = self.options.momentum
-                memory[rows] = unit_vectors(kept * memory[rows] + (1 - kept) * found)
+                momentum = self.options.momentum
+                memory[rows] = unit_vectors(momentum * memory[rows] + (1 - momentum) * projections)
             self._seen = None
 
     def _built(self) -> "_Parts":
@@ -202,8 +210,7 @@ class CRDObjective(FeatureObjective[CRDOptions]):
 
 
 class _Parts(nn.Module):
-    """What is trained and remembered: two heads to W numbers, two memories [N, W], log Z of both
-    anchors."""
+    """Two heads with W outputs, two memories [N, W], and log Z of both anchors."""
 
     student_memory: Tensor
     teacher_memory: Tensor
@@ -227,8 +234,8 @@ def _project(head: nn.Linear, features: Tensor) -> Tensor:
 
 
 def _similarities(anchors: Tensor, memory: Tensor, chosen: Tensor, tau: float) -> Tensor:
-    """v m / tau of the chosen, [B, K + 1]. All N products cost less than fetching K rows for each
-    anchor."""
+    """Return v m / tau of the chosen rows, [B, K + 1]. Computing all N products is faster than
+    reading K rows for each anchor."""
     return (anchors @ memory.T).gather(1, chosen) / tau
 
 
@@ -238,7 +245,7 @@ def _feature_size(model: nn.Module) -> int:
         size = getattr(getattr(model, "fc", None), "in_features", None)
     if not isinstance(size, int):
         raise ValueError(
-            f"{type(model).__name__} must tell the width of its features for the objective 'crd',"
-            " but it has neither `feature_size` nor `fc.in_features`; add one."
+            f"{type(model).__name__} has neither `feature_size` nor `fc.in_features`, which the"
+            " objective 'crd' needs; add one."
         )
     return size

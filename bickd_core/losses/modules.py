@@ -19,7 +19,7 @@ class LogitLoss(nn.Module):
 
     Args:
         options: fields of the options class in `bickd_core.presets` (docs/losses.md lists them with
-            their ranges); those left out take their published value.
+            their ranges). The defaults are the published values.
 
     Raises:
         ValueError: an option is unknown, or out of range.
@@ -45,9 +45,9 @@ class LogitLoss(nn.Module):
         Args:
             student_logits: [B, C], before any softmax.
             teacher_logits: [B, C], the same samples; they get no gradient.
-            labels: [B] int64; may be left out where no term needs them, as in `KD(alpha=0)`.
-            progress: share of the training that is done, in [0, 1]. Only warm-ups use it; at 1 they
-                are over.
+            labels: [B] int64; not needed by some losses, such as `KD(alpha=0)`.
+            progress: share of the training that is done, in [0, 1], for warm-ups. They are over
+                at 1.
 
         Returns:
             A scalar, float32 or float64; lower is better.
@@ -68,7 +68,7 @@ class LogitLoss(nn.Module):
         *,
         progress: float = 1.0,
     ) -> dict[str, Tensor]:
-        """Return the weighted terms whose sum is the loss, by name; arguments as in `forward`."""
+        """Return the weighted terms by name. Their sum is the loss. Arguments as in `forward`."""
         return self._objective(Outputs(student_logits), Outputs(teacher_logits), labels, progress)
 
     def extra_repr(self) -> str:
@@ -83,13 +83,13 @@ class KD(LogitLoss):
 
 
 class DKD(LogitLoss):
-    """Decoupled distillation: target class and other classes weighed apart (Zhao et al. 2022)."""
+    """Decoupled distillation: separate weights for target and other classes (Zhao et al. 2022)."""
 
     kind = "dkd"
 
 
 class DIST(LogitLoss):
-    """Correlation of rows and of columns with the teacher's (Huang et al. 2022)."""
+    """Correlations of rows and of columns with the teacher's (Huang et al. 2022)."""
 
     kind = "dist"
 
@@ -109,8 +109,8 @@ class NKD(LogitLoss):
 
 
 class BicKD(LogitLoss):
-    """BicKD, reconstructed from its abstract: contrasts between samples and between classes, beside
-    vanilla KD.
+    """BicKD, reconstructed from its abstract: vanilla KD with contrasts between samples and between
+    classes.
 
     Its column side compares classes over the batch, so the loss depends on which samples share a
     batch. Under data parallelism, gather logits (with gradient) and labels first.

@@ -1,4 +1,4 @@
-"""What the training loop runs: an objective turns a batch's outputs into named, weighted terms."""
+"""Objectives: they turn the outputs of a batch into named, weighted terms for the training loop."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -13,11 +13,12 @@ from bickd_core.models.outputs import Outputs
 
 @runtime_checkable
 class Objective(Protocol):
-    """The protocol. The loss of a step is the sum of the terms that a call returns.
+    """The protocol of objectives. The loss of a step is the sum of the terms that a call returns.
 
-    kind: the name in configs and in the registry.
-    needs: what both models must return besides logits: any of "features", "maps", "ids".
-    needs_teacher: whether a call needs the teacher's outputs.
+    Attributes:
+        kind: the name in configs and in the registry.
+        needs: outputs of both models besides logits: any of "features", "maps", "ids".
+        needs_teacher: whether a call needs the teacher's outputs.
     """
 
     kind: ClassVar[str]
@@ -29,18 +30,21 @@ class Objective(Protocol):
     def needs_teacher(self) -> bool: ...
 
     def setup(self, student: nn.Module, teacher: nn.Module | None, dataset: Any) -> None:
-        """Build what is trained or remembered beside the student (heads, memories), if anything."""
+        """Build heads and memories, if the objective has any."""
         ...
 
     def __call__(
         self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Name -> weighted scalar. progress: share of the training done, in [0, 1], for
-        warm-ups."""
+        """Return the weighted terms, scalars by name.
+
+        Args:
+            progress: share of the training that is done, in [0, 1], for warm-ups.
+        """
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """What the optimiser must train besides the student's parameters."""
+        """Return the parameters to train in addition to the student's."""
         ...
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -53,37 +57,36 @@ Given = TypeVar("Given")
 
 
 class WithOptions(Generic[Given]):
-    """Made from its options, validated already."""
+    """An object that is made from validated options."""
 
     def __init__(self, options: Given) -> None:
         self.options = options
 
 
 def weighted(*parts: tuple[str, float, Callable[[], Tensor]]) -> dict[str, Tensor]:
-    """Name -> weight times term, in this order; a term of weight 0 is not computed and not among
-    them."""
+    """Return weight times term by name, in this order. Terms of weight 0 are left out and not
+    computed."""
     return {name: weight * term() for name, weight, term in parts if weight > 0}
 
 
 class Stateless:
-    """What an objective with nothing to train or to remember does when it is set up, saved and
-    resumed."""
+    """Set up, save and resume an objective without parameters and state."""
 
     kind: ClassVar[str]
 
     def setup(self, student: nn.Module, teacher: nn.Module | None, dataset: Any) -> None:
-        """Nothing to build."""
+        """Do nothing."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """None."""
+        """Return no parameters."""
         return iter(())
 
     def state_dict(self) -> dict[str, Any]:
-        """Empty."""
+        """Return an empty state."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Accepts the empty state only."""
+        """Check that the state is empty."""
         if state:
             raise ValueError(
                 f"state must be empty for the objective {self.kind!r}, but it holds"
@@ -92,7 +95,7 @@ class Stateless:
 
 
 class LogitObjective(WithOptions[Given], Stateless, ABC):
-    """An objective on logits alone, with nothing to train or to remember: all of it but the
+    """The base class of objectives on logits without parameters and state. Subclasses add the
     formula."""
 
     needs: frozenset[str] = frozenset()
@@ -101,12 +104,15 @@ class LogitObjective(WithOptions[Given], Stateless, ABC):
     def __call__(
         self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Weighted terms of one batch.
+        """Return the weighted terms of one batch, scalars by name, in float32 or float64.
 
-        student, teacher: Outputs with logits [B, C]; the teacher's get no gradient. labels: [B]
-        int64, or None where no term needs them. progress: in [0, 1]. Returns name -> weighted
-        scalar, float32 or float64. Raises ValueError for shapes that do not fit, a missing teacher
-        or missing labels.
+        Args:
+            student, teacher: outputs with logits [B, C]. The teacher's get no gradient.
+            labels: [B] int64, or None if no term needs them.
+            progress: in [0, 1].
+
+        Raises:
+            ValueError: shapes do not fit, or the teacher or labels are missing.
         """
         check_progress(progress)
         if not self.needs_teacher:
@@ -119,14 +125,14 @@ class LogitObjective(WithOptions[Given], Stateless, ABC):
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """The formula, on logits [B, C] and [B, C] without gradient."""
+        """Compute the terms from both logits, [B, C]. The teacher's have no gradient."""
 
 
 class FeatureObjective(WithOptions[Given], ABC):
     """An objective on pooled features or on the last maps, besides the cross-entropy on the logits.
 
-    The two models' features and maps may have any widths and sizes; their rows are the same B
-    samples. The gradient reaches the classifier's last layer by the cross-entropy alone.
+    Features and maps of the two models may have different widths and sizes. Their rows are the
+    same B samples. Only the cross-entropy has a gradient for the classifier's last layer.
     """
 
     kind: ClassVar[str]
@@ -136,23 +142,27 @@ class FeatureObjective(WithOptions[Given], ABC):
     def __call__(
         self, student: Outputs, teacher: Outputs | None, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Weighted terms of one batch, as in `LogitObjective`.
+        """Return the weighted terms of one batch, as in `LogitObjective`.
 
-        student, teacher: Outputs with what `needs` names (ids: the student's); the teacher's get no
-        gradient. Raises ValueError for what is missing or has another number of samples.
+        Args:
+            student, teacher: outputs with everything in `needs` (only the student needs ids). The
+                teacher's get no gradient.
+
+        Raises:
+            ValueError: an output is missing or has another number of samples.
         """
         check_progress(progress)
         known = check_teacher(teacher, self.kind)
         for name in sorted(self.needs):
-            for who, outputs in (("student", student), ("teacher", known)):
+            for role, outputs in (("student", student), ("teacher", known)):
                 if name == "ids" and outputs is known:
                     continue
-                found, count = getattr(outputs, name), len(student.logits)
-                if found is None or len(found) != count:
-                    came = "None" if found is None else f"{len(found)} rows"
+                values, count = getattr(outputs, name), len(student.logits)
+                if values is None or len(values) != count:
+                    came = "None" if values is None else f"{len(values)} rows"
                     raise ValueError(
-                        f"{who} must be Outputs with {count} rows of {name} for the objective"
-                        f" {self.kind!r}, but {came} came; ask the model for what `needs` names, on"
+                        f"{role} must be Outputs with {count} rows of {name} for the objective"
+                        f" {self.kind!r}, got {came}; ask the model for what `needs` names, on"
                         " the same samples."
                     )
         return self.terms(student, known, labels, progress)
@@ -161,19 +171,19 @@ class FeatureObjective(WithOptions[Given], ABC):
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """The formula, on checked outputs; it detaches what it takes of the teacher's."""
+        """Compute the terms from checked outputs. The teacher's are not detached yet."""
 
 
 def check_progress(progress: float) -> None:
-    """ValueError unless progress lies in [0, 1]."""
+    """Raise a ValueError unless progress is in [0, 1]."""
     if not 0 <= progress <= 1:
-        raise ValueError(f"progress must lie in [0, 1], but {progress} came.")
+        raise ValueError(f"progress must be in [0, 1], got {progress}.")
 
 
 def check_teacher(teacher: Outputs | None, kind: str) -> Outputs:
-    """The teacher's outputs; ValueError where they are missing."""
+    """Return the teacher's outputs. Raises a ValueError if they are missing."""
     if teacher is None:
         raise ValueError(
-            f"teacher must be the teacher's Outputs for the objective {kind!r}, but None came."
+            f"teacher must be the teacher's Outputs for the objective {kind!r}, got None."
         )
     return teacher

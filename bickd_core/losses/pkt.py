@@ -48,12 +48,12 @@ class PKTObjective(Stateless, FeatureObjective[PKTOptions]):
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, ours, theirs = self.options, student.features, teacher.features
-        assert ours is not None
-        assert theirs is not None
+        o, student_features, teacher_features = self.options, student.features, teacher.features
+        assert student_features is not None
+        assert teacher_features is not None
         return weighted(
             ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
-            ("similarity", o.beta, lambda: pkt(ours, theirs)),
+            ("similarity", o.beta, lambda: pkt(student_features, teacher_features)),
         )
 
 

@@ -49,8 +49,7 @@ def create_objective(objective: str | Options, **options: object) -> Objective:
     if not isinstance(objective, str):
         if options:
             raise ValueError(
-                f"options must come inside the options object, but {', '.join(options)} came"
-                " beside it."
+                f"options must come inside the options object, got {', '.join(options)} beside it."
             )
         return _class(objective.kind)(objective)
     if objective not in OBJECTIVES and objective not in PRESETS:
@@ -67,7 +66,7 @@ def create_objective(objective: str | Options, **options: object) -> Objective:
 
 
 def _class(kind: str) -> Callable[..., Objective]:
-    """The objective of this kind, of ours or of an installed package."""
+    """Return the class of an objective, ours or that of an installed package."""
     return OBJECTIVES[kind] if kind in OBJECTIVES else objective_class(kind)
 
 
@@ -75,6 +74,6 @@ def _in_a_sentence(objective: str, error: ValidationError) -> str:
     parts = []
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"])
-        came = f", but {problem['input']!r} came" if where else ""
+        came = f", got {problem['input']!r}" if where else ""
         parts.append(f"{where or objective}: {problem['msg'].removeprefix('Value error, ')}{came}")
     return "; ".join(parts) + "."

@@ -61,13 +61,13 @@ class RKDObjective(Stateless, FeatureObjective[RKDOptions]):
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, ours, theirs = self.options, student.features, teacher.features
-        assert ours is not None
-        assert theirs is not None
+        o, student_features, teacher_features = self.options, student.features, teacher.features
+        assert student_features is not None
+        assert teacher_features is not None
         return weighted(
             ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
-            ("distance", o.distance, lambda: rkd_distance(ours, theirs)),
-            ("angle", o.angle, lambda: rkd_angle(ours, theirs)),
+            ("distance", o.distance, lambda: rkd_distance(student_features, teacher_features)),
+            ("angle", o.angle, lambda: rkd_angle(student_features, teacher_features)),
         )
 
 

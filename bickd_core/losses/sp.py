@@ -45,12 +45,12 @@ class SPObjective(Stateless, FeatureObjective[SPOptions]):
     def terms(
         self, student: Outputs, teacher: Outputs, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        o, ours, theirs = self.options, student.maps, teacher.maps
-        assert ours is not None
-        assert theirs is not None
+        o, student_maps, teacher_maps = self.options, student.maps, teacher.maps
+        assert student_maps is not None
+        assert teacher_maps is not None
         return weighted(
             ("ce", o.alpha, lambda: cross_entropy(student.logits, labels)),
-            ("similarity", o.beta, lambda: sp(ours, theirs)),
+            ("similarity", o.beta, lambda: sp(student_maps, teacher_maps)),
         )
 
 

@@ -1,4 +1,4 @@
-"""What every network here shares: from images to logits, with features and maps on request."""
+"""The base class of all networks: from images to logits, with features and maps on request."""
 
 from abc import ABC, abstractmethod
 
@@ -10,10 +10,10 @@ from bickd_core.models.outputs import Outputs
 
 
 class Classifier(nn.Module, ABC):
-    """Feature maps, their mean over the positions, one linear layer.
+    """A network with feature maps, their mean over all positions, and one linear layer.
 
-    Takes images [B, in_channels, H, W] of any size from 8 x 8 on: the mean over all positions is
-    the same as the average pool of fixed size that the published CIFAR networks have at 32 x 32.
+    Takes images [B, in_channels, H, W] of at least 8 x 8. At 32 x 32, the mean is the same as the
+    average pooling of the published CIFAR networks.
     """
 
     head_name = "fc"  # the attribute that holds the linear layer, as the published weights call it
@@ -26,8 +26,8 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps [B, D_s, h_s, w_s] after each stage, the last
-        [B, D, h, w]."""
+        """Return the maps [B, D_s, h_s, w_s] after each stage, for images [B, in_channels, H, W].
+        The last are [B, D, h, w]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, in_channels, H, W] to logits [B, C]."""
@@ -36,16 +36,18 @@ class Classifier(nn.Module, ABC):
     def outputs(
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
-        """Images [B, in_channels, H, W] to Outputs.
+        """Return the logits and, on request, features, maps and stages (see `Outputs`).
 
-        features: also the pooled penultimate features [B, D]. maps: also the last feature maps
-        [B, D, h, w]. stages: also the pooled maps [B, D_s] after each stage. Raises ValueError for
-        images with another number of channels or dimensions.
+        Args:
+            images: [B, in_channels, H, W].
+
+        Raises:
+            ValueError: the images have another number of channels or dimensions.
         """
         if images.ndim != 4 or images.shape[1] != self.in_channels:
             raise ValueError(
                 f"images must be [batch, {self.in_channels}, height, width] for this model, "
-                f"but {list(images.shape)} came; choose in_channels to fit the data."
+                f"got {list(images.shape)}; choose in_channels to fit the data."
             )
         every = self.stage_maps(images)
         pooled = _pooled(every[-1])  # [B, D]
@@ -63,11 +65,10 @@ def _pooled(maps: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module) -> None:
-    """Convolutions by Kaiming's normal rule over the outputs, their biases 0, batch norms to the
-    identity.
+    """Initialise convolutions by Kaiming's normal rule (fan-out) and batch norms to the identity.
 
-    Linear layers keep torch's own rule, as in the published CIFAR networks. Draws from torch's
-    global generator only, so the caller's seed decides the weights.
+    Biases of convolutions become 0. Linear layers keep torch's initialisation, as in the published
+    CIFAR networks. All random numbers come from torch's global generator.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""The networks by name, without torch: for choice lists, command-line help and error messages."""
+"""The networks by name, without torch, for lists of choices, help and error messages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from bickd_core.naming import nearest
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One network of the catalogue.
+    """A network of the catalogue.
 
-    name: what `create_model` takes. family: the module that builds it. title: for people.
-    depth: layers as the family's paper counts them, which is what its names count; 0 where names
-    count none.
-    widths: channels of the maps after each stage, one for each of the built network's
-    `stage_names`.
+    Attributes:
+        name: for `create_model`.
+        family: the module that builds it.
+        title: shown to the user.
+        depth: number of layers in its name, as the paper counts them; 0 if the name has none.
+        widths: channels of the maps after each stage, for each of the network's `stage_names`.
     """
 
     name: str
@@ -40,9 +41,10 @@ class ModelInfo:
     def layers(
         self, num_classes: int, in_channels: int = 3, image_size: int = 32
     ) -> tuple[Layer, ...]:
-        """All layers with weights, the stem first and the classifier last.
+        """Return all layers with weights, the stem first and the classifier last.
 
-        Raises ValueError for a network that is not of the catalogue: only its builder knows them.
+        Raises:
+            ValueError: the network is not of the catalogue, so its layers are unknown.
         """
         if self.name not in MODELS:
             raise ValueError(
@@ -51,7 +53,7 @@ class ModelInfo:
         return layers_of(self.name, num_classes, in_channels, image_size)
 
     def parameters(self, num_classes: int, in_channels: int = 3) -> int:
-        """Trainable parameters, by arithmetic; equals a count over the built model.
+        """Return the number of trainable parameters.
 
         >>> MODELS["resnet20"].parameters(100)
         278324
@@ -59,8 +61,7 @@ class ModelInfo:
         return sum(layer.parameters for layer in self.layers(num_classes, in_channels))
 
     def macs(self, num_classes: int, in_channels: int = 3, image_size: int = 32) -> int:
-        """Multiply-accumulates of convolutions and linear layers for one square image, by
-        arithmetic.
+        """Return the multiply-accumulates of convolutions and linear layers for one square image.
 
         FLOPs are twice this number.
 
@@ -82,7 +83,7 @@ def _wrn(depth: int, widening: int) -> ModelInfo:
 
 
 def _mobilenetv2(width: str) -> ModelInfo:
-    """Channels as the paper's code rounds them, to multiples of 8."""
+    """Round channels to multiples of 8, like the paper's code."""
     factor = float(width)
     channels = tuple(_multiple_of_8(factor * base) for base in (32, 16, 24, 32, 64, 96, 160, 320))
     last = _multiple_of_8(1280 * max(1.0, factor))
@@ -91,7 +92,7 @@ def _mobilenetv2(width: str) -> ModelInfo:
 
 
 def _multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8, at least 8, and at least 90 % of the number.
+    """Return the nearest multiple of 8 that is at least 8 and at least 90 % of the number.
 
     >>> _multiple_of_8(12), _multiple_of_8(33.6), _multiple_of_8(18)
     (16, 32, 24)
@@ -171,7 +172,7 @@ MODELS: dict[str, ModelInfo] = {
 
 
 def _plain(name: str) -> str:
-    """A name without case and signs, so that `wrn_16_2`, `WRN-16-2` and `wrn16-2` are one."""
+    """Return a name in lower case without signs: the same for `wrn_16_2`, `WRN-16-2`, `wrn16-2`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -181,7 +182,7 @@ _SPELLINGS = {_plain(name): name for name in MODELS} | {
     "shufflev2": "shufflenetv2",
     **{f"vgg{depth}bn": f"vgg{depth}" for depth in _VGG_DEPTHS},
 }
-"""Plain names, and what RepDistiller and mdistiller call the same network."""
+"""Plain names, including those of RepDistiller and mdistiller."""
 
 
 TIMM, TORCHVISION = "timm:", "torchvision:"
@@ -189,27 +190,30 @@ _OWN: dict[str, tuple[ModelInfo, Callable[..., Any]]] = {}
 
 
 def register_model(name: str, build: Callable[..., Any], *, title: str = "") -> None:
-    """Let `create_model`, and so a run of this process, know a network of one's own by `name`.
+    """Register a network of your own under a name for `create_model` and runs of this process.
 
-    build: called with num_classes= and in_channels=, gives a network with the interface of ours,
-    for example a `bickd_core.models.wrapped.Wrapped`. title: for people. A process that has not
-    registered it can still look at its finished runs, but cannot build it. Raises ValueError for a
-    name of the catalogue or one that cannot be part of a run's name.
+    Other processes can show its finished runs, but cannot build it.
+
+    Args:
+        build: called with `num_classes` and `in_channels`. It returns a network with the interface
+            of ours, for example a `bickd_core.models.wrapped.Wrapped`.
+        title: shown to the user.
+
+    Raises:
+        ValueError: the catalogue has this name, or it cannot be part of a run's name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
         raise ValueError(
-            f"name must be letters, digits, '.', '_' and '-', at most 40, but {name!r} came."
+            f"name must be letters, digits, '.', '_' and '-', at most 40, got {name!r}."
         )
     if _plain(name) in _SPELLINGS:
-        raise ValueError(
-            f"name must not be one of the catalogue's, but {name!r} came; choose another."
-        )
+        raise ValueError(f"name must not be one of the catalogue's, got {name!r}; choose another.")
     _OWN[name] = (ModelInfo(name, "own", title or name, 0, ()), build)
 
 
 def builder_of(name: str) -> Callable[..., Any]:
-    """What builds a network that is not in the catalogue: called with num_classes= and
-    in_channels=."""
+    """Return the function that builds a network from outside the catalogue. It takes `num_classes`
+    and `in_channels`."""
     if name in _OWN:
         return _OWN[name][1]
     if is_own(name):
@@ -218,8 +222,7 @@ def builder_of(name: str) -> Callable[..., Any]:
 
 
 def offered_models() -> dict[str, ModelInfo]:
-    """The networks of installed packages that are not in the catalogue, by name; nothing of theirs
-    is imported."""
+    """Return the networks of installed packages by name, without importing them."""
     return {
         name: ModelInfo(name, "own", f"{name} of {package_of(point)}", 0, ())
         for name, point in offered().items()
@@ -228,12 +231,13 @@ def offered_models() -> dict[str, ModelInfo]:
 
 
 def resolve(name: str) -> ModelInfo:
-    """The entry for `name`, whatever its case and signs; its `name` is the one to store.
+    """Return the network with this name, in any spelling. Its `name` is the one to store.
 
-    `timm:NAME`, `torchvision:NAME`, `MODULE:FUNCTION` of a module that is allowed, names of
-    installed packages and registered names are found too; nothing is known of them but the name.
-    Raises ValueError for a module that is not allowed, and with the nearest and all known names
-    otherwise.
+    For `timm:NAME`, `torchvision:NAME`, `MODULE:FUNCTION` of an allowed module, names of installed
+    packages and registered names, only the name is known.
+
+    Raises:
+        ValueError: the name is unknown, or its module is not allowed.
 
     >>> resolve("resnet8x4").widths
     (32, 64, 128, 256)
@@ -259,12 +263,12 @@ def resolve(name: str) -> ModelInfo:
     hint = f"; the nearest is {near!r}" if near else ""
     raise ValueError(
         f"model must be one of {', '.join(names)}, {TIMM}NAME, {TORCHVISION}NAME or"
-        f" MODULE:FUNCTION, but {name!r} came{hint}."
+        f" MODULE:FUNCTION, got {name!r}{hint}."
     )
 
 
 def model_title(arch: str) -> str:
-    """What to call a network in text; "" is that of a run with predictions alone.
+    """Return the title of a network. "" is the network of a run with only predictions.
 
     >>> model_title("resnet8"), model_title("timm:vit"), model_title("")
     ('ResNet-8', 'timm:vit', 'predictions only')
@@ -273,12 +277,11 @@ def model_title(arch: str) -> str:
 
 
 def timm_command() -> str:
-    """How to install timm beside the torch that is here, which a plain `pip install timm` may
-    replace.
+    """Return the command that installs timm without replacing torch.
 
-    The pin keeps torch. A build for a CPU or for one CUDA release (2.13.0+cpu) is on an index of
-    its own, and torchvision must come from there too: the one on PyPI does not load beside a CPU
-    build.
+    `pip install timm` may replace torch, so the command pins it. Builds for a CPU or one CUDA
+    release (2.13.0+cpu) are on a separate index. torchvision must come from there too, because the
+    one on PyPI does not load with a CPU build.
     """
     try:
         torch = importlib.metadata.version("torch")
@@ -290,7 +293,7 @@ def timm_command() -> str:
 
 
 def _foreign(name: str, package: str) -> ModelInfo:
-    """Nothing is imported: whether it builds shows in `create_model`."""
+    """Return the entry of a network of timm or torchvision, without importing them."""
     if importlib.util.find_spec(package) is None:
         raise ValueError(
             f"{name} needs the package {package}, which is not installed; run `{timm_command()}`"

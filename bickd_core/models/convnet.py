@@ -1,4 +1,4 @@
-"""A small convolutional net, for digits and for quick trials; no paper's, nothing tuned."""
+"""A small convolutional network for digits and quick trials, not from a paper and not tuned."""
 
 import torch.nn as nn
 from torch import Tensor
@@ -8,10 +8,12 @@ from bickd_core.models.base import Classifier, initialise
 
 
 class ConvNet(Classifier):
-    """3 x 3 convolution, batch norm and ReLU once a width, halved by max pooling between them.
+    """Blocks of a 3 x 3 convolution, batch norm and ReLU, with max pooling between them.
 
-    widths: channels of each convolution. num_classes: C. in_channels: channels of the images.
-    An image of 8 x 8 leaves maps of 2 x 2 with three widths, one of 32 x 32 leaves 8 x 8.
+    Args:
+        widths: channels of each convolution.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     def __init__(self, widths: tuple[int, ...], *, num_classes: int, in_channels: int = 3) -> None:
@@ -34,12 +36,11 @@ class ConvNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps after each ReLU, the last [B, D, H/4, W/4]
-        (three widths)."""
-        found, x, begin, layers = [], images, 0, list(self.body)
+        """Return the maps after each ReLU. With three widths, the last are [B, D, H/4, W/4]."""
+        maps, x, begin, layers = [], images, 0, list(self.body)
         for position, layer in enumerate(layers):
             if isinstance(layer, nn.ReLU):
                 x = through(layers[begin : position + 1], x)
-                found.append(x)
+                maps.append(x)
                 begin = position + 1
-        return tuple(found)
+        return tuple(maps)

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, and measured latency on this machine's CPU."""
+"""The cost of a network: parameters, multiply-adds, and its latency on this machine's CPU."""
 
 import copy
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Numbers that training changes (batch-norm statistics are not counted).
+    """Return the number of trainable parameters, without batch norm statistics.
 
     >>> count_parameters(nn.Linear(3, 2))
     8
@@ -22,12 +22,13 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def count_macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of convolutions and linear layers for one image (channels, height,
-    width).
+    """Return the multiply-accumulates of convolutions and linear layers for one image.
 
-    Counted by hooks on one forward pass of a copy: every output number of a layer costs one
-    multiply-accumulate for each of its inputs. Biases, batch norms, ReLUs and pooling are left out,
-    as is usual. FLOPs are twice this number.
+    They are counted by hooks in a forward pass of a copy. As usual, biases, batch norms, ReLUs and
+    pooling do not count. FLOPs are twice this number.
+
+    Args:
+        image_shape: channels, height, width.
     """
     total = 0
 
@@ -55,18 +56,23 @@ def cpu_latency_ms(
     budget_s: float = math.inf,
     clock: Callable[[], float] | None = None,
 ) -> float:
-    """Median milliseconds of a forward pass of `batch_size` images (channels, height, width).
+    """Return the median milliseconds of a forward pass of `batch_size` images.
 
-    On the CPU, float32, evaluation mode, with torch's current number of threads, after `warmup`
-    passes that do not count. Measured on a copy, so the model's device and mode stay as they were.
-    Once the passes that count have taken `budget_s` seconds no further one is made: a large network
-    is measured by fewer. clock: seconds; the wall's if not given, `time.thread_time` leaves out
-    what other processes took from a single thread.
+    Measured on a copy on the CPU, in float32 and evaluation mode, with torch's current number of
+    threads.
+
+    Args:
+        image_shape: channels, height, width.
+        repeats: number of passes.
+        warmup: passes before them that do not count.
+        budget_s: no further pass starts after this many seconds.
+        clock: returns seconds; the wall's clock by default. `time.thread_time` leaves out the time
+            of other processes, for a single thread.
     """
     if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, but {repeats} came.")
+        raise ValueError(f"repeats must be at least 1, got {repeats}.")
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but {batch_size} came.")
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
     probe, images = _cpu_copy(model), torch.zeros(batch_size, *image_shape)
     times: list[float] = []
     now = clock or time.perf_counter
@@ -82,15 +88,14 @@ def cpu_latency_ms(
 
 @dataclass(frozen=True)
 class Timing:
-    """Median milliseconds of a pass on the clock, and whether other work on the machine lengthened
-    it."""
+    """Median milliseconds of a pass, and whether other work on the machine made it longer."""
 
     milliseconds: float
     busy: bool
 
 
 BUSY_FACTOR = 1.5
-"""A pass that takes longer than this many times its work is one of a busy machine."""
+"""If a pass takes more than this many times its CPU time, the machine is busy."""
 TRIES = 3
 
 
@@ -103,16 +108,11 @@ def time_pass(
     warmup: int = 3,
     budget_s: float = math.inf,
 ) -> Timing:
-    """Time a forward pass with torch's current threads, and tell a busy machine from a quiet one.
+    """Time a forward pass with torch's current threads, and detect a busy machine.
 
-    The reference is the same pass on one thread, in that thread's own CPU time: what other
-    processes take is not part of it. On a quiet machine a pass takes no longer on the clock, with
-    one thread or with several. If it does, it is timed again, up to three times, and the shortest
-    counts.
-
-    Args:
-        model: a network for images of `image_shape` (channels, height, width); see `cpu_latency_ms`
-            for the others.
+    The reference is the CPU time of the same pass on one thread. On an idle machine, a pass takes
+    no longer than that. If it does, it is timed again, up to three times, and the shortest counts.
+    See `cpu_latency_ms` for the arguments.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -130,7 +130,7 @@ def time_pass(
         torch.set_num_threads(threads)
     shortest = math.inf
     for _ in range(TRIES):
-        found = cpu_latency_ms(
+        milliseconds = cpu_latency_ms(
             model,
             image_shape,
             batch_size=batch_size,
@@ -138,7 +138,7 @@ def time_pass(
             warmup=warmup,
             budget_s=budget_s,
         )
-        shortest = min(shortest, found)
+        shortest = min(shortest, milliseconds)
         if shortest <= BUSY_FACTOR * work:
             break
     return Timing(shortest, shortest > BUSY_FACTOR * work)

@@ -1,10 +1,9 @@
-"""The deep ResNets of He et al. 2016 (arXiv 1512.03385, table 1), for small images and for large
-ones.
+"""The deep ResNets of He et al. 2016 (arXiv 1512.03385, table 1), for small and for large images.
 
-Four stages of basic or bottleneck blocks, each stage after the first at half the resolution of the
-one before, a mean over positions, one linear layer. The stride sits in the first 3 x 3 convolution
-of a block. The stem is a 3 x 3 convolution of stride 1 (`cifar`), or a 7 x 7 convolution of stride
-2 with max pooling (`imagenet`). Parameter names are those of kuangliu/pytorch-cifar,
+Four stages of basic or bottleneck blocks, each stage after the first at half the resolution, a mean
+over positions, and one linear layer. The first 3 x 3 convolution of a block has the stride. The
+stem is a 3 x 3 convolution of stride 1 (`cifar`), or a 7 x 7 convolution of stride 2 with max
+pooling (`imagenet`). Parameter names are those of kuangliu/pytorch-cifar,
 HobbitLong/RepDistiller and megvii-research/mdistiller (`layer2.0.shortcut.0`, `linear`), so their
 weights load. Weights of torchvision and timm (`layer2.0.downsample.0`, `fc`) load by renaming.
 """
@@ -38,8 +37,10 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 x 1 to a quarter of the width, 3 x 3, 1 x 1 back, and a shortcut: [B, inputs, H, W] to [B,
-    width, H/s, W/s]."""
+    """1 x 1 to a quarter of the width, 3 x 3, 1 x 1 back, and a shortcut.
+
+    [B, inputs, H, W] to [B, width, H/s, W/s].
+    """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class Bottleneck(nn.Module):
 
 
 def _shortcut(inputs: int, width: int, stride: int) -> nn.Sequential:
-    """Empty where the shape stays."""
+    """Return an empty module if the shape does not change."""
     if stride == 1 and inputs == width:
         return nn.Sequential()
     return nn.Sequential(
@@ -68,11 +69,14 @@ def _shortcut(inputs: int, width: int, stride: int) -> nn.Sequential:
 
 
 class DeepResNet(Classifier):
-    """A ResNet with four stages, of basic blocks below depth 50 and of bottleneck blocks from there
-    on.
+    """A ResNet with four stages, of bottleneck blocks at depth 50 and of basic blocks below.
 
-    depth: 18, 34 or 50. widths: channels of the stem and of the four stages. num_classes: C, length
-    of the logits. in_channels: channels of the images. stem: `cifar` or `imagenet`, see above.
+    Args:
+        depth: 18, 34 or 50.
+        widths: channels of the stem and of the four stages.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
+        stem: 3 x 3 (`cifar`) or 7 x 7 with pooling (`imagenet`).
     """
 
     head_name = "linear"
@@ -90,10 +94,10 @@ class DeepResNet(Classifier):
         super().__init__(in_channels)
         if depth not in BLOCKS:
             known = ", ".join(map(str, BLOCKS))
-            raise ValueError(f"depth must be one of {known}, but {depth} came.")
+            raise ValueError(f"depth must be one of {known}, got {depth}.")
         if len(widths) != 5:
             raise ValueError(
-                f"widths must hold the stem's and four stages' channels, but {widths} came."
+                f"widths must hold the stem's and four stages' channels, got {widths}."
             )
         block: type[nn.Module] = Bottleneck if depth >= 50 else Basic
         side, stride = (3, 1) if stem == "cifar" else (7, 2)
@@ -112,8 +116,8 @@ class DeepResNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, each at
-        half the last's side."""
+        """Return the maps of the stem and of the four stages. Each stage after the first halves the
+        side."""
         stem = self.pool(norm_relu(self.bn1, self.conv1(images)))
         first = self.layer1(stem)
         second = self.layer2(first)

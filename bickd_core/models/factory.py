@@ -1,4 +1,4 @@
-"""From a name to a network."""
+"""Build a network by its name."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,20 +25,23 @@ from bickd_core.models.wrn import WideResNet
 
 
 def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classifier | Wrapped:
-    """A freshly initialised network, in train mode, on the CPU in float32.
+    """Return a newly initialised network, in train mode, on the CPU in float32.
 
-    name: a key of `bickd_core.models.MODELS`, another spelling that `resolve` knows, `timm:NAME`
-    where timm imports, `MODULE:FUNCTION` of a module that is allowed, a name that an installed
-    package offers, or what `register_model` was given. num_classes: C, at least 2. in_channels:
-    channels of the images, at least 1. The weights depend on torch's global generator alone: seed
-    it before. Raises ValueError for an unknown name (with the nearest) and for numbers out of
-    range.
+    The weights depend only on torch's global generator.
+
+    Args:
+        name: any name that `bickd_core.models.catalogue.resolve` knows.
+        num_classes: C, at least 2.
+        in_channels: channels of the images, at least 1.
+
+    Raises:
+        ValueError: the name is unknown, or a number is out of range.
     """
     info = resolve(name)
     if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2, but {num_classes} came.")
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}.")
     if in_channels < 1:
-        raise ValueError(f"in_channels must be at least 1, but {in_channels} came.")
+        raise ValueError(f"in_channels must be at least 1, got {in_channels}.")
     if info.family == "timm":
         return create_timm(
             info.name.removeprefix(TIMM), num_classes=num_classes, in_channels=in_channels
@@ -48,8 +51,8 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
             info.name.removeprefix(TORCHVISION), num_classes=num_classes, in_channels=in_channels
         )
     if info.family == "own":
-        made = builder_of(name)(num_classes=num_classes, in_channels=in_channels)
-        return _checked(name, made, num_classes)
+        model = builder_of(name)(num_classes=num_classes, in_channels=in_channels)
+        return _checked(name, model, num_classes)
     if info.family in _BY_DEPTH:
         return _BY_DEPTH[info.family](
             info.depth, info.widths, num_classes=num_classes, in_channels=in_channels
@@ -58,11 +61,11 @@ def create_model(name: str, *, num_classes: int, in_channels: int = 3) -> Classi
 
 
 def _checked(name: str, model: Any, num_classes: int) -> Wrapped:
-    """The network with the interface of ours; a plain module is wrapped, its last linear layer
-    being the head."""
+    """Return a user's network with the interface of ours. A plain module is wrapped, with its last
+    linear layer as the head."""
     if not isinstance(model, nn.Module):
         raise ValueError(
-            f"model {name!r} must be built as an nn.Module, but a {type(model).__name__} came."
+            f"model {name!r} must be built as an nn.Module, got a {type(model).__name__}."
         )
     if hasattr(model, "outputs") and hasattr(model, "stage_names"):
         return cast(Wrapped, model)

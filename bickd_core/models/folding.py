@@ -1,5 +1,4 @@
-"""A frozen network without its batch norms: each is folded into the convolution before it, which
-saves a pass a layer."""
+"""Fold the batch norms of a frozen network into its convolutions, which saves one pass a layer."""
 
 from __future__ import annotations
 
@@ -16,34 +15,35 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from bickd_core.models.outputs import Outputs
 
 TOLERANCE = 1e-4
-"""Greatest difference from the unfolded network's outputs, as a share of their greatest size, in
-float32."""
+"""Largest allowed difference from the original outputs, relative to their largest value."""
 
 
 @torch.no_grad()
 def folded(model: nn.Module, images: Tensor, names: Collection[str] = ()) -> nn.Module:
-    """A copy of `model` in evaluation mode whose batch norms are folded into the convolutions that
-    feed them.
+    """Return a copy of a network in evaluation mode, with batch norms folded into the convolutions
+    before them.
 
         BN(W * x + b) = W' * x + b',  W' = W gamma / sqrt(var + eps),  b' = (b - mean) gamma /
         sqrt(var + eps) + beta
 
-    Which convolution feeds which batch norm is seen in a pass over `images` [B, channels, H, W].
-    Only plain `nn.BatchNorm2d` behind plain `nn.Conv2d` are taken, each used once, and only where
-    the copy's outputs on `images` (logits, and `names`: any of "features", "maps") stay the
-    model's: something else may read what the convolution puts out.
+    Only an `nn.BatchNorm2d` directly after an `nn.Conv2d` is folded, if each is used once. It is
+    not folded if that changes an output, because another layer may read the convolution's output.
+
+    Args:
+        images: [B, channels, H, W], for a pass that shows the order of layers.
+        names: outputs to compare besides the logits: any of "features", "maps".
     """
     plain = copy.deepcopy(model).eval()
     expected, pairs = _watched(plain, images, names)
     at_once = copy.deepcopy(plain)
     for norm, convolution in pairs.items():
         _fold(at_once, norm, convolution)
-    if _says(at_once, images, names, expected):
+    if _agrees(at_once, images, names, expected):
         return at_once
     for norm, convolution in pairs.items():
         before = plain.get_submodule(norm), plain.get_submodule(convolution)
         _fold(plain, norm, convolution)
-        if not _says(plain, images, names, expected):
+        if not _agrees(plain, images, names, expected):
             for name, module in zip((norm, convolution), before, strict=True):
                 plain.set_submodule(name, module)
     return plain
@@ -58,20 +58,20 @@ def _fold(model: nn.Module, norm: str, convolution: str) -> None:
 def _watched(
     model: nn.Module, images: Tensor, names: Collection[str]
 ) -> tuple[list[Tensor], dict[str, str]]:
-    """The outputs; name of a batch norm -> name of the convolution whose output is its input."""
+    """Return the outputs, and a mapping from batch norms to the convolutions before them."""
     calls: Counter[str] = Counter()
-    made: dict[int, str] = {}
-    kept: list[Tensor] = []  # so that no other tensor gets the id of one of these
-    found: dict[str, str] = {}
+    source_of: dict[int, str] = {}
+    outputs_alive: list[Tensor] = []  # so that no other tensor gets the id of one of these
+    pairs_seen: dict[str, str] = {}
 
     def watch(name: str, module: nn.Module) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, given: tuple[Any, ...], output: Any) -> None:
             calls[name] += 1
             if type(module) is nn.Conv2d:
-                kept.append(output)
-                made[id(output)] = name
-            elif id(given[0]) in made:
-                found[name] = made[id(given[0])]
+                outputs_alive.append(output)
+                source_of[id(output)] = name
+            elif id(given[0]) in source_of:
+                pairs_seen[name] = source_of[id(given[0])]
 
         return hook
 
@@ -83,25 +83,27 @@ def _watched(
     outputs = _outputs(model, images, names)
     for handle in watched:
         handle.remove()
-    readers = Counter(found.values())
+    readers = Counter(pairs_seen.values())
     pairs = {
         norm: convolution
-        for norm, convolution in found.items()
+        for norm, convolution in pairs_seen.items()
         if calls[norm] == calls[convolution] == readers[convolution] == 1
     }
     return outputs, pairs
 
 
 def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[Tensor]:
-    with torch.backends.cudnn.flags(
-        allow_tf32=False
-    ):  # which would differ by more than the tolerance
-        said: Outputs = model.outputs(images, features="features" in names, maps="maps" in names)  # type: ignore[operator]
-    return [tensor for tensor in (said.logits, said.features, said.maps) if tensor is not None]
+    with torch.backends.cudnn.flags(allow_tf32=False):  # TF32 differs by more than the tolerance
+        outputs: Outputs = model.outputs(images, features="features" in names, maps="maps" in names)  # type: ignore[operator]
+    return [
+        tensor for tensor in (outputs.logits, outputs.features, outputs.maps) if tensor is not None
+    ]
 
 
-def _says(model: nn.Module, images: Tensor, names: Collection[str], expected: list[Tensor]) -> bool:
+def _agrees(
+    model: nn.Module, images: Tensor, names: Collection[str], expected: list[Tensor]
+) -> bool:
     return all(
-        float((found - one).abs().max()) <= TOLERANCE * max(float(one.abs().max()), 1e-12)
-        for found, one in zip(_outputs(model, images, names), expected, strict=True)
+        float((output - wanted).abs().max()) <= TOLERANCE * max(float(wanted.abs().max()), 1e-12)
+        for output, wanted in zip(_outputs(model, images, names), expected, strict=True)
     )

@@ -1,8 +1,7 @@
-"""What a forward pass takes, as measured on one named CPU and stored; without torch.
+"""The stored latencies of all networks on one CPU, without torch.
 
-A run's card has the latency on the machine that trained it. This table is for choosing before
-anything is
-trained: `python benchmarks/latency.py --write` measures it anew.
+They help to choose a network before training. (A run's card has the latency on the machine that
+trained it.) `python benchmarks/latency.py --write` measures them again.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of a forward pass in float32 for one image and for a batch of 64, on `cpu`, as
-    of `date`."""
+    """Milliseconds of a forward pass in float32, for one image and for a batch of 64."""
 
     one_ms: float
     batch_ms: float
@@ -29,13 +27,12 @@ class Latency:
 
 
 def latency(name: str, image_size: int) -> Latency | None:
-    """The stored latency of a network of the catalogue at this side length; None where it was not
-    measured."""
+    """Return the stored latency of a network at this side length; None if it was not measured."""
     table = _table()
-    found = table["milliseconds"].get(name, {}).get(str(image_size))
-    if found is None:
+    entry = table["milliseconds"].get(name, {}).get(str(image_size))
+    if entry is None:
         return None
-    one_ms, batch_ms = found
+    one_ms, batch_ms = entry
     return Latency(one_ms, batch_ms, table["cpu"], table["date"])
 
 

@@ -85,11 +85,11 @@ def _other_data(
 
 
 def _advice(came: Shapes, name: str) -> str:
-    found = next(iter(recognise(came)), None)
-    if found is None or found.name == name:
+    match = next(iter(recognise(came)), None)
+    if match is None or match.name == name:
         return "choose the architecture of these weights"
     return (
-        f"they belong to {found.name} with {found.num_classes} classes, so choose that architecture"
+        f"they belong to {match.name} with {match.num_classes} classes, so choose that architecture"
     )
 
 

@@ -1,9 +1,8 @@
-"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381), half as wide, in the form that CIFAR
-benchmarks use.
+"""MobileNetV2 of Sandler et al. 2018 (arXiv 1801.04381), half as wide, as in CIFAR benchmarks.
 
-Seven groups of inverted residual blocks (expansion 6, but 1 in the first) behind a stem of stride
-2, a 1 x 1 convolution to 1,280 channels, a mean over positions, one linear layer. Where it departs
-from the paper it follows the benchmarks: ReLU in place of ReLU6, stride 1 in the second group, an
+A stem of stride 2, seven groups of inverted residual blocks (expansion 6, but 1 in the first), a
+1 x 1 convolution to 1,280 channels, a mean over positions, and one linear layer. Like the
+benchmarks, it differs from the paper: ReLU instead of ReLU6, stride 1 in the second group, an
 expanding convolution in the first. Parameter names are those of HobbitLong/RepDistiller
 (`mobile_half`) and megvii-research/mdistiller (`MobileNetV2`): `conv1.0`, `blocks.1.0.conv.3`,
 `conv2.0`, `classifier.0`, so their released weights load.
@@ -28,10 +27,10 @@ GROUPS = (
 
 
 class InvertedResidual(nn.Module):
-    """Expand by a 1 x 1, filter each channel by a 3 x 3, project by a 1 x 1 convolution without a
+    """Expand by a 1 x 1 convolution, filter each channel by a 3 x 3, project by a 1 x 1 without a
     ReLU.
 
-    [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
+    [B, inputs, H, W] to [B, width, H/s, W/s]. The input is added if it has the same shape.
     """
 
     def __init__(self, inputs: int, width: int, stride: int, expansion: int) -> None:
@@ -56,8 +55,11 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(Classifier):
     """The half-width CIFAR MobileNetV2.
 
-    widths: channels of the stem, of the groups where resolution is about to change or ends, and of
-    the last convolution. num_classes: C, length of the logits. in_channels: channels of the images.
+    Args:
+        widths: channels of the stem, of the last group at each resolution, and of the last
+            convolution.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "classifier"
@@ -82,15 +84,14 @@ class MobileNetV2(Classifier):
         nn.init.zeros_(linear.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to six maps, at H/2, H/2, H/4, H/8, H/16 and the last [B,
-        1280, H/16, W/16]."""
+        """Return six maps, at H/2, H/2, H/4, H/8 and H/16. The last are [B, 1280, H/16, W/16]."""
         x = self.conv1(images)
-        found = [x]
+        maps = [x]
         for position, group in enumerate(self.blocks):
             x = group(x)
             if position in (1, 2, 4, 6):
-                found.append(x)
-        return (*found, self.conv2(x))
+                maps.append(x)
+        return (*maps, self.conv2(x))
 
 
 def _convolution(inputs: int, width: int, kernel: int, stride: int = 1) -> Layers:

@@ -25,10 +25,10 @@ GROUPS = (
 
 
 class InvertedResidual(nn.Module):
-    """Expand by a 1 x 1 (not in the first block), filter each channel by a 3 x 3, project by a 1 x
-    1 convolution.
+    """Expand by a 1 x 1 convolution (not in the first block), filter each channel by a 3 x 3,
+    project by a 1 x 1.
 
-    [B, inputs, H, W] to [B, width, H/s, W/s]; the input is added where the shape allows it.
+    [B, inputs, H, W] to [B, width, H/s, W/s]. The input is added if it has the same shape.
     """
 
     def __init__(self, inputs: int, width: int, stride: int, expansion: int) -> None:
@@ -49,9 +49,10 @@ class InvertedResidual(nn.Module):
 class MobileNetV2Widths(Classifier):
     """A CIFAR MobileNetV2.
 
-    widths: channels of the stem, of the seven groups and of the last convolution. num_classes: C,
-    length of the logits.
-    in_channels: channels of the images.
+    Args:
+        widths: channels of the stem, of the seven groups and of the last convolution.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "classifier"
@@ -75,18 +76,17 @@ class MobileNetV2Widths(Classifier):
         nn.init.zeros_(linear.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's maps, each group's at H to H/8, and the last
-        [B, D, H/8, W/8]."""
+        """Return the maps of the stem and of each group. The last are [B, D, H/8, W/8]."""
         ends, position = {0}, 0
         for _, count, _ in GROUPS:
             position += count
             ends.add(position)
-        x, found = images, []
+        x, maps = images, []
         for index, module in enumerate(self.features):
             x = module(x)
             if index in ends or index == len(self.features) - 1:
-                found.append(x)
-        return tuple(found)
+                maps.append(x)
+        return tuple(maps)
 
 
 def _convolution(

@@ -1,4 +1,4 @@
-"""What a network hands to an objective."""
+"""The outputs of a network."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 @dataclass
 class Outputs:
-    """One batch through a network, with B samples, C classes and D features.
+    """The outputs of a network for one batch, with B samples, C classes and D features.
 
-    logits: [B, C], any floating type; before any temperature.
-    features: [B, D], the pooled penultimate features, where asked for.
-    maps: [B, D, H, W], the last feature maps before pooling, where asked for.
-    stages: the pooled maps [B, D_s] after each stage, first to last, where asked for; named by the
-    network's
-        `stage_names`. The last are the penultimate features.
-    ids: [B], int64 sample ids in the original dataset, where an objective needs them.
+    Attributes:
+        logits: [B, C], any floating type, before any temperature.
+        features: [B, D], the pooled penultimate features, if requested.
+        maps: [B, D, H, W], the last feature maps before pooling, if requested.
+        stages: the pooled maps [B, D_s] after each stage, if requested. The network's `stage_names`
+            name them, and the last are the features.
+        ids: [B], int64 sample ids in the original data set, if an objective needs them.
     """
 
     logits: Tensor

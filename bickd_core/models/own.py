@@ -1,11 +1,11 @@
-"""Networks that are not in the catalogue: `MODULE:FUNCTION` of the user's own file, and those of
-installed packages.
+"""Networks from outside the catalogue: the user's own `MODULE:FUNCTION`, and those of installed
+packages.
 
-Building such a network runs the code of its module. A module is therefore imported only if the user
-allowed it in this process or in the one that started it: by `--arch MODULE:FUNCTION` or `--modules
-MODULE` on the command line, or in the environment variable BICKD_MODULES. A run folder or an
-uploaded file never allows anything. An installed package that offers networks as entry points of
-the group `bickd.models` counts as allowed. This module imports no torch.
+Building such a network runs code of its module. So a module is imported only if the user allows it:
+by `--arch MODULE:FUNCTION` or `--modules MODULE` on the command line, or in the environment
+variable BICKD_MODULES. Child processes inherit this. Run folders and uploaded files cannot allow a
+module. Installed packages with entry points of the group `bickd.models` are allowed. This module
+imports no torch.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any
 from bickd_core.naming import not_known, plain_name
 
 VARIABLE = "BICKD_MODULES"
-"""Names of the modules that may be imported, with commas between; worker processes inherit it."""
+"""Names of the modules that may be imported, separated by commas."""
 GROUP = "bickd.models"
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
 
 
 def is_own(name: str) -> bool:
-    """Whether a model's name is `MODULE:FUNCTION`.
+    """Return whether a model's name is `MODULE:FUNCTION`.
 
     >>> is_own("my_module:make_net"), is_own("timm:resnet18"), is_own("resnet8"), is_own("a/b:c")
     (True, False, False, False)
@@ -38,10 +38,9 @@ def is_own(name: str) -> bool:
 
 
 def allow(names: Iterable[str]) -> None:
-    """Let this process, and those that it starts, import these modules (`MODULE` or
-    `MODULE:FUNCTION`).
+    """Allow these modules (`MODULE` or `MODULE:FUNCTION`) in this process and its children.
 
-    The current folder is searched as well, so a file that lies beside the shell is found.
+    This also adds the current folder to the search path.
     """
     modules = {name.partition(":")[0] for name in names}
     if not modules:
@@ -56,15 +55,15 @@ def allow(names: Iterable[str]) -> None:
 
 
 def allowed() -> set[str]:
-    """Names of the modules that may be imported."""
+    """Return the names of the modules that may be imported."""
     return set(filter(None, os.environ.get(VARIABLE, "").split(",")))
 
 
 def check_allowed(name: str) -> None:
-    """Refuse `MODULE:FUNCTION` unless its module is allowed; nothing is imported.
+    """Check that the module of `MODULE:FUNCTION` is allowed, without importing it.
 
     Raises:
-        ValueError: with the option that allows it.
+        ValueError: it is not; the message has the option that allows it.
     """
     module = name.partition(":")[0]
     if module not in allowed():
@@ -77,12 +76,13 @@ def check_allowed(name: str) -> None:
 
 
 def build_own(name: str, *, num_classes: int, in_channels: int) -> Any:
-    """What the user's function returns for `MODULE:FUNCTION`.
+    """Call the user's function `MODULE:FUNCTION`, and return its network.
 
-    The function gets `num_classes` and `in_channels`, or those of the two that it takes.
+    The function is called with `num_classes` and `in_channels`, if it takes them.
 
     Raises:
-        ValueError: the module is not allowed, is not there, fails, or has no such function.
+        ValueError: the module is not allowed, cannot be imported, or has no such function, or the
+            function fails.
     """
     check_allowed(name)
     module_name, _, function_name = name.partition(":")
@@ -90,7 +90,7 @@ def build_own(name: str, *, num_classes: int, in_channels: int) -> Any:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module does when it is imported
         raise ValueError(
-            f"the module '{module_name}' of '{name}' does not import: {_words(error)}."
+            f"the module '{module_name}' of '{name}' does not import: {_error_text(error)}."
         ) from error
     make = getattr(module, function_name, None)
     if not callable(make):
@@ -107,7 +107,7 @@ def call(make: Callable[..., Any], name: str, *, num_classes: int, in_channels: 
     """Call a builder with those of the two arguments that it takes.
 
     Raises:
-        ValueError: it fails; with its reason.
+        ValueError: it fails.
     """
     options = {"num_classes": num_classes, "in_channels": in_channels}
     try:
@@ -116,10 +116,12 @@ def call(make: Callable[..., Any], name: str, *, num_classes: int, in_channels: 
             options = {key: value for key, value in options.items() if key in parameters}
         return make(**options)
     except Exception as error:  # of the user's code
-        raise ValueError(f"the network '{name}' could not be built: {_words(error)}.") from error
+        raise ValueError(
+            f"the network '{name}' could not be built: {_error_text(error)}."
+        ) from error
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].rstrip('.') if lines else 'no reason given'}"
 
@@ -131,5 +133,5 @@ def offered() -> dict[str, importlib.metadata.EntryPoint]:
 
 
 def package_of(point: importlib.metadata.EntryPoint) -> str:
-    """Name of the package that offers it."""
+    """Return the name of the package of an entry point."""
     return point.dist.name if point.dist is not None else point.module

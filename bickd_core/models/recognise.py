@@ -1,9 +1,8 @@
-"""Which network a set of weights belongs to, from the tensors' names and shapes alone; without
-torch.
+"""Recognise a network by the names and shapes of its tensors, without torch.
 
-Trainers save networks under other names: with a prefix, beside a teacher, or with the head called
-otherwise. Each way to read the names is tried, and one is taken only where every name and shape is
-then the network's.
+Training programs change these names: they add a prefix, save a teacher too, or rename the head.
+Each possible reading of the names is tried. It counts only if every name and shape fits the
+network.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from dataclasses import dataclass, field
 from bickd_core.models.catalogue import MODELS, ModelInfo
 
 COUNTER = "num_batches_tracked"
-"""Batch norm's counter: files older than torch 0.4.1 have none."""
+"""Batch norm's counter. Files of torch before 0.4.1 do not have it."""
 STATISTICS = ("running_mean", "running_var")
-"""Ends of the names of batch norm's statistics, which a file of parameters alone does not have."""
+"""Suffixes of batch norm's statistics. A file with only the parameters does not have them."""
 _FIRST = (
     "student",
     "model_s",
@@ -28,27 +27,28 @@ _FIRST = (
     "backbone",
     "encoder",
 )
-"""Prefixes in the order in which they are tried, where a file holds several networks; others
-follow."""
+"""Prefixes that are tried first, in this order, if a file contains several networks."""
 _WRAPPERS = ("module.", "_orig_mod.")
 _LAST = ("teacher", "model_t", "ema", "model_ema")
 _MOST_READINGS = 60
 _HEADS = ("fc", "linear", "classifier", "head")
-"""What trainers call the last linear layer."""
+"""Names of the last linear layer."""
 _SHORTCUTS = (".downsample.", ".shortcut.")
-"""What trainers call the convolution beside a block."""
+"""Names of the convolution in a shortcut."""
 _AVERAGED = "ema"
-"""In the name of a table of averaged weights (exponential moving average)."""
+"""Part of the name of averaged weights (exponential moving average)."""
 
 Shapes = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a table of tensors as a network.
+    """A way to read a table of tensors as a network.
 
-    under: the prefix that its tensors have in the file. names: the network's names -> those in the
-    file. others: first parts of the names that are left out.
+    Attributes:
+        under: the prefix of its tensors in the file.
+        names: the network's names -> names in the file.
+        others: first parts of the names that are left out.
     """
 
     under: str
@@ -58,10 +58,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Recognised(ModelInfo):
-    """A network of the catalogue with what its tensors say: num_classes C and in_channels of the
-    images.
+    """A network of the catalogue that was recognised in a file.
 
-    reading: how its names were found.
+    Attributes:
+        num_classes, in_channels: read from the shapes.
+        reading: how the file's names were read.
     """
 
     num_classes: int
@@ -70,7 +71,7 @@ class Recognised(ModelInfo):
 
 
 def readings(names: Iterable[str]) -> Iterator[Reading]:
-    """The ways to read a table's names, those that leave out nothing first.
+    """Yield the ways to read a table's names. Those that leave out nothing come first.
 
     >>> for found in readings(["student.stem.weight", "student.stem.bias", "teacher.stem.weight"]):
     ...     print(repr(found.under), list(found.names), found.others)
@@ -83,24 +84,26 @@ def readings(names: Iterable[str]) -> Iterator[Reading]:
     start = Reading("", {name: name for name in names if not name.endswith(COUNTER)})
     waiting, given = [start], 0
     while waiting and given < _MOST_READINGS:
-        found = waiting.pop(0)
-        for spelt in _spellings(found):
+        reading = waiting.pop(0)
+        for spelt in _spellings(reading):
             yield spelt
             given += 1
         groups: dict[str, dict[str, str]] = {}
-        for name, stored in found.names.items():
+        for name, stored in reading.names.items():
             first, dot, rest = name.partition(".")
             if dot:
                 groups.setdefault(first, {})[rest] = stored
-        whole = len(groups) == 1 and len(next(iter(groups.values()))) == len(found.names)
+        whole = len(groups) == 1 and len(next(iter(groups.values()))) == len(reading.names)
         below = []
         for first in sorted(groups, key=_rank):
             others = (
-                () if whole else tuple(sorted({n.partition(".")[0] for n in found.names} - {first}))
+                ()
+                if whole
+                else tuple(sorted({n.partition(".")[0] for n in reading.names} - {first}))
             )
-            if found.under.count(".") < 4:
+            if reading.under.count(".") < 4:
                 below.append(
-                    Reading(f"{found.under}{first}.", groups[first], found.others or others)
+                    Reading(f"{reading.under}{first}.", groups[first], reading.others or others)
                 )
         waiting += below
 
@@ -111,68 +114,73 @@ def _rank(first: str) -> tuple[int, str]:
     return len(_FIRST) + (first in _LAST), first
 
 
-def _spellings(found: Reading) -> Iterator[Reading]:
-    """The reading itself, and with the last linear layer or the shortcuts called otherwise."""
-    heads = [head for head in _HEADS if f"{head}.weight" in found.names]
+def _spellings(reading: Reading) -> Iterator[Reading]:
+    """Yield a reading, then variants with other names for the last linear layer and shortcuts."""
+    heads = [head for head in _HEADS if f"{head}.weight" in reading.names]
     renamings: list[tuple[str, str]] = [("", "")]
     if len(heads) == 1:
         renamings += [(f"{heads[0]}.", f"{head}.") for head in _HEADS if head != heads[0]]
-    shortcuts = [part for part in _SHORTCUTS if any(part in name for name in found.names)]
+    shortcuts = [part for part in _SHORTCUTS if any(part in name for name in reading.names)]
     for old, new in renamings:
         names = {
             new + name.removeprefix(old) if name.startswith(old) else name: stored
-            for name, stored in found.names.items()
+            for name, stored in reading.names.items()
         }
-        yield Reading(found.under, names, found.others)
+        yield Reading(reading.under, names, reading.others)
         if len(shortcuts) == 1:
             other = _SHORTCUTS[1 - _SHORTCUTS.index(shortcuts[0])]
             names = {name.replace(shortcuts[0], other): stored for name, stored in names.items()}
-            yield Reading(found.under, names, found.others)
+            yield Reading(reading.under, names, reading.others)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One network in a file: the key under which the file has its table of tensors, and how the
-    names are read."""
+    """A network in a file.
+
+    Attributes:
+        where: the key of its table of tensors.
+        reading: how its names are read.
+    """
 
     where: str
     reading: Reading
 
     @property
     def label(self) -> str:
-        """How a person names it: the key and the prefix, such as `model/student`; "" for the whole
-        file."""
+        """Its name in the app: key and prefix, such as `model/student`; "" for the whole file."""
         return "/".join(part for part in (self.where, self.reading.under.rstrip(".")) if part)
 
     @property
     def averaged(self) -> bool:
-        """Whether it holds averaged weights (EMA), by its name."""
+        """Whether its name says that it contains averaged weights (EMA)."""
         return _AVERAGED in self.label.lower()
 
 
 def without_prefixes(names: Iterable[str]) -> dict[str, str]:
-    """Names without what data parallelism and torch.compile put before all of them -> the names as
-    they are.
+    """Map names without the prefixes of data parallelism and torch.compile to the names as they
+    are.
 
     >>> without_prefixes(["module._orig_mod.fc.weight", "module._orig_mod.fc.bias"])
     {'fc.weight': 'module._orig_mod.fc.weight', 'fc.bias': 'module._orig_mod.fc.bias'}
     """
-    found = {name: name for name in names}
+    stored_names = {name: name for name in names}
     while prefix := next(
-        (p for p in _WRAPPERS if found and all(name.startswith(p) for name in found)), None
+        (p for p in _WRAPPERS if stored_names and all(name.startswith(p) for name in stored_names)),
+        None,
     ):
-        found = {name.removeprefix(prefix): stored for name, stored in found.items()}
-    return found
+        stored_names = {name.removeprefix(prefix): stored for name, stored in stored_names.items()}
+    return stored_names
 
 
 def parts_of(tables: Mapping[str, Shapes], expected: Shapes) -> list[Part]:
-    """The networks in a file that have the expected tensors, the likeliest first.
+    """Return the networks in a file that have the expected tensors, the likeliest first.
+
+    Names must fit. If several networks have them, shapes decide. If there is none, networks that
+    lack only batch norm statistics are returned.
 
     Args:
-        tables: for each table of tensors in the file, its names and shapes.
-        expected: the network's names and shapes. Names count; shapes decide between several that
-            have them. Where none has all, those are taken that lack batch norms' statistics and
-            nothing else.
+        tables: names and shapes of each table of tensors in the file.
+        expected: names and shapes of the network.
 
     >>> tables = {"model": {"student.a": (2,), "teacher.a": (3,)}, "ema": {"a": (2,)}}
     >>> [part.label for part in parts_of(tables, {"a": (2,)})]
@@ -184,8 +192,8 @@ def parts_of(tables: Mapping[str, Shapes], expected: Shapes) -> list[Part]:
 
 
 def _parts(tables: Mapping[str, Shapes], wanted: Mapping[str, tuple[int, ...]]) -> list[Part]:
-    """The parts with exactly these names; if some have the shapes too, only those."""
-    found, exact = [], []
+    """Return the parts with these names; only those with the same shapes, if there are any."""
+    parts, exact = [], []
     for where, shapes in tables.items():
         seen: set[frozenset[str]] = set()
         for reading in readings(shapes):
@@ -193,21 +201,21 @@ def _parts(tables: Mapping[str, Shapes], wanted: Mapping[str, tuple[int, ...]]) 
             if reading.names.keys() != wanted.keys() or stored in seen:
                 continue
             seen.add(stored)
-            found.append(Part(where, reading))
+            parts.append(Part(where, reading))
             if all(tuple(shapes[reading.names[name]]) == shape for name, shape in wanted.items()):
-                exact.append(found[-1])
-    return exact or found
+                exact.append(parts[-1])
+    return exact or parts
 
 
 def recognise(names_and_shapes: Shapes) -> list[Recognised]:
-    """The catalogue's networks that have these tensors and no other; classes and channels are read
-    from them.
+    """Return the catalogue's networks that have exactly these tensors.
+
+    No two networks of the catalogue have the same tensors, so there is at most one.
 
     Args:
-        names_and_shapes: a state dict's names and shapes. Names may have a prefix, such as
-            `module.` or `student.`, other networks may be there under other prefixes, and batch
-            norm's counters may be missing, or all its statistics. No two networks of the catalogue
-            have the same tensors, so at most one is found; none for any other set.
+        names_and_shapes: of a state dict. Names may have a prefix, such as `module.` or `student.`.
+            Other networks may be present under other prefixes. Batch norm's counters or all its
+            statistics may be missing.
 
     >>> found = recognise({f"module.{k}": s for x in MODELS["vgg8"].layers(7, 1) for k,
     ...     s in x.tensors.items()})
@@ -218,8 +226,8 @@ def recognise(names_and_shapes: Shapes) -> list[Recognised]:
 
 
 def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
-    """Every network of the catalogue in a table of tensors, as `recognise` finds the first; those
-    of a student first.
+    """Return every network of the catalogue in a table of tensors, students first; see
+    `recognise`.
 
     >>> two = {f"{who}.{k}": s for who in ("a", "b") for x in MODELS["vgg8"].layers(7) for k,
     ...     s in x.tensors.items()}
@@ -233,12 +241,12 @@ def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
         if stored in seen:
             continue
         came = {name: tuple(names_and_shapes[stored]) for name, stored in reading.names.items()}
-        found = [
+        matches = [
             match for info in MODELS.values() if (match := _match(info, came, reading)) is not None
         ]
-        if found:
+        if matches:
             seen.add(stored)
-            every.append(found)
+            every.append(matches)
     return every
 
 
@@ -246,9 +254,11 @@ def networks_in(names_and_shapes: Shapes) -> list[list[Recognised]]:
 class Near:
     """A network that shares tensors with a file.
 
-    same: of its tensors, how many the file has with name and shape. count: how many it has.
-    missing, unexpected: a name that only the network has, and one that only the file has; "" where
-    there is none.
+    Attributes:
+        same: number of its tensors that the file has, with name and shape.
+        count: number of its tensors.
+        missing, unexpected: a name that only the network has, and one that only the file has; or
+            "".
     """
 
     info: ModelInfo
@@ -259,10 +269,9 @@ class Near:
 
 
 def nearest_networks(names_and_shapes: Shapes, most: int = 3) -> list[Near]:
-    """The catalogue's networks that share most tensors, the nearest first, for a message where none
-    fits.
+    """Return the catalogue's networks that share most tensors, the nearest first.
 
-    The classifier's and the stem's shapes count by name alone, since classes and channels are free.
+    Shapes of the classifier and the stem are ignored, because they depend on classes and channels.
 
     >>> half = {k: s for x in MODELS["vgg8"].layers(7)[:4] for k, s in x.tensors.items()}
     >>> [near.info.family for near in nearest_networks(half, most=2)]
@@ -290,7 +299,7 @@ def nearest_networks(names_and_shapes: Shapes, most: int = 3) -> list[Near]:
                     share,
                     Near(info, same, len(expected), next(iter(wrong), ""), unexpected),
                 )
-    ranked = sorted(best.values(), key=lambda one: -one[0])
+    ranked = sorted(best.values(), key=lambda entry: -entry[0])
     return [near for _, near in ranked[:most]]
 
 

@@ -1,5 +1,4 @@
-"""A network that expects other inputs than those that come: normalisation, order of channels,
-size."""
+"""Wrap a network that expects inputs with another normalisation, channel order or size."""
 
 from __future__ import annotations
 
@@ -14,16 +13,15 @@ from bickd_core.models.wrapped import hide_wrapper_in_state_dict
 
 
 class Renormalised(nn.Module):
-    """A network whose inputs come as (x - mean) / std and are to be (x - own_mean) / own_std.
+    """Convert inputs (x - mean) / std to (x - own_mean) / own_std for a network.
 
     Args:
-        net: any network of this package or `Wrapped`. Its names in the state dict stay as they are.
-        mean, std: how the inputs come, one figure a channel.
-        own_mean, own_std: how the network expects them, for the channels in the order in which they
-            come.
-        bgr: whether it expects the channels in the opposite order.
-        size: pixels a side that it expects; inputs of another size are scaled (bilinear,
-            antialiased). None takes them as they come.
+        net: any network of this package or `Wrapped`. Its names in the state dict do not change.
+        mean, std: of the given inputs, for each channel.
+        own_mean, own_std: that the network expects, in the channel order of the given inputs.
+        bgr: whether the network expects the channels in the opposite order.
+        size: pixels per side that it expects. Inputs of another size are scaled (bilinear,
+            antialiased). None for any size.
 
     >>> model = Renormalised(nn.Identity(), mean=[0.5], std=[0.5], own_mean=[0.0], own_std=[1.0])
     >>> model.own_inputs(torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
@@ -59,7 +57,7 @@ class Renormalised(nn.Module):
         hide_wrapper_in_state_dict(self)
 
     def own_inputs(self, images: Tensor) -> Tensor:
-        """Images [B, ch, H, W] as they come, to images as the network expects them."""
+        """Convert images [B, ch, H, W] to the inputs that the network expects."""
         images = images * self.scale + self.shift
         if self.bgr:
             images = images.flip(1)
@@ -71,13 +69,13 @@ class Renormalised(nn.Module):
         return images
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [B, ch, H, W] to logits [B, C]."""
+        """Return logits [B, C] for images [B, ch, H, W]."""
         return self.net(self.own_inputs(images))
 
     def outputs(
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
-        """Images [B, ch, H, W] to the network's Outputs."""
+        """Return the network's outputs for images [B, ch, H, W]."""
         return self.net.outputs(
             self.own_inputs(images), features=features, maps=maps, stages=stages
         )  # type: ignore[operator]

@@ -1,8 +1,8 @@
 """RepVGG of Ding et al. 2021 (arXiv 2101.03697), as chenyaofo/pytorch-cifar-models trains it.
 
-Blocks of a 3 x 3 convolution, a 1 x 1 convolution and, where the shape stays, the input itself,
-each with a batch norm, added before one ReLU. Stem and first stage have stride 1. The branches are
-not merged into one convolution. Parameter names are those of that repository
+Blocks add a 3 x 3 convolution, a 1 x 1 convolution and, if the shape does not change, the input,
+each with a batch norm, before one ReLU. Stem and first stage have stride 1. The branches are not
+merged into one convolution. Parameter names are those of that repository
 (`stage1.0.rbr_dense.conv`, `stage1.0.rbr_identity`, `linear`), so its released weights load.
 """
 
@@ -41,8 +41,12 @@ def _normed(convolution: nn.Conv2d) -> nn.Sequential:
 class RepVGG(Classifier):
     """A CIFAR RepVGG.
 
-    widths: channels of the stem and of the four stages. num_classes: C, length of the logits.
-    in_channels: channels of the images. Weights start by torch's own rule, as in that repository.
+    Weights have torch's default initialisation, as in that repository.
+
+    Args:
+        widths: channels of the stem and of the four stages.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "linear"
@@ -59,8 +63,7 @@ class RepVGG(Classifier):
         self.linear = nn.Linear(widths[4], num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the stem and of the four stages, the last
-        [B, D, H/8, W/8]."""
+        """Return the maps of the stem and of the four stages. The last are [B, D, H/8, W/8]."""
         stem = self.stage0(images)
         first = self.stage1(stem)
         second = self.stage2(first)

@@ -1,12 +1,14 @@
 """The CIFAR ResNets of He et al. 2016 (arXiv 1512.03385, section 4.2).
 
-A 3 x 3 stem, three stages of (depth - 2) / 6 basic blocks, the second and third stage at half the
-resolution of the one before, a mean over positions, one linear layer. Where the shape changes the
-shortcut is a 1 x 1 convolution with batch norm (the paper's option B), as in the code that the
-distillation benchmarks use, or has no weights (option A): every second pixel, and new channels of
-zeros. Option A is that of akamaster/pytorch_resnet_cifar10, whose names differ in the head
-(`linear`). Parameter names are those of HobbitLong/RepDistiller and megvii-research/mdistiller
-(`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so their released weights load.
+A 3 x 3 stem, three stages of (depth - 2) / 6 basic blocks, each stage after the first at half the
+resolution, a mean over positions, and one linear layer.
+
+Where the shape changes, the shortcut is a 1 x 1 convolution with batch norm (the paper's option B),
+as in the distillation benchmarks. Or it has no weights (option A): it takes every second pixel and
+adds channels of zeros. Parameter names are those of HobbitLong/RepDistiller and
+megvii-research/mdistiller (`conv1`, `bn1`, `layer1.0.conv1`, `layer2.0.downsample.0`, `fc`), so
+their released weights load. Option A follows akamaster/pytorch_resnet_cifar10, where the head is
+called `linear`.
 """
 
 from typing import Literal
@@ -22,8 +24,10 @@ Shortcuts = Literal["convolution", "padding"]
 
 
 class PaddedShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, and channels of zeros before and behind: [B, D, H, W] to
-    [B, width, H/s, W/s]."""
+    """Option A: take every `stride`-th pixel, and add channels of zeros on both sides.
+
+    [B, D, H, W] to [B, width, H/s, W/s].
+    """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -65,12 +69,12 @@ class BasicBlock(nn.Module):
 class ResNet(Classifier):
     """A CIFAR ResNet with basic blocks.
 
-    depth: 6 n + 2 layers with weights, n blocks a stage.
-    widths: channels of the stem and of the three stages, (16, 16, 32, 64) in the paper.
-    num_classes: C, length of the logits. in_channels: channels of the images.
-    shortcuts: where the shape changes, a 1 x 1 convolution (option B) or padding with zeros (option
-    A). The head is called `fc` in the first and `linear` in the second, as in the code that has
-    them.
+    Args:
+        depth: 6 n + 2 layers with weights, for n blocks in each stage.
+        widths: channels of the stem and of the three stages, (16, 16, 32, 64) in the paper.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
+        shortcuts: a 1 x 1 convolution (option B) or padding with zeros (option A).
     """
 
     stage_names = ("stem", "stage 1", "stage 2", "stage 3")
@@ -86,10 +90,10 @@ class ResNet(Classifier):
     ) -> None:
         super().__init__(in_channels)
         if depth < 8 or (depth - 2) % 6:
-            raise ValueError(f"depth must be 6 n + 2 with n of at least 1, but {depth} came.")
+            raise ValueError(f"depth must be 6 n + 2 with n of at least 1, got {depth}.")
         if len(widths) != 4:
             raise ValueError(
-                f"widths must hold the stem's and three stages' channels, but {widths} came."
+                f"widths must hold the stem's and three stages' channels, got {widths}."
             )
         blocks = (depth - 2) // 6
         stem, first, second, third = widths
@@ -104,8 +108,7 @@ class ResNet(Classifier):
         initialise(self)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
-        H/4, W/4]."""
+        """Return the maps of the stem and of the three stages. The last are [B, D, H/4, W/4]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)

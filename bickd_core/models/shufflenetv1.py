@@ -1,8 +1,7 @@
-"""ShuffleNet of Zhang et al. 2018 (arXiv 1707.01083) with three groups, in the form that CIFAR
-benchmarks use.
+"""ShuffleNet of Zhang et al. 2018 (arXiv 1707.01083) with three groups, as in CIFAR benchmarks.
 
-A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the
-resolution, a mean over positions, one linear layer. Parameter names are those of
+A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units, the first of which halves the
+resolution, a mean over positions, and one linear layer. Parameter names are those of
 HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV1`: `conv1`, `layer1.0.conv3`,
 `linear`), so their released weights load.
 """
@@ -22,17 +21,16 @@ BLOCKS = (4, 8, 4)
 
 
 class Unit(nn.Module):
-    """Grouped 1 x 1, channel shuffle, 3 x 3 on each channel, grouped 1 x 1: [B, inputs, H, W] to
-    [B, width, H/s, W/s].
+    """Grouped 1 x 1, channel shuffle, 3 x 3 on each channel, grouped 1 x 1.
 
-    At stride 2 the input's 3 x 3 means are put behind the convolutions' width - inputs channels; at
-    stride 1 the input is added.
+    [B, inputs, H, W] to [B, width, H/s, W/s]. At stride 1, the input is added. At stride 2, its 3 x
+    3 means are appended as more channels.
     """
 
     def __init__(self, inputs: int, width: int, *, halve: bool, entry_groups: int) -> None:
         super().__init__()
-        made = width - inputs if halve else width
-        inner = made // 4
+        convolved = width - inputs if halve else width
+        inner = convolved // 4
         self.halve, self.entry_groups = halve, entry_groups
         self.conv1 = nn.Conv2d(inputs, inner, 1, groups=entry_groups, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
@@ -40,8 +38,8 @@ class Unit(nn.Module):
             inner, inner, 3, stride=2 if halve else 1, padding=1, groups=inner, bias=False
         )
         self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, made, 1, groups=GROUPS, bias=False)
-        self.bn3 = nn.BatchNorm2d(made)
+        self.conv3 = nn.Conv2d(inner, convolved, 1, groups=GROUPS, bias=False)
+        self.bn3 = nn.BatchNorm2d(convolved)
 
     def forward(self, x: Tensor) -> Tensor:
         y = norm_relu(self.bn1, self.conv1(x))
@@ -58,8 +56,12 @@ class Unit(nn.Module):
 class ShuffleNetV1(Classifier):
     """The CIFAR ShuffleNet.
 
-    widths: channels of the stem and of the three stages. num_classes: C, length of the logits.
-    in_channels: channels of the images. Weights start by torch's own rule, as in the benchmarks.
+    Weights have torch's default initialisation, as in the benchmarks.
+
+    Args:
+        widths: channels of the stem and of the three stages.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "linear"
@@ -78,8 +80,7 @@ class ShuffleNetV1(Classifier):
         self.linear = nn.Linear(third, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
-        H/8, W/8]."""
+        """Return the maps of the stem and of the three stages. The last are [B, D, H/8, W/8]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)

@@ -1,8 +1,7 @@
-"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at width 1, in the form that CIFAR benchmarks
-use.
+"""ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at width 1, as in CIFAR benchmarks.
 
-A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units of which the first halves the
-resolution, a 1 x 1 convolution to 1,024 channels, a mean over positions, one linear layer.
+A 1 x 1 stem at full resolution, three stages of 4, 8 and 4 units, the first of which halves the
+resolution, a 1 x 1 convolution to 1,024 channels, a mean over positions, and one linear layer.
 Parameter names are those of HobbitLong/RepDistiller and megvii-research/mdistiller (`ShuffleV2`:
 `conv1`, `layer1.0.conv5`, `conv2`, `linear`), so their released weights load.
 """
@@ -20,8 +19,7 @@ BLOCKS = (4, 8, 4)
 
 
 class Unit(nn.Module):
-    """Half of the channels pass, the other half is convolved, then both are shuffled: [B, width, H,
-    W] to the same."""
+    """Convolve half of the channels, then shuffle all: [B, width, H, W] to the same shape."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -42,8 +40,10 @@ class Unit(nn.Module):
 
 
 class HalvingUnit(nn.Module):
-    """Two convolved branches of the whole input, side by side and shuffled: [B, inputs, H, W] to
-    [B, width, H/2, W/2]."""
+    """Convolve the input in two branches, then join and shuffle them.
+
+    [B, inputs, H, W] to [B, width, H/2, W/2].
+    """
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -71,9 +71,12 @@ class HalvingUnit(nn.Module):
 class ShuffleNetV2(Classifier):
     """The CIFAR ShuffleNet V2.
 
-    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C,
-    length of the logits. in_channels: channels of the images. Weights start by torch's own rule, as
-    in the benchmarks.
+    Weights have torch's default initialisation, as in the benchmarks.
+
+    Args:
+        widths: channels of the stem, of the three stages and of the last convolution.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "linear"
@@ -94,8 +97,7 @@ class ShuffleNetV2(Classifier):
         self.linear = nn.Linear(last, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps
-        [B, D, H/8, W/8]."""
+        """Return the maps of the stem, the stages and the last convolution, [B, D, H/8, W/8]."""
         stem = norm_relu(self.bn1, self.conv1(images))
         first = self.layer1(stem)
         second = self.layer2(first)

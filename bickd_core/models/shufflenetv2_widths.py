@@ -1,8 +1,8 @@
 """ShuffleNet V2 of Ma et al. 2018 (arXiv 1807.11164) at several widths, as
 chenyaofo/pytorch-cifar-models has it.
 
-The paper's network with stride 1 in its 3 x 3 stem and without the pooling behind it;
-`shufflenetv2.py` has a 1 x 1 stem. Parameter names are those of that repository and of torchvision
+The paper's network with stride 1 in its 3 x 3 stem and no pooling after it. (`shufflenetv2.py` has
+a 1 x 1 stem.) Parameter names are those of that repository and of torchvision
 (`stage2.0.branch1.0`, `conv5.0`, `fc`), so its released weights load.
 """
 
@@ -17,10 +17,10 @@ from bickd_core.models.shufflenetv2 import BLOCKS
 
 
 class Unit(nn.Module):
-    """Two branches side by side, shuffled: [B, inputs, H, W] to [B, width, H/s, W/s].
+    """Join two branches and shuffle them: [B, inputs, H, W] to [B, width, H/s, W/s].
 
-    At stride 1 the first half of the channels passes; at stride 2 both branches convolve the whole
-    input.
+    At stride 1, the first half of the channels does not change. At stride 2, both branches convolve
+    the whole input.
     """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -61,9 +61,12 @@ def _depthwise(width: int, stride: int) -> tuple[nn.Module, nn.Module]:
 class ShuffleNetV2Widths(Classifier):
     """A CIFAR ShuffleNet V2.
 
-    widths: channels of the stem, of the three stages and of the last convolution. num_classes: C,
-    length of the logits.
-    in_channels: channels of the images. Weights start by torch's own rule.
+    Weights have torch's default initialisation.
+
+    Args:
+        widths: channels of the stem, of the three stages and of the last convolution.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     stage_names = ("stem", "stage 1", "stage 2", "stage 3", "last convolution")
@@ -80,8 +83,7 @@ class ShuffleNetV2Widths(Classifier):
         self.fc = nn.Linear(last, num_classes)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's, the stages' and the last convolution's maps
-        [B, D, H/8, W/8]."""
+        """Return the maps of the stem, the stages and the last convolution, [B, D, H/8, W/8]."""
         stem = self.conv1(images)
         first = self.stage2(stem)
         second = self.stage3(first)

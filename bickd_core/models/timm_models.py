@@ -1,8 +1,4 @@
-"""`timm:NAME` and `torchvision:NAME`: networks of these packages, where they are installed and
-import.
-
-We neither bundle nor pin them.
-"""
+"""`timm:NAME` and `torchvision:NAME`: networks of these packages, if they are installed."""
 
 from __future__ import annotations
 
@@ -19,12 +15,14 @@ from bickd_core.naming import nearest
 
 
 def create_timm(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped:
-    """timm's network `name`, freshly initialised and without a download.
+    """Return a newly initialised network of timm, without a download.
 
-    The layers that timm's own `feature_info` lists are its stages, the last of them its maps where
-    its channels are the classifier's features. Raises ValueError when timm does not import (with
-    the reason), knows no such name (with the nearest), or builds a network whose classifier is no
-    single linear layer.
+    Its stages are the layers in timm's `feature_info`. The last one also provides the maps, if it
+    has as many channels as the classifier has features.
+
+    Raises:
+        ValueError: timm cannot be imported or does not have this network, or its classifier is not
+            a single linear layer.
     """
     timm = import_package("timm", name)
     check_timm_name(timm, name)
@@ -40,20 +38,20 @@ def create_timm(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped
     head = next((key for key, module in modules.items() if module is classifier), None)
     if head is None or not isinstance(classifier, nn.Linear):
         raise ValueError(
-            f"timm:{name} ends in a {type(classifier).__name__} and not in one nn.Linear; build it"
+            f"timm:{name} must end in one nn.Linear, got a {type(classifier).__name__}; build it"
             " yourself and wrap it with bickd_core.models.wrapped.Wrapped, naming its layers."
         )
-    found = [info for info in getattr(net, "feature_info", []) if info["module"] in modules]
-    stages = [info["module"] for info in found]
-    maps = stages[-1] if found and found[-1]["num_chs"] == classifier.in_features else None
+    listed = [info for info in getattr(net, "feature_info", []) if info["module"] in modules]
+    stages = [info["module"] for info in listed]
+    maps = stages[-1] if listed and listed[-1]["num_chs"] == classifier.in_features else None
     return Wrapped(net, head=head, maps=maps, stages=stages)
 
 
 def check_timm_name(timm: Any, name: str) -> None:
-    """Refuse a name that timm does not know, with the nearest.
+    """Check that timm has a model.
 
     Raises:
-        ValueError: it has no such model.
+        ValueError: it does not; the message has the nearest name.
     """
     known = timm.list_models()
     if name.split(".")[0] not in known:
@@ -64,7 +62,14 @@ def check_timm_name(timm: Any, name: str) -> None:
 
 
 def import_package(module: str, name: str) -> Any:
-    """Import timm's or torchvision's module for the model `name`, or say how to install it."""
+    """Import a module of timm or torchvision.
+
+    Args:
+        name: of the requested model, for the message.
+
+    Raises:
+        ValueError: it cannot be imported; the message has the command that installs it.
+    """
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
@@ -79,10 +84,9 @@ def import_package(module: str, name: str) -> Any:
 
 
 def _any_size(timm: Any, name: str) -> dict[str, Any]:
-    """For a network of one input size alone: the option that lets it take images of any, where timm
-    has one.
+    """Return the option that lets a network of one input size take others, if it has one.
 
-    A vision transformer keeps its table of positions and interpolates it.
+    A vision transformer then interpolates its table of positions.
     """
     try:
         builder = timm.models.model_entrypoint(name.split(".")[0])
@@ -101,12 +105,12 @@ def _any_size(timm: Any, name: str) -> dict[str, Any]:
 
 
 def create_torchvision(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped:
-    """torchvision's network `name`, freshly initialised and without a download; its last linear
-    layer is the head.
+    """Return a newly initialised network of torchvision, without a download. Its last linear layer
+    is the head.
 
     Raises:
-        ValueError: torchvision does not import (with the reason), knows no such name (with the
-            nearest), or the images have not three channels.
+        ValueError: torchvision cannot be imported or does not have this network, or the images do
+            not have three channels.
     """
     models = import_package("torchvision.models", name)
     known = models.list_models(module=models)

@@ -1,8 +1,7 @@
-"""The VGG networks of Simonyan and Zisserman 2015 (arXiv 1409.1556) in the form that CIFAR
-benchmarks use.
+"""The VGG networks of Simonyan and Zisserman 2015 (arXiv 1409.1556), as in CIFAR benchmarks.
 
-Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a mean over positions in place
-of the paper's three linear layers, one linear layer. Parameter names are those of
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a mean over positions, and one
+linear layer instead of the paper's three. Parameter names are those of
 HobbitLong/RepDistiller and megvii-research/mdistiller (`block0.0`, `block0.1`, ..., `classifier`),
 so their released weights load.
 """
@@ -29,9 +28,11 @@ _LARGE = 64
 class VGG(Classifier):
     """A CIFAR VGG with batch norm.
 
-    depth: 8, 11, 13, 16 or 19, counted with the paper's three linear layers. widths: channels of
-    each block.
-    num_classes: C, length of the logits. in_channels: channels of the images.
+    Args:
+        depth: 8, 11, 13, 16 or 19, including the paper's three linear layers.
+        widths: channels of each block.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "classifier"
@@ -42,11 +43,9 @@ class VGG(Classifier):
     ) -> None:
         super().__init__(in_channels)
         if depth not in BLOCKS:
-            raise ValueError(
-                f"depth must be one of {', '.join(map(str, BLOCKS))}, but {depth} came."
-            )
+            raise ValueError(f"depth must be one of {', '.join(map(str, BLOCKS))}, got {depth}.")
         if len(widths) != 5:
-            raise ValueError(f"widths must hold five blocks' channels, but {widths} came.")
+            raise ValueError(f"widths must hold five blocks' channels, got {widths}.")
         counts = BLOCKS[depth]
         self.block0 = _block(in_channels, widths[0], counts[0])
         self.block1 = _block(widths[0], widths[1], counts[1])
@@ -60,11 +59,8 @@ class VGG(Classifier):
         nn.init.zeros_(self.classifier.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to each block's maps; the last [B, D, H/8, W/8], [B, D,
-        H/16, W/16] from 64 on.
-
-        Halved between blocks, but between the last two for large images only.
-        """
+        """Return the maps of each block. The last are [B, D, H/8, W/8], or [B, D, H/16, W/16] from
+        64 pixels on, because only large images are pooled before the last block."""
         first = through(self.block0, images, relu=True)
         second = through(self.block1, F.max_pool2d(first, 2), relu=True)
         third = through(self.block2, F.max_pool2d(second, 2), relu=True)
@@ -74,8 +70,8 @@ class VGG(Classifier):
 
 
 def _block(inputs: int, width: int, count: int) -> nn.Sequential:
-    """`count` times convolution and batch norm with ReLUs between them; the last ReLU is the
-    network's."""
+    """Return `count` convolutions with batch norms, and ReLUs between them. `stage_maps` adds the
+    last ReLU."""
     layers: list[nn.Module] = []
     for position in range(count):
         if position:

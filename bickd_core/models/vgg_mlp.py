@@ -1,9 +1,8 @@
 """VGG with batch norm and three linear layers, as chenyaofo/pytorch-cifar-models has it.
 
-Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, a max pooling behind each
-block, a mean over positions (one position at 32 x 32), and three linear layers of which the last
-gives the logits. Parameter names are those of that repository and of torchvision (`features.0`,
-`classifier.6`), so its released weights load.
+Five blocks of 3 x 3 convolutions, each with a bias and a batch norm, max pooling after each block,
+a mean over positions (one position at 32 x 32), and three linear layers. Parameter names are those
+of that repository and of torchvision (`features.0`, `classifier.6`), so its released weights load.
 """
 
 import torch.nn as nn
@@ -18,9 +17,13 @@ from bickd_core.models.vgg import BLOCKS
 class VGGMLP(Classifier):
     """A CIFAR VGG with three linear layers.
 
-    depth: 11, 13, 16 or 19, counted with the linear layers. widths: channels of each block.
-    num_classes: C, length of the logits. in_channels: channels of the images. Its features are the
-    means [B, D] that the first linear layer takes.
+    Its features are the means [B, D], the inputs of the first linear layer.
+
+    Args:
+        depth: 11, 13, 16 or 19, including the linear layers.
+        widths: channels of each block.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     head_name = "classifier"
@@ -59,19 +62,18 @@ class VGGMLP(Classifier):
                 nn.init.zeros_(module.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the maps of the first four blocks, and those of the last
-        behind its pooling.
+        """Return the maps of the first four blocks, and those after the last pooling.
 
-        A map of one position is not pooled further, so images may be smaller than 32 x 32.
+        Maps of one position are not pooled further, so images may be smaller than 32 x 32.
         """
-        x, found = images, []
+        x, maps = images, []
         block: list[nn.Module] = []
         for module in self.features:
             if not isinstance(module, nn.MaxPool2d):
                 block.append(module)
                 continue
             x = through(block, x)
-            found.append(x)
+            maps.append(x)
             x = F.max_pool2d(x, 2) if min(x.shape[2:]) > 1 else x
             block = []
-        return (*found[:-1], x)
+        return (*maps[:-1], x)

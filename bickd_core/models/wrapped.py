@@ -1,4 +1,4 @@
-"""Any `nn.Module` as a student or a teacher: what objectives need is read off named layers."""
+"""Use any `nn.Module` as a student or a teacher. Features and maps are read from named layers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from torch import Tensor
 from bickd_core.models.outputs import Outputs
 from bickd_core.naming import nearest
 
-FEATURES = "features"  # what the last stage is called: the input of the classifier
+FEATURES = "features"  # name of the last stage, the input of the classifier
 
 
 class Wrapped(nn.Module):
-    """A network of one's own with the interface of this package's networks.
+    """Give your own network the interface of this package's networks.
 
-    net: takes images [B, channels, H, W] and returns logits [B, C]. Its names in the state dict
-    stay as they are.
-    head: name of its last linear layer, whose input [B, D] are the features; the last `nn.Linear`
-    if not given.
-    maps: name of the layer whose output [B, D, h, w] are the last feature maps, for objectives that
-    need them.
-    stages: names of layers, first to last, whose outputs are averaged over positions or tokens for
-    layer similarity; the features are added as the last stage. A layer behind which a ReLU works in
-    place shows what that leaves.
-    Raises ValueError for a name that the network does not have (with the nearest) and for a head
-    that is not linear.
+    Args:
+        net: takes images [B, channels, H, W] and returns logits [B, C]. Its names in the state dict
+            do not change.
+        head: name of its last linear layer. The input [B, D] of this layer are the features. By
+            default, the last `nn.Linear`.
+        maps: name of the layer whose output [B, D, h, w] are the last feature maps, for objectives
+            that need them.
+        stages: names of layers, first to last, for layer similarity. Their outputs are averaged
+            over positions or tokens. The features are added as the last stage. If an in-place ReLU
+            follows a layer, its output is the one after the ReLU.
+
+    Raises:
+        ValueError: the network does not have a named layer, or the head is not linear.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8,
     ...     5))
@@ -69,16 +71,17 @@ class Wrapped(nn.Module):
         hide_wrapper_in_state_dict(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [B, channels, H, W] to logits [B, C]."""
+        """Return logits [B, C] for images [B, channels, H, W]."""
         return self.net(images)
 
     def outputs(
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
-        """Images [B, channels, H, W] to Outputs, as `Classifier.outputs` gives them.
+        """Return the outputs for images [B, channels, H, W], like `Classifier.outputs`.
 
-        Raises ValueError when maps are asked for and none were named, or when the network's or a
-        layer's output has another form than it should.
+        Raises:
+            ValueError: maps are requested but no layer was named for them, or an output of the
+                network or a layer has a wrong shape.
         """
         if maps and self.maps is None:
             raise ValueError(
@@ -93,7 +96,7 @@ class Wrapped(nn.Module):
                 list(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
             )
             raise ValueError(
-                f"the network must return logits [batch, classes] as one tensor, but {came} came."
+                f"the network must return logits [batch, classes] as one tensor, got {came}."
             )
         pooled = seen.get(FEATURES)
         if pooled is not None and pooled.ndim != 2:
@@ -131,25 +134,25 @@ def _check_layer(name: str, modules: dict[str, nn.Module]) -> None:
 def _watching(
     net: nn.Module, names: Sequence[str], head: str | None, seen: dict[str, Tensor]
 ) -> Iterator[None]:
-    """Keep the outputs of the named layers, and the head's input under FEATURES, while the block
-    runs."""
+    """Store the outputs of the named layers in `seen`, and the head's input under FEATURES, while
+    the block runs."""
 
-    def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def store_output(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, given: Any, output: Any) -> None:
             if not isinstance(output, Tensor):
                 raise ValueError(
-                    f"layer {name!r} must put out one tensor, but a {type(output).__name__} came."
+                    f"layer {name!r} must put out one tensor, got a {type(output).__name__}."
                 )
             seen[name] = output
 
         return hook
 
-    def keep_input(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def store_input(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         seen[FEATURES] = given[0]
 
-    handles = [net.get_submodule(name).register_forward_hook(keep(name)) for name in names]
+    handles = [net.get_submodule(name).register_forward_hook(store_output(name)) for name in names]
     if head is not None:
-        handles.append(net.get_submodule(head).register_forward_pre_hook(keep_input))
+        handles.append(net.get_submodule(head).register_forward_pre_hook(store_input))
     try:
         yield
     finally:
@@ -158,20 +161,20 @@ def _watching(
 
 
 def _mean(output: Tensor) -> Tensor:
-    """[B, D, h, w] or tokens [B, N, D] to their mean [B, D]; [B, D] as it is."""
+    """Return the mean [B, D] over positions [B, D, h, w] or tokens [B, N, D]."""
     if output.ndim == 4:
         return output.mean((2, 3))
     return output.mean(1) if output.ndim == 3 else output
 
 
 def hide_wrapper_in_state_dict(module: nn.Module) -> None:
-    """Let a module that wraps another one as `net` save and load that one's names."""
+    """Let a module that wraps another one as `net` use the names of that one in its state dict."""
     module.register_state_dict_post_hook(_without_own_name)
     module.register_load_state_dict_pre_hook(_with_own_name)
 
 
 def _without_own_name(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
-    """Take `net.` off the names, so that files fit the network with and without this wrapper."""
+    """Remove `net.` from the names, so that files fit the network with and without this wrapper."""
     own = f"{prefix}net."
     for key in [key for key in state if key.startswith(own)]:
         state[prefix + key.removeprefix(own)] = state.pop(key)

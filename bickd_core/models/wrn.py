@@ -1,8 +1,8 @@
 """The wide ResNets of Zagoruyko and Komodakis 2016 (arXiv 1605.07146), without dropout.
 
-A 3 x 3 stem, three stages of (depth - 4) / 6 blocks that normalise before they convolve, the second
-and third stage at half the resolution of the one before, a last batch norm, a mean over positions,
-one linear layer. Parameter names are those of HobbitLong/RepDistiller and
+A 3 x 3 stem, three stages of (depth - 4) / 6 blocks that normalise before they convolve, each stage
+after the first at half the resolution, a last batch norm, a mean over positions, and one linear
+layer. Parameter names are those of HobbitLong/RepDistiller and
 megvii-research/mdistiller (`conv1`, `block1.layer.0.bn1`, `block2.layer.0.convShortcut`, `bn1`,
 `fc`), so their released weights load.
 """
@@ -17,8 +17,8 @@ from bickd_core.models.base import Classifier, initialise
 class PreactivationBlock(nn.Module):
     """Batch norm, ReLU, 3 x 3 convolution, twice: [B, inputs, H, W] to [B, width, H/s, W/s].
 
-    Where the width changes the shortcut is a 1 x 1 convolution of the normalised input; else it is
-    the input itself, so a stride needs a change of width.
+    If the width changes, the shortcut is a 1 x 1 convolution of the normalised input. Otherwise it
+    is the input itself, so only a block that changes the width may have a stride.
     """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -39,7 +39,7 @@ class PreactivationBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks one after another; of its own because the published names have a `layer` in them."""
+    """A sequence of blocks. It is a module because the published names contain `layer`."""
 
     def __init__(self, inputs: int, width: int, blocks: int, stride: int) -> None:
         super().__init__()
@@ -55,11 +55,13 @@ class Stage(nn.Module):
 class WideResNet(Classifier):
     """A CIFAR wide ResNet.
 
-    depth: 6 n + 4, n blocks a stage, counted as in the paper: with the three shortcuts'
-    convolutions.
-    widths: channels of the stem and of the three stages, (16, 16 k, 32 k, 64 k) for a widening of
-    k.
-    num_classes: C, length of the logits. in_channels: channels of the images.
+    Args:
+        depth: 6 n + 4, for n blocks in each stage. As in the paper, the convolutions of the three
+            shortcuts count.
+        widths: channels of the stem and of the three stages, (16, 16 k, 32 k, 64 k) for a widening
+            of k.
+        num_classes: C, the length of the logits.
+        in_channels: channels of the images.
     """
 
     stage_names = ("stem", "stage 1", "stage 2", "stage 3")
@@ -69,10 +71,10 @@ class WideResNet(Classifier):
     ) -> None:
         super().__init__(in_channels)
         if depth < 10 or (depth - 4) % 6:
-            raise ValueError(f"depth must be 6 n + 4 with n of at least 1, but {depth} came.")
+            raise ValueError(f"depth must be 6 n + 4 with n of at least 1, got {depth}.")
         if len(widths) != 4:
             raise ValueError(
-                f"widths must hold the stem's and three stages' channels, but {widths} came."
+                f"widths must hold the stem's and three stages' channels, got {widths}."
             )
         blocks = (depth - 4) // 6
         stem, first, second, third = widths
@@ -87,10 +89,9 @@ class WideResNet(Classifier):
         nn.init.zeros_(self.fc.bias)
 
     def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [B, in_channels, H, W] to the stem's and the three stages' maps, the last [B, D,
-        H/4, W/4].
+        """Return the maps of the stem and of the three stages. The last are [B, D, H/4, W/4].
 
-        The last are taken behind the last batch norm and ReLU, the others before the next block's.
+        The last maps are those after the last batch norm and ReLU.
         """
         stem = self.conv1(images)
         first = self.block1(stem)

@@ -1,8 +1,8 @@
-"""Every objective as people choose it: title, reason, source.
+"""All objectives with title, reason and source.
 
-`ObjectiveOptions` is the union that configs, the command line and the Distill page share, told
-apart by `kind`. Defaults cite their source in `PRESETS`; the mathematics stands in
-`docs/losses.md`.
+`ObjectiveOptions` is the union of their options for configs, the command line and the Distill page.
+`kind` distinguishes them. `PRESETS` cites the source of the defaults, and docs/losses.md has the
+formulas.
 """
 
 import functools
@@ -56,20 +56,23 @@ else:
 
 Setting = Literal["cifar", "imagenet", "none"]
 SETTINGS: dict[Setting, str] = {"cifar": "CIFAR-100", "imagenet": "ImageNet"}
-"""Data that published options were chosen for, as people call them; "none" if nothing is
-published."""
+"""Titles of the data that published options were chosen for. "none": nothing is published."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One objective as the Distill page offers it.
+    """An objective on the Distill page. docs/losses.md has the source of every value.
 
-    kind: the name in configs. title: for people. why: one line on when to choose it. citation:
-    where its formula and its defaults come from. options: the class of its options, built with the
-    defaults. rate: the peak learning rate of SGD (momentum 0.9, cosine) that of five did best on
-    caltech95's validation images, ResNet-8, batch 64, 40 epochs:
-    `pretrained/sweeps/caltech95-rates.yaml`; see `RATES_TO_CHOOSE`. setting: what the defaults were
-    published for. The table in docs/losses.md has the source of every value.
+    Attributes:
+        kind: the name in configs.
+        title: shown to the user.
+        why: when to choose it, in one line.
+        citation: source of the formula and the defaults.
+        options: the class of its options.
+        rate: the best of five peak learning rates of SGD (momentum 0.9, cosine) on caltech95's
+            validation images, for ResNet-8, batch 64 and 40 epochs
+            (`pretrained/sweeps/caltech95-rates.yaml`). See `RATES_TO_CHOOSE`.
+        setting: the data that the defaults were published for.
     """
 
     kind: str
@@ -83,11 +86,12 @@ class Preset:
 
 @dataclass(frozen=True)
 class Variant:
-    """A published setting of an objective that has a name of its own: options to start from, not a
-    new kind.
+    """A named, published setting of an objective.
 
-    rate: as a preset's. short: for charts. former: options that earlier versions gave this name;
-    runs that have them keep the name.
+    Attributes:
+        short: title in charts.
+        rate: see `Preset`.
+        former: its options in earlier versions. Runs with these options keep the name.
     """
 
     name: str
@@ -366,49 +370,53 @@ RATES_TO_CHOOSE = frozenset(
         "dist-imagenet",
     }
 )
-"""Methods whose learning rate was not chosen with their present options: their objective's trials
-had others."""
+"""Methods whose learning rate was chosen with other options of their objective, or not at all."""
 
 
 def setting_of(name: str) -> str:
-    """What the options of this preset or variant were published for, in words; "" if nothing is
-    published.
+    """Return the data that the options of a preset or variant were published for; "" if there is
+    none.
 
     >>> setting_of("nkd"), setting_of("nkd-imagenet"), setting_of("bickd")
     ('CIFAR-100', 'ImageNet', '')
     """
-    found = VARIANTS[name].setting if name in VARIANTS else PRESETS[name].setting
-    return SETTINGS.get(found, "")
+    setting = VARIANTS[name].setting if name in VARIANTS else PRESETS[name].setting
+    return SETTINGS.get(setting, "")
 
 
 def methods_text() -> str:
-    """Names of all presets and variants by their setting, for the help of the command line."""
+    """Return the names of all presets and variants by setting, for the command line's help."""
     names = {
         setting: [n for n in (*PRESETS, *VARIANTS) if setting_of(n) == setting]
         for setting in SETTINGS.values()
     }
     others = [name for name in PRESETS if not setting_of(name)]
     published = "; ".join(
-        f"published for {setting}: {', '.join(its)}" for setting, its in names.items()
+        f"published for {setting}: {', '.join(members)}" for setting, members in names.items()
     )
     return f"Methods. Options {published}; without published options: {', '.join(others)}."
 
 
 def variant_of(objective: Options) -> Variant | None:
-    """The variant that has these very options, or had them in an earlier version, if there is
-    one."""
-    return next((one for one in VARIANTS.values() if objective in (one.options, *one.former)), None)
+    """Return the variant that has these options, or had them in an earlier version; or None."""
+    return next(
+        (
+            variant
+            for variant in VARIANTS.values()
+            if objective in (variant.options, *variant.former)
+        ),
+        None,
+    )
 
 
 def title_of(objective: Options) -> str:
-    """What people call this objective: the variant that has these very options, else its preset."""
+    """Return the title of the variant with these options, or of the objective's preset."""
     variant = variant_of(objective)
     return PRESETS[objective.kind].title if variant is None else variant.title
 
 
 def own_rate(objective: Options) -> float:
-    """The learning rate of the variant with these options, else of the objective's preset; see
-    `Preset`.
+    """Return the learning rate of the variant with these options, or of the objective's preset.
 
     >>> own_rate(KDOptions()), own_rate(DISTOptions(beta=1.0))
     (0.4, 0.025)

@@ -1,9 +1,8 @@
 """Objectives of installed packages, by entry points of the group `bickd.objectives`.
 
-An entry point names an `Objective` class (see `bickd_core.losses.objective`), and the class its
-options: a subclass of `Options` in a module without torch, whose default of `kind` is the entry
-point's name. The value of the entry point is that options class; its `objective` says where the
-`Objective` class is, as `MODULE:CLASS`.
+The entry point's value is a class of options: a subclass of `Options` in a module without torch.
+Its default of `kind` is the entry point's name, and its `objective` is the `MODULE:CLASS` of an
+`Objective` (see `bickd_core.losses.objective`).
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 @cache
 def offered_options() -> dict[str, type[Options]]:
-    """The options classes that installed packages offer, by kind; one that cannot be used is left
-    out, with a warning."""
-    found: dict[str, type[Options]] = {}
+    """Return the options classes of installed packages, by kind. Unusable ones are left out with a
+    warning."""
+    usable: dict[str, type[Options]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
             options = point.load()
@@ -36,8 +35,8 @@ def offered_options() -> dict[str, type[Options]]:
                 "The objective '%s' of an installed package is left out: %s", point.name, problem
             )
         else:
-            found[point.name] = options
-    return found
+            usable[point.name] = options
+    return usable
 
 
 def _problem(name: str, options: Any) -> str:
@@ -51,6 +50,6 @@ def _problem(name: str, options: Any) -> str:
 
 
 def objective_class(kind: str) -> Any:
-    """The `Objective` class of an offered kind; this imports its module, and torch with it."""
+    """Return the `Objective` class of an offered kind. This imports torch."""
     module, _, name = offered_options()[kind].objective.partition(":")  # type: ignore[attr-defined]
     return getattr(importlib.import_module(module), name)

@@ -157,8 +157,9 @@ def resizing(data: DatasetInfo, config: TrainConfig, before: RunFolder | None) -
         )
         if other is not None:
             raise RunError(
-                f"run '{before.key}' has images {chosen.words}, but `{other}` {requested[other]}"
-                " was requested; leave it out, or choose a run whose images were made that way."
+                f"run '{before.key}' has images {chosen.description}, but `{other}`"
+                f" {requested[other]} was requested; leave it out, or choose a run whose images"
+                " were made that way."
             )
     check_resizing(data, chosen)
     return {

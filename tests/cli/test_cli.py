@@ -17,8 +17,8 @@ from bickd_cli import main as cli
 from bickd_cli.main import main, plain, values
 from bickd_cli.sweep import Sweep as SweepCommand
 from bickd_core.config import TrainConfig
-from bickd_core.data.kept_images import kept_images
 from bickd_core.data.registry import load_dataset
+from bickd_core.data.stored_images import stored_images
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Status
@@ -406,15 +406,15 @@ def test_decoded_images_are_cleared_only_when_asked_for_and_not_under_a_run(
 ):
     run = make_run("busy", state="running", info={"dataset": decoded[0]})
     assert "decoded images" not in bickd("cache", "clear")[1]
-    assert len(kept_images()) == 2
+    assert len(stored_images()) == 2
     out = bickd("cache", "clear", "images")[1]
     assert "0.0 MB freed: decoded images in" in out
     assert f"{decoded[0]} was not deleted: a run uses it, or it is being decoded.\n" in out
-    assert [kept.name for kept in kept_images()] == decoded[:1]
+    assert [kept.name for kept in stored_images()] == decoded[:1]
     run.write_status(Status("stopped"))
     out = bickd("cache", "clear", "views", "images")[1]
     assert out.count(" MB freed: ") == 2
-    assert kept_images() == []
+    assert stored_images() == []
     assert load_dataset(decoded[0], image_size=16).num_classes == 2  # decoded again
     assert bickd("cache", "clear", "pictures")[0] == 2
 

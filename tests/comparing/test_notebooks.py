@@ -67,7 +67,7 @@ def test_the_differences_are_paired_and_corrected(compared):
         assert row.estimate == difference.interval.estimate
         assert row.p == difference.adjusted
     assert compared.differences().equals(table)  # the last student by default
-    with pytest.raises(PredictionsError, match="`student` must be one of KD, mine, but 'min' came"):
+    with pytest.raises(PredictionsError, match="`student` must be one of KD, mine, got 'min'"):
         compared.differences("min")
 
 
@@ -208,7 +208,7 @@ def test_panels_of_a_grid_do_not_overlap():
             "student must be Predictions, got ndarray; make them with",
         ),
         ({"temperature": 0}, "`temperature` must be above 0, got 0."),
-        ({"theme": "drak"}, "`theme` must be one of light, dark, but 'drak' came"),
+        ({"theme": "drak"}, "`theme` must be one of light, dark, got 'drak'"),
         ({"students": [random_predictions(c=4)]}, "student has 4 classes and teacher has 3"),
     ],
 )

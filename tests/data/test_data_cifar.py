@@ -92,13 +92,15 @@ def test_what_is_published_stands_in_the_table():
 def test_what_is_wrong_is_said(tmp_path):
     path, *_ = write_cifar(tmp_path / "a", "cifar10")
     with pytest.raises(
-        DataError, match="is no binary archive of cifar100 and has no fine_label_names.txt"
+        DataError,
+        match="is not the binary archive of cifar100, and does not contain fine_label_names.txt",
     ):
         load_dataset(f"cifar100:{path}")
     content = (path / "data_batch_3.bin").read_bytes()
     (path / "data_batch_3.bin").write_bytes(content[:-10])
     with pytest.raises(
-        DataError, match=r"data_batch_3\.bin of .* must be rows of 3,073 bytes and is cut short"
+        DataError,
+        match=r"data_batch_3\.bin of .* must have rows of 3,073 bytes, but the last one is incomplete",
     ):
         load_dataset(f"cifar10:{path}")
     (path / "data_batch_3.bin").write_bytes(bytes([99]) + content[1:])

@@ -53,7 +53,7 @@ def test_normalise_is_the_formula(channels_last, dtype):
 
 
 def test_normaliser_says_what_it_expected():
-    with pytest.raises(ValueError, match="one figure a channel"):
+    with pytest.raises(ValueError, match="one value for each channel"):
         Normaliser((0.5,), (0.5, 0.5))
     with pytest.raises(ValueError, match="std above 0"):
         Normaliser((0.5,), (0.0,))

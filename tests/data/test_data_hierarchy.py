@@ -55,7 +55,7 @@ def test_every_way_of_writing_gives_the_same(name, content):
     [
         ("a.csv", "crab,water\n", "line 1 must read 'class,superclass', got 'crab,water'."),
         ("a.csv", "", "line 1 must read"),
-        ("a.csv", "class,superclass\ncrub,water\n", "line 2 names class 'crub', which these models have not; did you mean 'crab'?"),
+        ("a.csv", "class,superclass\ncrub,water\n", "line 2 names class 'crub', which these models do not have; did you mean 'crab'?"),
         ("a.csv", "class,superclass\ncrab,\n", "line 2 needs a class and a superclass, got 'crab' and ''."),
         ("a.csv", "class,superclass\ncup, large,household\n", "line 2 must have two columns, got 3; quote names"),
         ("a.csv", "class,superclass\ncrab,water\ncrab,land\n", "line 3 puts 'crab' under 'land', but line 2 under 'water'."),

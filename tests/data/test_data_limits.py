@@ -190,7 +190,7 @@ def test_a_member_that_unpacks_to_very_much_is_refused(tmp_path):
 def test_labels_are_as_many_as_images_before_they_are_read(tmp_path):
     labels = np.zeros(60_000_000, np.uint8)
     name = saved(tmp_path, np.savez_compressed, images=IMAGES, labels=labels)
-    assert "must be as many, found 12 and 60000000" in refusal(name)
+    assert "must have the same length, found 12 and 60000000" in refusal(name)
     half = np.zeros((3_000_000, 8), np.float16)
     assert "must be uint8, from 0 to 255, found float16" in refusal(
         saved(tmp_path, np.savez_compressed, images=half, labels=LABELS)
@@ -253,13 +253,13 @@ def test_words_are_classes_as_strings_and_as_a_dictionary(tmp_path):
 def test_words_and_numbers_in_two_files_are_refused(tmp_path):
     write_parquet(tmp_path / "train-0.parquet", IMAGES, LABELS)
     write_parquet(tmp_path / "train-1.parquet", IMAGES, [str(label) for label in LABELS])
-    assert "must be words or numbers in all files" in refusal(f"parquet:{tmp_path}")
+    assert "must be words in all files or numbers in all files" in refusal(f"parquet:{tmp_path}")
 
 
 def test_a_parquet_file_is_bounded_by_its_footer(tmp_path, monkeypatch):
     path = write_parquet(tmp_path / "a.parquet", IMAGES, LABELS)
     monkeypatch.setattr(parquet, "MAX_IMAGES", 11)
-    with pytest.raises(DataError, match="must have at most 11 rows, it says 12"):
+    with pytest.raises(DataError, match="must have at most 11 rows, but has 12"):
         parquet.listing(path)
 
 

@@ -66,4 +66,4 @@ def test_what_cannot_be_used_is_left_out_with_a_reason(offer, caplog):
     offer("their_data:INFO")
     with caplog.at_level(logging.WARNING):
         offer("their_data:INFO")
-    assert "a set of this name is there" in caplog.text
+    assert "a data set of this name already exists" in caplog.text

@@ -162,7 +162,7 @@ def test_what_is_wrong_with_arrays(tmp_path):
     assert "must have train_images and train_labels" in saved(pictures=images)
     assert "has images but not labels" in saved(images=images)
     assert "images and labels of" in (message := saved(images=images, labels=labels[:9]))
-    assert "must be as many, found 12 and 9" in message
+    assert "must have the same length, found 12 and 9" in message
     assert "must be uint8, from 0 to 255, found float64" in saved(
         images=images / 255, labels=labels
     )

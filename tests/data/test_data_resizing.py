@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from bickd_core.data.kept_images import kept_images
 from bickd_core.data.pixels import to_array
 from bickd_core.data.registry import load_dataset
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import any_store, folder_of, store_key, stores_in
+from bickd_core.data.stored_images import stored_images
 
 STRIPES = np.repeat(np.array([10, 60, 110, 160], dtype=np.uint8), 4)[None, :].repeat(8, 0)
 """[8, 16]: four upright stripes, each 4 pixels wide."""
@@ -89,7 +89,7 @@ def test_each_way_has_a_store_of_its_own_and_the_same_samples(stripes):
     again = load_dataset(stripes)
     assert again.content_hash == found[0].content_hash
     assert any_store(stripes).content == found[0].content
-    (kept,) = kept_images()
+    (kept,) = stored_images()
     assert (kept.sizes, kept.images) == ((8,), 12)
     assert store_key(8, ways[1]) == "8_stretch_bicubic"
 

@@ -223,7 +223,7 @@ def test_bad_files_are_one_sentence_and_leave_nothing(kind, library, tmp_path):
     [
         ({"name": "../mine"}, "must have 1 to 80 letters, digits"),
         ({"name": "teacher"}, "a run named 'teacher' already exists"),
-        ({"arch": "convnet-smal"}, "but 'convnet-smal' came; the nearest is 'convnet-small'"),
+        ({"arch": "convnet-smal"}, "got 'convnet-smal'; the nearest is 'convnet-small'"),
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 9}, "image_size of digits must be 8, not 9"),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),

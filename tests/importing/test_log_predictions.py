@@ -135,7 +135,7 @@ def test_a_loader_that_shuffles_needs_ids(net):
             {},
             "`labels` must be one for each sample of a batch, got shape (10, 3)",
         ),
-        ([X], {"features": "9"}, "`features` must be one of 0, 1, 2, 3, but '9' came"),
+        ([X], {"features": "9"}, "`features` must be one of 0, 1, 2, 3, got '9'"),
         (
             [X],
             {"call": lambda model, batch: batch[0]},

@@ -4,6 +4,7 @@ how images become square."""
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from bickd_core.comparing.comparison import check_same_data, preparation_sentenc
 from bickd_core.data.normalisation import CHOICES, usual
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import load_dataset, sample_paths
-from bickd_core.data.resizing import RESIZES, Resizing
+from bickd_core.data.resizing import Resize, Resizing
 from bickd_core.exporting.export import export
 from bickd_core.exporting.kinds import FORMATS
 from bickd_core.exporting.network import network_of
@@ -565,4 +566,4 @@ def test_the_tables_of_the_docs_say_what_is_true():
             assert said == ", ".join(f"{value:.4g}" for value in values)
     fields = {field.strip("` ") for row in rows for field in row[0].split(",")}
     assert set(Preprocessing.model_fields) <= fields
-    assert set(RESIZES) <= fields
+    assert set(get_args(Resize)) <= fields

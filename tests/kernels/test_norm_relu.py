@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bickd_core.kernels.building import load_kernels
-from bickd_core.kernels.norm_relu import _MARK, fuse, norm_relu
+from bickd_core.kernels.norm_relu import _FUSED, fuse, norm_relu
 from bickd_core.models.factory import create_model
 
 pytestmark = pytest.mark.skipif(
@@ -141,7 +141,7 @@ def test_it_says_what_torch_says_for_any_shape(batch, channels, size, shift, see
     shape = (batch, channels, size, size)
     x, dy = maps(shape, torch.float32, seed, shift=shift), maps(shape, torch.float32, seed + 1)
     ours, theirs = norm_of(channels), norm_of(channels)
-    del theirs.__dict__[_MARK]
+    del theirs.__dict__[_FUSED]
     (y, (dx,)), (z, (dz,)) = run(ours, x, None, dy), run(theirs, x, None, dy)
     torch.testing.assert_close(y, z, rtol=1e-3, atol=2e-3)
     clear = (z > 2e-3) | (y == 0) & (z == 0)  # one rounding may put a value on the other side of 0

@@ -224,7 +224,7 @@ def test_labels_are_needed_only_where_an_option_asks():
 @pytest.mark.parametrize(
     ("side", "wrong", "message"),
     [
-        (bickd_sample, {"form": "grahm"}, "form must be one of contrast, gram, but 'grahm'"),
+        (bickd_sample, {"form": "grahm"}, "form must be one of contrast, gram, got 'grahm'"),
         (bickd_sample, {"same_class": "x"}, "same_class must be one of negative, ignore, positive"),
         (bickd_class, {"absent": "x"}, "absent must be one of keep, drop"),
         (bickd_class, {"tau": 0.0}, "tau must be above 0"),

@@ -152,7 +152,7 @@ def test_only_the_entries_of_the_samples_seen_move():
 def test_an_id_that_is_not_of_the_training_split_is_refused():
     ((student, teacher, labels),) = batches(1)
     student.ids[0] = 91
-    with pytest.raises(ValueError, match=r"ids must be of the training split .* but \[91\] came"):
+    with pytest.raises(ValueError, match=r"ids must be of the training split .* got \[91\]"):
         ready()(student, teacher, labels, 0.0)
 
 
@@ -256,7 +256,7 @@ def test_what_is_missing_is_said():
         ValueError, match="state must hold parts and generator .* but it holds nothing"
     ):
         ready().load_state_dict({})
-    with pytest.raises(ValueError, match="must tell the width of its features"):
+    with pytest.raises(ValueError, match="has neither `feature_size` nor `fc.in_features`"):
         create_objective("crd").setup(nn.Linear(2, 2), nn.Linear(2, 2), DATASET)
     with pytest.raises(ValueError, match="teacher must be a model"):
         create_objective("crd").setup(nn.Linear(2, 2), None, DATASET)

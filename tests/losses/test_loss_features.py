@@ -86,7 +86,7 @@ def test_autocast_does_not_lower_the_precision(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_features_of_other_samples_are_refused(loss):
     with pytest.raises(
-        ValueError, match=r"of the same samples, one row or more, but \[2, 3\] and \[4, 3\]"
+        ValueError, match=r"of the same samples, one row or more, got \[2, 3\] and \[4, 3\]"
     ):
         loss(torch.zeros(2, 3), torch.zeros(4, 3))
 
@@ -103,7 +103,7 @@ def test_an_objective_says_which_outputs_it_lacks(kind, name):
     )
     assert name in objective.needs
     with pytest.raises(
-        ValueError, match=f"student must be Outputs with 3 rows of {name} .* but None came"
+        ValueError, match=f"student must be Outputs with 3 rows of {name} .* got None"
     ):
         objective(Outputs(logits), Outputs(logits), labels, 0.0)
     with pytest.raises(
@@ -113,8 +113,8 @@ def test_an_objective_says_which_outputs_it_lacks(kind, name):
     given = {"features": torch.zeros(3, 2), "maps": torch.zeros(3, 2, 2, 2), "ids": torch.arange(3)}
     short = {"features": torch.zeros(2, 2), "maps": torch.zeros(2, 2, 2, 2)}
     with pytest.raises(
-        ValueError, match=f"teacher must be Outputs with 3 rows of {name} .* but 2 rows came"
+        ValueError, match=f"teacher must be Outputs with 3 rows of {name} .* got 2 rows"
     ):
         objective(Outputs(logits, **given), Outputs(logits, **short), labels, 0.0)
-    with pytest.raises(ValueError, match=r"progress must lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"progress must be in \[0, 1\]"):
         objective(Outputs(logits, **given), Outputs(logits, **given), labels, 2.0)

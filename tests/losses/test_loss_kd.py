@@ -118,7 +118,7 @@ def test_terms_are_weighted():
 @pytest.mark.parametrize(
     ("student", "teacher", "message"),
     [
-        ((2, 3), (2, 4), r"teacher_logits must have the student's shape \[2, 3\], but \[2, 4\]"),
+        ((2, 3), (2, 4), r"teacher_logits must have the student's shape \[2, 3\], got \[2, 4\]"),
         ((2, 1), (2, 1), "classes >= 2"),
         ((0, 3), (0, 3), "samples >= 1"),
         ((3,), (3,), "student_logits must be"),
@@ -130,5 +130,5 @@ def test_shapes_that_do_not_fit_are_refused(student, teacher, message):
 
 
 def test_temperature_must_be_above_zero():
-    with pytest.raises(ValueError, match="temperature must be above 0, but 0"):
+    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
         kd(torch.zeros(1, 2), torch.zeros(1, 2), temperature=0)

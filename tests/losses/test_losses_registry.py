@@ -106,7 +106,7 @@ def test_a_missing_teacher_and_a_wrong_progress_are_refused():
         ValueError, match="teacher must be the teacher's Outputs for the objective 'kd'"
     ):
         create_objective("kd")(outputs, None, labels, 0.0)
-    with pytest.raises(ValueError, match=r"progress must lie in \[0, 1\], but 1.5"):
+    with pytest.raises(ValueError, match=r"progress must be in \[0, 1\], got 1.5"):
         create_objective("kd")(outputs, outputs, labels, 1.5)
 
 
@@ -125,23 +125,23 @@ def test_an_options_object_is_taken_as_it_is():
             {},
             (
                 "objective must be one of ce, kd, dkd, dist, mlkd, nkd, sp, rkd, pkt, crd, bickd,"
-                " but 'bikd' came; the nearest is 'bickd'"
+                " got 'bikd'; the nearest is 'bickd'"
             ),
         ),
-        ("bickd", {"lamda_class": 1}, "but 'lamda_class' came; the nearest is 'lambda_class'"),
-        ("ce", {"temperature": 2}, "an option of 'ce' must be one of none, but 'temperature'"),
-        ("kd", {"kind": "dist"}, "but 'kind' came"),
-        ("kd", {"temperature": 0}, "temperature: .*greater than 0, but 0 came"),
-        ("kd", {"temperature": float("nan")}, "temperature: .*nan came"),
-        ("crd", {"negatives": 0}, "negatives: .*greater than or equal to 1, but 0 came"),
-        ("dkd", {"warmup": 1.5}, "warmup: .*less than or equal to 1, but 1.5 came"),
+        ("bickd", {"lamda_class": 1}, "got 'lamda_class'; the nearest is 'lambda_class'"),
+        ("ce", {"temperature": 2}, "an option of 'ce' must be one of none, got 'temperature'"),
+        ("kd", {"kind": "dist"}, "got 'kind'"),
+        ("kd", {"temperature": 0}, "temperature: .*greater than 0, got 0"),
+        ("kd", {"temperature": float("nan")}, "temperature: .*got nan"),
+        ("crd", {"negatives": 0}, "negatives: .*greater than or equal to 1, got 0"),
+        ("dkd", {"warmup": 1.5}, "warmup: .*less than or equal to 1, got 1.5"),
         (
             "rkd",
             {"alpha": 0, "distance": 0, "angle": 0},
             "rkd: at least one of alpha, distance, angle must be above",
         ),
-        ("dist", {"beta": -1.0}, "beta: .*greater than or equal to 0, but -1.0 came"),
-        ("bickd", {"form": "grahm"}, "form: .*'contrast' or 'gram', but 'grahm' came"),
+        ("dist", {"beta": -1.0}, "beta: .*greater than or equal to 0, got -1.0"),
+        ("bickd", {"form": "grahm"}, "form: .*'contrast' or 'gram', got 'grahm'"),
         ("kd", {"alpha": 0, "beta": 0}, "kd: at least one of alpha, beta must be above 0"),
     ],
 )

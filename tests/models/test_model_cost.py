@@ -114,9 +114,9 @@ def test_timing_leaves_the_number_of_threads_as_it_was():
 
 
 def test_repeats_must_be_positive():
-    with pytest.raises(ValueError, match="repeats must be at least 1, but 0 came"):
+    with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), repeats=0)
-    with pytest.raises(ValueError, match="batch_size must be at least 1, but 0 came"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         cost.cpu_latency_ms(nn.Flatten(), (1, 2, 2), batch_size=0)
 
 

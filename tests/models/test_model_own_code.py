@@ -108,7 +108,7 @@ def test_an_allowed_module_builds_a_network_that_is_wrapped(module):
             "a function of 'my_module' must be one of Path, .*the nearest is 'make_net'",
         ),
         ("my_module:broken", "could not be built: RuntimeError: no such file."),
-        ("my_module:number", "must be built as an nn.Module, but a int came"),
+        ("my_module:number", "must be built as an nn.Module, got a int"),
         ("my_module:headless", "the network has no nn.Linear"),
         (
             "my_module:ten",

@@ -71,7 +71,7 @@ def test_names_that_timm_does_not_have_and_heads_that_do_not_fit(install):
     install(FAKE)
     with pytest.raises(ValueError, match="timm has no model 'tinny'; the nearest is 'tiny'"):
         create_model("timm:tinny", num_classes=7)
-    with pytest.raises(ValueError, match="timm:headless ends in a Conv2d and not in one nn.Linear"):
+    with pytest.raises(ValueError, match="timm:headless must end in one nn.Linear, got a Conv2d"):
         create_model("timm:headless", num_classes=7)
 
 

@@ -139,7 +139,7 @@ def test_what_cannot_be_registered():
     for name in ("resnet8", "ResNet_20", "vgg8_bn"):
         with pytest.raises(ValueError, match="must not be one of the catalogue's"):
             register_model(name, Mine)
-    with pytest.raises(ValueError, match=r"letters, digits, .* but 'a/b' came"):
+    with pytest.raises(ValueError, match=r"letters, digits, .* got 'a/b'"):
         register_model("a/b", Mine)
     register_model("bare", Mine)
     with pytest.raises(ValueError, match="'bare' puts out 3 classes, and the data has 5"):
@@ -187,10 +187,10 @@ def test_outputs_of_another_form_are_refused():
     with pytest.raises(ValueError, match="name the layer with the last ones as `maps`"):
         wrapped(maps=None).outputs(torch.rand(1, 3, 8, 8), maps=True)
     with pytest.raises(
-        ValueError, match=r"must return logits \[batch, classes\] as one tensor, but a tuple came"
+        ValueError, match=r"must return logits \[batch, classes\] as one tensor, got a tuple"
     ):
         Wrapped(Pair()).outputs(torch.rand(1, 3, 2, 2))
-    with pytest.raises(ValueError, match="layer 'twice' must put out one tensor, but a tuple came"):
+    with pytest.raises(ValueError, match="layer 'twice' must put out one tensor, got a tuple"):
         Wrapped(Pair(), stages=["twice"]).outputs(torch.rand(2, 3, 2, 2), stages=True)
     with pytest.raises(
         ValueError, match=r"the output of 'tokens' must be \[batch, features, height, width\]"

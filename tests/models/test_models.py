@@ -296,25 +296,25 @@ def test_every_parameter_gets_a_gradient(name, form):
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="'resnet9' came; the nearest is 'resnet8'"):
+    with pytest.raises(ValueError, match="got 'resnet9'; the nearest is 'resnet8'"):
         create_model("resnet9", num_classes=5)
     with pytest.raises(ValueError, match="model must be one of convnet-small, resnet8"):
         resolve("zzz")
-    with pytest.raises(ValueError, match="num_classes must be at least 2, but 1 came"):
+    with pytest.raises(ValueError, match="num_classes must be at least 2, got 1"):
         create_model("resnet8", num_classes=1)
-    with pytest.raises(ValueError, match="in_channels must be at least 1, but 0 came"):
+    with pytest.raises(ValueError, match="in_channels must be at least 1, got 0"):
         create_model("resnet8", num_classes=2, in_channels=0)
     with pytest.raises(ValueError, match="depth must be 6 n"):
         ResNet(9, (16, 16, 32, 64), num_classes=2)
     with pytest.raises(ValueError, match="depth must be 6 n \\+ 4"):
         WideResNet(20, (16, 16, 32, 64), num_classes=2)
-    with pytest.raises(ValueError, match="depth must be one of 8, 11, 13, 16, 19, but 9 came"):
+    with pytest.raises(ValueError, match="depth must be one of 8, 11, 13, 16, 19, got 9"):
         VGG(9, (64, 128, 256, 512, 512), num_classes=2)
-    with pytest.raises(ValueError, match="depth must be one of 18, 34, 50, but 101 came"):
+    with pytest.raises(ValueError, match="depth must be one of 18, 34, 50, got 101"):
         DeepResNet(101, (64, 256, 512, 1024, 2048), num_classes=2)
     model = create_model("resnet8", num_classes=2, in_channels=3)
     with pytest.raises(
-        ValueError, match=r"\[batch, 3, height, width\] for this model, but \[2, 1, 8, 8\]"
+        ValueError, match=r"\[batch, 3, height, width\] for this model, got \[2, 1, 8, 8\]"
     ):
         model(torch.zeros(2, 1, 8, 8))
 

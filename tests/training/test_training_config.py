@@ -115,7 +115,7 @@ def test_names_say_what_a_run_is():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arch": "resnett20"}, "but 'resnett20' came; the nearest is 'resnet20'."),
+        ({"arch": "resnett20"}, "got 'resnett20'; the nearest is 'resnet20'."),
         ({"dataset": "digit"}, "not 'digit'; did you mean 'digits'?"),
         ({"image_size": 32}, "image_size of digits must be 8, not 32"),
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),

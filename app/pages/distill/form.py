@@ -95,7 +95,7 @@ def show() -> dict[str, Any] | None:
     form["class_order"] = data_form.class_order(fields, data) if form["teacher"] is None else None
     form["resize"] = data_form.resize(fields, data) if form["teacher"] is None else None
     if teacher is not None and teacher.resizing != DEFAULT:
-        st.caption(f"Images are {teacher.resizing.words}, as for the teacher.")
+        st.caption(f"Images are {teacher.resizing.description}, as for the teacher.")
     _architecture(fields, form, data, teacher)
     _budget(fields, form, data)
     form["options"] = (

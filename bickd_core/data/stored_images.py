@@ -1,5 +1,4 @@
-"""What decoded images of one's own the cache folder holds: to list them and to remove them; free of
-torch."""
+"""List and remove the user's decoded images in the cache folder, without torch."""
 
 from __future__ import annotations
 
@@ -16,14 +15,14 @@ from bickd_core.places import cache_folder
 
 
 @dataclass(frozen=True)
-class KeptImages:
+class StoredImages:
     """The decoded images of one data set.
 
     Attributes:
         path: their folder.
-        name: the data set's, `kind:PATH`; "?" where it is not known.
-        sizes: pixels a side, each a store of its own; smallest first.
-        images: how many the source has.
+        name: of the data set, `kind:PATH`; "?" if unknown.
+        sizes: pixels per side of each store, smallest first.
+        images: number of images in the source.
         bytes: of all files.
     """
 
@@ -35,7 +34,7 @@ class KeptImages:
 
     @property
     def source_there(self) -> bool:
-        """Whether they can be decoded again; a name without a path is downloaded."""
+        """Whether the source still exists. A name without a path can be downloaded again."""
         path = self.name.partition(":")[2]
         return self.name != "?" and (not path or Path(path).exists())
 
@@ -44,13 +43,13 @@ def images_folder() -> Path:
     return cache_folder() / "own"
 
 
-def kept_images() -> list[KeptImages]:
-    """All that is there, by name."""
-    found = [_kept(folder) for folder in images_folder().glob("*") if folder.is_dir()]
-    return sorted(found, key=lambda kept: (kept.name, kept.path))
+def stored_images() -> list[StoredImages]:
+    """Return all stored images, sorted by name."""
+    entries = [_stored(folder) for folder in images_folder().glob("*") if folder.is_dir()]
+    return sorted(entries, key=lambda entry: (entry.name, entry.path))
 
 
-def _kept(folder: Path) -> KeptImages:
+def _stored(folder: Path) -> StoredImages:
     try:
         name = str(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["name"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -58,30 +57,30 @@ def _kept(folder: Path) -> KeptImages:
     stores = stores_in(folder)
     first = next((stored for _, path in reversed(stores) if (stored := read_store(path))), None)
     images = 0 if first is None else sum(len(labels) for labels in first.labels.values())
-    return KeptImages(
+    return StoredImages(
         folder, name, tuple(sorted({size for size, _ in stores})), images, _bytes(folder)
     )
 
 
-def clear_images(*, used: Collection[str] = ()) -> tuple[int, list[KeptImages]]:
-    """Remove all but those of the data sets in `used`, and those that are being decoded at this
-    moment.
+def clear_images(*, used: Collection[str] = ()) -> tuple[int, list[StoredImages]]:
+    """Remove stored images, except those of the data sets in `used` and those that are being
+    decoded.
 
     Returns:
-        The bytes that were freed, and what was left.
+        The bytes that were freed, and the images that are left.
     """
     freed, left = 0, []
-    for kept in kept_images():
-        if kept.name in used:
-            left.append(kept)
+    for entry in stored_images():
+        if entry.name in used:
+            left.append(entry)
             continue
         try:
-            with FileLock(kept.path / "making.lock", timeout=0):
-                shutil.rmtree(kept.path)
+            with FileLock(entry.path / "making.lock", timeout=0):
+                shutil.rmtree(entry.path)
         except Timeout:
-            left.append(kept)
+            left.append(entry)
         else:
-            freed += kept.bytes
+            freed += entry.bytes
     return freed, left
 
 
