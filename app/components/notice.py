@@ -51,7 +51,7 @@ def show() -> None:
         gap="small",
         border=True,
     ):
-        st.markdown(md(":material/info: {words}", words=notice.text), width="content")
+        st.markdown(md(":material/info: {text}", text=notice.text), width="content")
         if notice.before.teacher:
             st.button(
                 "Undo", key="notice-undo", icon=":material/undo:", on_click=_undo, args=(notice,)

@@ -334,7 +334,7 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     )
 
 
-def _kept(scene: Scene, name: str) -> Picked:
+def _saved(scene: Scene, name: str) -> Picked:
     if name not in scene.saved:
         raise SelectionError(
             f"there is no saved selection '{name:.60}' here. It may be on another machine."
@@ -370,6 +370,6 @@ KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "disagree": (_disagree, ("run",)),
     "bin": (_bin, ("run", "width or mass", "how many bins", "which bin", "temperature")),
     "displaced": (_displaced, ("run", "how many")),
-    "kept": (_kept, ("name",)),
+    "kept": (_saved, ("name",)),
     "samples": (_samples, None),
 }

@@ -259,18 +259,19 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
     gap = a.estimate - b.estimate
-    ends = [value for one in (a, b) for value in (one.low, one.high) if value is not None]
+    ends = [end for interval in (a, b) for end in (interval.low, interval.high) if end is not None]
     assert len(ends) == 4, "a calibration error always has limits"
     below, above = (
         (a.estimate - ends[0], ends[1] - a.estimate),
         (b.estimate - ends[2], ends[3] - b.estimate),
     )
     halves = []
-    for one, other in (
+    for first, second in (
         (below[0], above[1]),
         (below[1], above[0]),
     ):
-        halves.append(np.sqrt(max(one**2 + other**2 - 2.0 * correlation * one * other, 0.0)))
+        square = first**2 + second**2 - 2.0 * correlation * first * second
+        halves.append(np.sqrt(max(square, 0.0)))
     low, high = max(gap - halves[0], -1.0), min(gap + halves[1], 1.0)
     raw = a.plain - b.plain
     return Interval(gap, float(low), float(high), a.level, "of two folded normals", a.n, raw)

@@ -133,11 +133,11 @@ def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.
     low = -1.0 if centred else 0.0
     n, used = cross.teacher.n, int(both[0].sum())
 
-    def made(values: np.ndarray) -> Interval | None:
+    def with_limits(values: np.ndarray) -> Interval | None:
         interval = jackknife_interval(values[0], values[1:], n=n, level=level, bounds=(low, 1.0))
         return _unless_few(interval, n, used)
 
-    return CrossFigures(made(consistency), made(sums.overlaps))
+    return CrossFigures(with_limits(consistency), with_limits(sums.overlaps))
 
 
 def overlap_interval(

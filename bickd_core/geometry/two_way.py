@@ -108,7 +108,9 @@ def two_way_mean_difference(
         return _two_networks(scores[0][0], scores[1][0], labels, level)
     figures = (scores[0].mean(axis=1), scores[1].mean(axis=1))
     n = scores[0].shape[1]
-    return _two_way(figures, scores, lambda one: stratified_variance(one, labels), drawn, level, n)
+    return _two_way(
+        figures, scores, lambda values: stratified_variance(values, labels), drawn, level, n
+    )
 
 
 def _two_networks(

@@ -14,7 +14,7 @@ from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz.charts.paired import paired_html
-from bickd_viz.text import calibration as words
+from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
 
 MOST_DISPLACED = 12
@@ -75,9 +75,11 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
         return
     result = calibration.disagreement(comparison, student, other).outcomes
     only = (result.first, result.second, result.p_value)
-    page_export.title(words.outcome_title(student.name, other.called, *only))
+    page_export.title(sentences.outcome_title(student.name, other.called, *only))
     page_export.note(
-        words.outcome_note(student.name, other.called, result.first, result.second, comparison.noun)
+        sentences.outcome_note(
+            student.name, other.called, result.first, result.second, comparison.noun
+        )
         + " "
         + numbers.comparison_sentence(
             "Accuracy of these two models",
@@ -116,7 +118,7 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     up = sum(numbers.excludes_zero(i) and i.estimate > 0 for _, i in known)
     down = sum(numbers.excludes_zero(i) and i.estimate < 0 for _, i in known)
     st.subheader("Class by class")
-    st.caption(words.classes_sentence(up, down, len(known), student.name, other.called))
+    st.caption(sentences.classes_sentence(up, down, len(known), student.name, other.called))
     right = [
         np.diag(counts) for counts in (disagreement.confusion.first, disagreement.confusion.second)
     ]

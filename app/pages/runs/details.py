@@ -80,8 +80,8 @@ def show(
             if run.held_out_path.exists():
                 st.caption(
                     md(
-                        ":material/info: {words} The list of images is under Download.",
-                        words=HELD_OUT,
+                        ":material/info: {text} The list of images is under Download.",
+                        text=HELD_OUT,
                     )
                 )
         _tabs(run, info)

@@ -197,7 +197,7 @@ def _form(busy: bool) -> None:
 
 def _held_out(info: DatasetInfo) -> None:
     """Explain that the app held out the test images, and offer the list of them."""
-    st.caption(md(":material/info: {words}", words=HELD_OUT))
+    st.caption(md(":material/info: {text}", text=HELD_OUT))
     if not info.name.startswith("folder:"):
         return  # rows have no names; their numbers are listed once they are decoded
     st.download_button(
