@@ -1,11 +1,11 @@
 """BicKD, a reconstruction: bilateral contrast between the teacher's and the student's
 probabilities.
 
-After the abstract of arXiv 2602.01265, *BicKD: Bilateral Contrastive Knowledge Distillation*: a
-contrast on two sides, sample-wise and class-wise, which makes the spaces of different classes more
-orthogonal, keeps the same class consistent, and adds to vanilla KD. The authors' equations and code
-were not at hand; what the abstract leaves open is an option. With P = softmax(z / T), B samples by
-C classes,
+This follows the abstract of arXiv 2602.01265, *BicKD: Bilateral Contrastive Knowledge
+Distillation*: a sample-wise and a class-wise contrast, in addition to vanilla KD. It makes the
+spaces of different classes more orthogonal, and keeps the same class consistent. We do not have the
+authors' equations and code, so whatever the abstract leaves open is an option. With P = softmax(z /
+T), B samples by C classes,
 
     R[i, j] = cos(p_i^S, p_j^T)    [B, B]  between rows      (sample-wise)
     K[c, d] = cos(q_c^S, q_d^T)    [C, C]  between columns   (class-wise, the cross Gram)
@@ -13,11 +13,11 @@ C classes,
     contrast(M) = 1/2 [CE(M / tau, diagonal) + CE(M' / tau, diagonal)]
     gram(M)     = mean_i (1 - M_ii)^2 + w mean_{i != j} M_ij^2
 
-Rows and columns are scaled to length 1 from log-probabilities (`numerics.unit_columns`): the column
-of a class that nobody predicts underflows in no precision, so K is exact, K_cc = 1 for equal
-logits, and no epsilon bends the gradient. Such a column therefore counts like any other;
-`absent="drop"` leaves out the classes without a sample in the batch. Both sides see the whole batch
-given to them: under data parallelism gather the logits (with gradient) and the labels first.
+Rows and columns are scaled to length 1 from log-probabilities (`numerics.unit_columns`), so the
+column of a class that is never predicted does not underflow. K is exact, K_cc = 1 for equal logits,
+and no epsilon changes the gradient. Such a column counts like any other; `absent="drop"` leaves out
+the classes without a sample in the batch. Both sides depend on the whole batch, so under data
+parallelism gather the logits (with gradient) and the labels first.
 """
 
 from typing import Any, ClassVar, TypedDict
@@ -57,18 +57,22 @@ def bickd_sample(
     same_class: str = "negative",
     gram_weight: float = 1.0,
 ) -> Tensor:
-    """The sample-wise side: contrast(R) or gram(R).
+    """Return the sample-wise side: contrast(R) or gram(R).
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient.
-    labels: [B] int64, needed unless same_class is "negative".
-    temperature: T > 0. tau: contrast temperature > 0, for the contrast only.
-    form: "contrast" or "gram". gram_weight: w >= 0, for gram only.
-    same_class: what a pair i != j of one label is.
-        "negative": like any other pair. "ignore": left out of the denominator (gram: of the mean).
-        "positive": a supervised contrast, -mean_i mean_{j: y_j = y_i} log softmax_j(R_ij / tau) in
-        both directions (gram: mean_i mean_{j: y_j = y_i} (1 - R_ij)^2, repulsion from other labels
-        only).
-    Returns a scalar, at least 0, lower is better. On one sample (B = 1) the contrast is 0.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        labels: [B] int64, needed unless `same_class` is "negative".
+        temperature: T > 0.
+        tau: contrast temperature, above 0; for "contrast" only.
+        form: "contrast" or "gram".
+        same_class: how to treat a pair i != j with the same label. "negative": like any other pair.
+            "ignore": left out of the denominator (gram: of the mean). "positive": a supervised
+            contrast, -mean_i mean_{j: y_j = y_i} log softmax_j(R_ij / tau) in both directions
+            (gram: mean_i mean_{j: y_j = y_i} (1 - R_ij)^2, with repulsion from other labels only).
+        gram_weight: w >= 0; for "gram" only.
+
+    Returns:
+        A scalar, at least 0; lower is better. For one sample (B = 1), the contrast is 0.
 
     >>> import torch
     >>> z = 1e4 * torch.eye(3)
@@ -99,12 +103,19 @@ def bickd_class(
     absent: str = "keep",
     gram_weight: float = 1.0,
 ) -> Tensor:
-    """The class-wise side: contrast(K) or gram(K).
+    """Return the class-wise side: contrast(K) or gram(K).
 
-    absent: "keep" takes all C columns; "drop" only those of classes with a sample in the batch.
-    labels: [B] int64, needed for "drop" only. The other arguments as in `bickd_sample`.
-    Returns a scalar, at least 0, lower is better; it depends on which samples share a batch. On one
-    sample all columns are parallel: the contrast is log C then (0 with "drop"), without gradient.
+    It depends on which samples share a batch. For one sample, all columns are parallel, so the
+    contrast is log C (0 with "drop"), without gradient.
+
+    Args:
+        labels: [B] int64, needed only for "drop".
+        absent: "keep" uses all C columns, "drop" only those of classes with a sample in the batch.
+
+    The other arguments are those of `bickd_sample`.
+
+    Returns:
+        A scalar, at least 0; lower is better.
 
     >>> import torch
     >>> one_sample = bickd_class(torch.zeros(1, 5), torch.ones(1, 5))  # log 5
@@ -125,7 +136,7 @@ def bickd_class(
 
 
 class _How(TypedDict):
-    """What both sides take alike."""
+    """Arguments that both sides share."""
 
     tau: float
     form: str
@@ -135,7 +146,7 @@ class _How(TypedDict):
 class BicKDObjective(LogitObjective[BicKDOptions]):
     """Terms "ce" = alpha CE, "kl" = beta T^2 KL, "sample" and "class": lambda times each side.
 
-    BicKD as reconstructed here; a weight of 0 computes nothing for its term.
+    A term of weight 0 is not computed.
     """
 
     kind: ClassVar[str] = "bickd"
@@ -148,7 +159,7 @@ class BicKDObjective(LogitObjective[BicKDOptions]):
         if o.beta == o.lambda_sample == o.lambda_class == 0:
             return ce
         with without_autocast(student_logits):
-            # once for the three terms: at 1,000 classes the softmaxes cost as much as a product
+            # Shared by the three terms, because softmaxes of 1,000 classes are expensive.
             s, t = logit_pair(student_logits, teacher_logits, o.standardize)
             both = log_probabilities(s, o.temperature), log_probabilities(t, o.temperature)
             how: _How = {"tau": o.tau, "form": o.form, "gram_weight": o.gram_weight}
@@ -237,8 +248,8 @@ def _side(
 
 
 def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
-    """1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)] over the pairs that
-    are not ignored."""
+    """Return 1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)], over the
+    pairs that are not ignored."""
     if tau >= _SMALLEST_SHARED_TAU:
         shared: Tensor = _LogSums.apply(m, tau, ignored)
         return shared
@@ -249,8 +260,8 @@ def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
 class _LogSums(torch.autograd.Function):
     """`_log_sums` with one exponential for both directions.
 
-    A cosine of probabilities lies in [0, 1], so e^((M - 1) / tau) neither overflows nor, from tau =
-    1/60 on, underflows.
+    Cosines of probabilities are in [0, 1], so e^((M - 1) / tau) does not overflow, and does not
+    underflow for tau of at least 1/60.
     """
 
     @staticmethod
@@ -284,5 +295,5 @@ def _gram(m: Tensor, weight: float, positives: Tensor | None, ignored: Tensor | 
 
 
 def _mean_over(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of each row over its True entries, of which there is at least one."""
+    """Return the mean of each row over the entries in `mask`, at least one for each row."""
     return (values * mask).sum(1) / mask.sum(1)

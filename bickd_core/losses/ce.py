@@ -1,4 +1,4 @@
-"""Cross-entropy with the labels: what a model learns from without a teacher."""
+"""Cross-entropy with the labels, for training without a teacher."""
 
 from typing import ClassVar
 
@@ -13,8 +13,12 @@ from bickd_core.presets.logits import CEOptions
 def cross_entropy(student_logits: Tensor, labels: Tensor | None) -> Tensor:
     """mean_i -log softmax(z_i)[y_i].
 
-    student_logits: [B, C], before any temperature. labels: [B] int64 in [0, C).
-    Returns a scalar in nats, at least 0, lower is better, in float32 at least.
+    Args:
+        student_logits: [B, C], before any temperature.
+        labels: [B] int64 in [0, C).
+
+    Returns:
+        A scalar in nats, at least 0; lower is better.
 
     >>> import torch
     >>> uniform = cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, 2]))  # over 4 classes: log 4

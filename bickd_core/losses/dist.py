@@ -3,10 +3,9 @@
 
 arXiv 2205.10536, section 3. Pearson's correlation between the student's and the teacher's
 probabilities, along rows (inter-class: one sample over the classes) and columns (intra-class: one
-class over the batch). Each term carries T^2 and the small constant 1e-8 beside the norms, as in the
-authors' released code. Here a row or column that is constant to within rounding is exactly 0 after
-centring: it correlates 0 and gets no gradient, where the released code's gradient is rounding noise
-times up to 1e8.
+class over the batch). As in the released code, each term has a factor T^2 and a constant 1e-8 added
+to the norms. Here, a row or column that is constant to within rounding has correlation 0 and no
+gradient. In the released code, its gradient is rounding noise times up to 1e8.
 """
 
 from typing import ClassVar
@@ -33,8 +32,12 @@ def dist_rows(
 ) -> Tensor:
     """T^2 (1 - mean_i Pearson(p_i^S, p_i^T)), with P = softmax(z / T) and p_i its rows.
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperature: T > 0; the
-    paper has 4 on CIFAR, 1 on ImageNet. Returns a scalar in [0, 2 T^2], lower is better.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        temperature: T > 0; in the paper 4 on CIFAR and 1 on ImageNet.
+
+    Returns:
+        A scalar in [0, 2 T^2]; lower is better.
 
     >>> import torch
     >>> z = torch.tensor([[2.0, 0.0]])
@@ -52,8 +55,8 @@ def dist_columns(
 ) -> Tensor:
     """T^2 (1 - mean_c Pearson(q_c^S, q_c^T)), with P = softmax(z / T) and q_c its columns.
 
-    Arguments and range as in `dist_rows`. Depends on which samples share a batch: with a batch of
-    one every column is constant, and the term is T^2 without gradient.
+    Arguments and range are those of `dist_rows`. It depends on which samples share a batch. For one
+    sample, every column is constant, so the term is T^2, without gradient.
     """
     check_pair(student_logits, teacher_logits)
     return _one_minus_pearson(student_logits, teacher_logits, temperature, dim=0)
@@ -67,7 +70,7 @@ def dist(
     beta: float = 2.0,
     gamma: float = 2.0,
 ) -> Tensor:
-    """beta `dist_rows` + gamma `dist_columns`; the paper has beta = gamma = 2 on CIFAR."""
+    """Return beta `dist_rows` + gamma `dist_columns`; beta = gamma = 2 in the paper, on CIFAR."""
     return beta * dist_rows(
         student_logits, teacher_logits, temperature=temperature
     ) + gamma * dist_columns(student_logits, teacher_logits, temperature=temperature)

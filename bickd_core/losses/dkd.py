@@ -1,12 +1,12 @@
 """DKD: Zhao, Cui, Song, Qiu and Liang, "Decoupled Knowledge Distillation", CVPR 2022, arXiv
 2203.08679.
 
-Equation 7. The divergence from the teacher falls into two parts, which get weights of their own: of
-the label against all other classes together, and of the other classes among themselves. Both rise
-linearly from 0 over the first share `warmup` of the run (released code: epoch / 20 of 240 epochs;
-here by the step). Where the released code shifts the label's logit by -1000 and takes logarithms of
-sums of probabilities, this stays in log-probabilities, so that saturated logits cost neither
-precision nor an infinity.
+Equation 7. The divergence from the teacher has two parts with separate weights: the label against
+all other classes, and the other classes among themselves. Both weights rise linearly from 0 over
+the first share `warmup` of the run (by the step; in the released code by the epoch, over 20 of
+240). The released code shifts the label's logit by -1000 and takes logarithms of sums of
+probabilities. Here everything is computed from log-probabilities, so saturated logits are no
+problem.
 """
 
 from typing import ClassVar
@@ -35,9 +35,13 @@ def dkd_target(
 ) -> Tensor:
     """T^2 mean_i KL(b_i^T || b_i^S), with b_i = (p_iy, 1 - p_iy) and P = softmax(z / T).
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. labels: [B] int64.
-    temperature: T > 0; the paper has 4. Returns a scalar in nats times T^2, at least 0 and exactly
-    0 for equal logits, lower is better.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        labels: [B] int64.
+        temperature: T > 0; 4 in the paper.
+
+    Returns:
+        A scalar in nats times T^2, at least 0 and exactly 0 for equal logits; lower is better.
 
     >>> import torch
     >>> teacher, labels = torch.zeros(1,
@@ -56,10 +60,10 @@ def dkd_non_target(
     *,
     temperature: float = 4.0,
 ) -> Tensor:
-    """T^2 mean_i KL(n_i^T || n_i^S), with n_i the probabilities of the classes other than y_i,
-    among themselves.
+    """T^2 mean_i KL(n_i^T || n_i^S), with n_i the normalised probabilities of the classes other
+    than y_i.
 
-    Arguments and range as in `dkd_target`. With two classes it is 0.
+    Arguments and range are those of `dkd_target`. For two classes, it is 0.
     """
     return _part(student_logits, teacher_logits, labels, temperature, of_label=False)
 

@@ -14,12 +14,15 @@ from bickd_core.presets.logits import KDOptions
 def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:
     """T^2 mean_i sum_c p_ic^T (log p_ic^T - log p_ic^S), with P = softmax(z / T).
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient.
-    temperature: T > 0; 4 in the distillation benchmarks.
-    Returns a scalar in nats times T^2, at least 0 and exactly 0 for equal logits, lower is better.
+    This is a Kullback-Leibler divergence, not a cross-entropy. The mean is over samples, not over
+    classes ("batchmean"). The factor T^2 keeps the size of the gradient for large T.
 
-    The mean is over samples only, not over classes ("batchmean"), and T^2 is always there: it keeps
-    the gradient's size as T grows. A true Kullback-Leibler divergence, not a cross-entropy.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        temperature: T > 0; 4 in the distillation benchmarks.
+
+    Returns:
+        A scalar in nats times T^2, at least 0 and exactly 0 for equal logits; lower is better.
 
     >>> import torch
     >>> z = torch.tensor([[1.0, 0.0]])
@@ -37,7 +40,7 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4
 
 
 def divergence(log_student: Tensor, log_teacher: Tensor) -> Tensor:
-    """mean_i KL(p_i^T || p_i^S) from log-probabilities [B, C]."""
+    """Return mean_i KL(p_i^T || p_i^S) from log-probabilities [B, C]."""
     return F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 

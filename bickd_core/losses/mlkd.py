@@ -3,10 +3,10 @@
 Three levels, each summed over several temperatures ("prediction augmentation"): the divergence of
 each sample, and the squared distance between the teacher's and the student's Grams over the samples
 (B x B) and over the classes (C x C). This is the paper's loss on one view of an image, with the
-weights of the released recipe (Jin-Ying/Multi-Level-Logit-Distillation). That recipe is another
-one: a weak and a strong view, and masks of the samples and classes of which the teacher is less
-sure. docs/losses.md says what factors its code gives each term. T^2 on the divergence, and none on
-the Grams, are the released code's.
+weights of the released code (Jin-Ying/Multi-Level-Logit-Distillation). That code differs: it uses a
+weak and a strong view, and masks the samples and classes that the teacher is less sure of.
+docs/losses.md lists the factor of each term in that code. As there, the divergence has a factor T^2
+and the Grams have none.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets.logits import MLKDOptions
 
 TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 6.0)
-"""The paper's."""
+"""From the paper."""
 
 
 def mlkd_kl(
@@ -30,8 +30,12 @@ def mlkd_kl(
 ) -> Tensor:
     """sum_T T^2 KL(P^T || P^S) with P = softmax(z / T): `kd` at each temperature.
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. temperatures: each above
-    0. Returns a scalar, at least 0 and exactly 0 for equal logits, lower is better.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        temperatures: each above 0.
+
+    Returns:
+        A scalar, at least 0 and exactly 0 for equal logits; lower is better.
     """
     return torch.stack(
         [kd(student_logits, teacher_logits, temperature=t) for t in temperatures]
@@ -43,7 +47,7 @@ def mlkd_sample(
 ) -> Tensor:
     """sum_T ||P^T P^T' - P^S P^S'||_F^2 / B, the Grams over the samples [B, B].
 
-    Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
+    Arguments and range are those of `mlkd_kl`. It depends on which samples share a batch.
 
     >>> import torch
     >>> teacher, student = 1e4 * torch.eye(2), torch.tensor([[1e4, 0.0], [1e4,
@@ -60,7 +64,7 @@ def mlkd_class(
     """sum_T ||P^T' P^T - P^S' P^S||_F^2 / C, the Grams over the classes [C, C], columns not
     normalised.
 
-    Arguments and range as in `mlkd_kl`. Depends on which samples share a batch.
+    Arguments and range are those of `mlkd_kl`. It depends on which samples share a batch.
     """
     return _gram_distance(student_logits, teacher_logits, temperatures, by_class=True)
 

@@ -2,10 +2,10 @@
 Distillation: A Unified Approach with Normalized Loss and Customized Soft Labels", ICCV 2023, arXiv
 2303.13005, equation 6.
 
-The label's cross-entropy, scaled by the teacher's probability of it, and a cross-entropy among the
-other classes, normalised to sum 1 in both models. As published the second is a cross-entropy and no
-divergence: at equal logits it is T^2 times the teacher's entropy there, not 0; the gradient is the
-same.
+The first part is the label's cross-entropy, scaled by the teacher's probability of the label. The
+second is a cross-entropy among the other classes, whose probabilities are normalised to sum 1. It
+is not a divergence: for equal logits, it is T^2 times the teacher's entropy, not 0. The gradient is
+the same.
 """
 
 from typing import ClassVar
@@ -28,8 +28,12 @@ from bickd_core.presets.logits import NKDOptions
 def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None) -> Tensor:
     """-mean_i p_iy^T log p_iy^S, with P = softmax(z), no temperature.
 
-    student_logits, teacher_logits: [B, C]; the teacher's get no gradient. labels: [B] int64.
-    Returns a scalar in nats, at least 0, lower is better.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        labels: [B] int64.
+
+    Returns:
+        A scalar in nats, at least 0; lower is better.
 
     >>> import torch
     >>> half = nkd_target(torch.zeros(1, 4), torch.zeros(1, 4), torch.tensor([0]))  # 1/4 log 4
@@ -51,12 +55,17 @@ def nkd_non_target(
     *,
     temperature: float = 1.0,
 ) -> Tensor:
-    """-T^2 mean_i sum_{c != y} n_ic^T log n_ic^S, with n_i the classes other than y_i of softmax(z
-    / T), among themselves.
+    """-T^2 mean_i sum_{c != y} n_ic^T log n_ic^S, with n_i = softmax(z / T) without class y_i,
+    normalised.
 
-    temperature: T > 0; the paper has 1. Other arguments as in `nkd_target`. Returns a scalar, at
-    least T^2 times the teacher's entropy among those classes, lower is better. With two classes it
-    is 0.
+    Args:
+        student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
+        labels: [B] int64.
+        temperature: T > 0; 1 in the paper.
+
+    Returns:
+        A scalar, at least T^2 times the teacher's entropy among these classes; lower is better. For
+        two classes, it is 0.
     """
     check_pair(student_logits, teacher_logits)
     known = check_labels(labels, student_logits, "NKD")

@@ -1,9 +1,10 @@
 """PKT: Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer",
 ECCV 2018.
 
-arXiv 1803.10837, with the cosine kernel, as released: the cosines of all pairs of a batch, mapped
-to [0, 1], are each row's probabilities, and the teacher's are to be matched. The divergence is a
-mean over the B x B entries, not a sum over rows, and the weight of 30000 belongs to that mean.
+arXiv 1803.10837, with the cosine kernel, as in the released code. The cosines of all pairs in a
+batch, mapped to [0, 1] and normalised, are the probabilities of each row. The student's match the
+teacher's. The divergence is a mean over the B x B entries, not a sum over rows, and the weight of
+30000 is for this mean.
 """
 
 from typing import ClassVar
@@ -23,10 +24,16 @@ def pkt(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     """mean_ij t_ij log((t_ij + 1e-7) / (s_ij + 1e-7)), with t_ij = k_ij / sum_j k_ij and k = (1 +
     cos) / 2.
 
-    student_features: [B, D_s], teacher_features: [B, D_t]; the teacher's get no gradient. Returns a
-    scalar in nats, at least 0 but for the constant, lower is better, exactly 0 for equal
-    directions. It depends on which samples share a batch; on one sample it is 0. A sample whose
-    features are all 0 is at right angles to all.
+    It depends on which samples share a batch. For one sample, it is 0. A sample with features of 0
+    is orthogonal to all others.
+
+    Args:
+        student_features: [B, D_s].
+        teacher_features: [B, D_t]; they get no gradient.
+
+    Returns:
+        A scalar in nats, at least 0 except for the constant, and exactly 0 for equal directions;
+        lower is better.
 
     >>> import torch
     >>> apart, alike = torch.eye(2), torch.tensor([[1.0, 0.0], [1.0,

@@ -1,10 +1,10 @@
 """RKD: Park, Kim, Lu and Cho, "Relational Knowledge Distillation", CVPR 2019, arXiv 1904.05068,
 section 3.2.
 
-Distances between pairs, in units of the batch's mean distance, and angles of triplets, each by
-Huber's loss with delta 1. As released the loss is a mean over all B^2 pairs and B^3 triplets, the
-degenerate ones (i = j) among them with 0 on both sides; the weights 25 and 50 belong to that mean.
-Pairs that coincide get no gradient.
+Huber's loss with delta 1 on distances between pairs, divided by the batch's mean distance, and on
+angles of triplets. As in the released code, it is a mean over all B^2 pairs and B^3 triplets,
+including the degenerate ones (i = j), and the weights 25 and 50 are for this mean. Pairs of equal
+samples get no gradient.
 """
 
 from typing import ClassVar
@@ -23,9 +23,14 @@ from bickd_core.presets.features import RKDOptions
 def rkd_distance(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     """mean_ij huber(d_ij^S - d_ij^T), with d_ij = |f_i - f_j| / mean over the pairs that are apart.
 
-    student_features: [B, D_s], teacher_features: [B, D_t]; the teacher's get no gradient. Returns a
-    scalar, at least 0, lower is better, 0 where all distances agree up to scale. It depends on
-    which samples share a batch; on one sample it is 0, without gradient.
+    It depends on which samples share a batch. For one sample, it is 0, without gradient.
+
+    Args:
+        student_features: [B, D_s].
+        teacher_features: [B, D_t]; they get no gradient.
+
+    Returns:
+        A scalar, at least 0, and 0 if all distances agree up to scale; lower is better.
 
     >>> import torch
     >>> line = torch.tensor([[0.0], [1.0], [3.0]])
@@ -41,7 +46,7 @@ def rkd_angle(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     """mean_ijk huber(cos_ijk^S - cos_ijk^T), with cos_ijk the cosine of the angle at sample i
     between j and k.
 
-    Arguments and range as in `rkd_distance`. Takes memory for B x B x (D + B) numbers.
+    Arguments and range are those of `rkd_distance`. It needs memory for B x B x (D + B) numbers.
 
     >>> import torch
     >>> corner = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -73,8 +78,7 @@ class RKDObjective(Stateless, FeatureObjective[RKDOptions]):
 
 def _distances(features: Tensor) -> Tensor:
     f = lift(features).flatten(1)
-    # from differences, not from products: near samples would be lost to rounding, and 0 gets no
-    # gradient
+    # From differences, because products would round the distances of near samples to 0.
     distances = torch.cdist(f, f, compute_mode="donot_use_mm_for_euclid_dist")
     apart = (distances > 0).sum()
     mean = distances.sum() / apart.clamp(min=1)

@@ -1,8 +1,8 @@
 """SP: Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, arXiv 1907.09682.
 
-Equations 1 to 4, on the last feature maps: samples that are alike to the teacher are to be alike to
-the student. The maps are flattened, so the two models may differ in channels and in size; the Grams
-[B, B] do not.
+Equations 1 to 4, on the last feature maps: samples that are similar for the teacher become similar
+for the student. The maps are flattened and compared by their Grams [B, B], so the models may have
+different channels and sizes.
 """
 
 from typing import ClassVar
@@ -17,13 +17,17 @@ from bickd_core.presets.features import SPOptions
 
 
 def sp(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
-    """||G^T - G^S||_F^2 / B^2, with G the rows of F F' each scaled to length 1 and F the flattened
-    maps.
+    """||G^T - G^S||_F^2 / B^2, with G = F F', rows scaled to length 1, and F the flattened maps.
 
-    student_maps: [B, D_s, H_s, W_s], teacher_maps: [B, D_t, H_t, W_t] (or [B, D]); the teacher's
-    get no gradient. Returns a scalar in [0, 4 / B], lower is better, 0 for equal maps and for maps
-    that differ in scale alone. It depends on which samples share a batch; on one sample it is 0,
-    without gradient. A sample whose maps are all 0 has a row of zeros.
+    It depends on which samples share a batch. For one sample, it is 0, without gradient. A sample
+    with maps of 0 has a row of zeros.
+
+    Args:
+        student_maps: [B, D_s, H_s, W_s] or [B, D].
+        teacher_maps: [B, D_t, H_t, W_t] or [B, D]; they get no gradient.
+
+    Returns:
+        A scalar in [0, 4 / B], and 0 if the maps agree up to scale; lower is better.
 
     >>> import torch
     >>> alike, apart = torch.tensor([[1.0], [1.0]]), torch.eye(2)
@@ -56,8 +60,7 @@ class SPObjective(Stateless, FeatureObjective[SPOptions]):
 
 def _similarities(maps: Tensor) -> Tensor:
     flat = lift(maps).flatten(1)
-    # G's rows do not change when all maps are scaled alike, so the products cannot overflow, nor
-    # lose a small map
+    # A common factor does not change G's rows, and this one avoids overflow and underflow.
     largest = flat.detach().abs().max().clamp(min=1e-30)
     flat = flat / largest
     return unit_vectors(flat @ flat.T)
