@@ -54,7 +54,7 @@ def main() -> None:
                 else "caltech95: 1,208 samples x 95 classes, teacher and four students"
             )
             print(f"\n### {title} (goal {goal:g} s), {load()}\n")
-            with serving(home) as server, tab(browser, server) as opened:
+            with serving(home) as server, tab(browser, server, animated=True) as opened:
                 received = payload(opened)
                 print("| page | opened s | payload kB |\n|---|---|---|")
                 for page in PAGES:

@@ -93,7 +93,7 @@ def main() -> None:
             for dataset in ("caltech95", "fashion-mnist"):
                 for density in (1, 2):
                     students = "~".join(f"{dataset}/{name}" for name in STUDENTS)
-                    with tab(browser, server, scale=density) as app:
+                    with tab(browser, server, scale=density, animated=True) as app:
                         app.open(
                             "prediction_map",
                             {"teacher": f"{dataset}/teacher", "students": students},

@@ -60,7 +60,7 @@ def start(browser: Browser, runs: Path) -> tuple[float, set[str]]:
     server.launch()
     while not server.healthy():
         time.sleep(0.02)
-    with tab(browser, server) as opened:
+    with tab(browser, server, animated=True) as opened:
         opened.page.goto(server.url(), wait_until="commit")
         opened.page.wait_for_selector(FIRST_CHART)
         took = time.monotonic() - began
@@ -74,7 +74,7 @@ def start(browser: Browser, runs: Path) -> tuple[float, set[str]]:
 def rounds(browser: Browser, runs: Path, repeats: int) -> dict[str, list[float]]:
     """Seconds until each page's own title stands; the first round imports the pages, and counts."""
     switches: dict[str, list[float]] = {page.title: [] for page in LISTED}
-    with serving(runs) as server, tab(browser, server) as opened:
+    with serving(runs) as server, tab(browser, server, animated=True) as opened:
         opened.open()
         for page in [*LISTED[1:], LISTED[0]] * repeats:
             before = opened.title()
