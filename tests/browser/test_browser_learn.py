@@ -48,16 +48,18 @@ def terms(app: AppPage) -> list[float]:
     return [term(app, name) for name in ("kl", "sample", "class")]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_lesson_opens_from_its_link(browser: Browser, server: AppServer, scheme):
-    with tab(browser, server, scheme=scheme) as opened:
-        for number in NUMBERS:
-            opened.open("learn", {"lesson": str(number)})
-            opened.check()
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_lesson_opens_from_its_link(browser: Browser, server: AppServer, number):
+    with tab(browser, server) as opened:
+        opened.open("learn", {"lesson": str(number)})
+        for scheme in ("light", "dark"):
+            opened.page.emulate_media(color_scheme=scheme)
+            opened.settle()
             assert opened.title() == LESSONS[number - 1].question
             assert opened.query().get("lesson", "1") == str(number)
             expect(opened.page.get_by_text("Check yourself")).to_be_visible()
             assert opened.sideways() == 0
+            opened.check()
 
 
 def test_the_answer_is_revealed(app: AppPage):
@@ -229,20 +231,32 @@ def test_a_point_stays_under_the_pointer_on_an_enlarged_page(browser: Browser, s
         assert there["y"] + there["height"] / 2 == pytest.approx(goal[1], abs=2)
 
 
-@pytest.mark.parametrize("window", [(1280, 720), (1920, 1080)], ids=str)
-def test_a_presented_lesson_fits_the_projector(browser: Browser, server: AppServer, window):
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_presented_lesson_fits_the_projector_and_can_be_read_from_the_last_row(
+    browser: Browser, server: AppServer, number
+):
+    """On a small and a large projector. On the small one, every text that is shown, Plotly's and
+    the components' too, has a readable size on the screen."""
     room = (
         "(() => { const m = document.querySelector('[data-testid=\"stMain\"]'); return"
         " m.scrollHeight - m.clientHeight; })()"
     )
-    with tab(browser, server, width=window[0], height=window[1]) as opened:
-        for number in NUMBERS:
-            link = {"lesson": str(number), "present": "1"}
-            opened.open("learn", link)
-            opened.check()
-            assert opened.query() | link == opened.query() | {"present": "1", "lesson": str(number)}
-            assert opened.page.evaluate(room) <= 0, f"lesson {number}"
-            assert opened.sideways() == 0, f"lesson {number}"
+    link = {"lesson": str(number), "present": "1"}
+    with tab(browser, server, width=1280, height=720) as opened:
+        opened.open("learn", link)
+
+        def small() -> list:
+            return [text for text in opened.page.evaluate(_SIZES) if text[0] < LEAST_PX]
+
+        until("the charts to be enlarged", lambda: not small())
+        assert len(opened.page.evaluate(_SIZES)) > 20
+        assert opened.query() | link == opened.query() | {"present": "1", "lesson": str(number)}
+        for width, height in ((1280, 720), (1920, 1080)):
+            opened.page.set_viewport_size({"width": width, "height": height})
+            opened.settle()
+            assert opened.page.evaluate(room) <= 0, f"at {width} px"
+            assert opened.sideways() == 0, f"at {width} px"
+        opened.check()
 
 
 def test_the_link_of_a_presented_lesson_opens_again(app: AppPage):
@@ -267,20 +281,6 @@ def test_other_data_and_no_student_are_met_with_words(app: AppPage):
         )
         app.check()
         assert app.title() == LESSONS[int(number) - 1].question
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_presented_text_can_be_read_from_the_last_row(browser: Browser, server: AppServer, number):
-    """Every text that is shown, Plotly's and the components' too, at its size on the screen."""
-    with tab(browser, server, width=1280, height=720) as opened:
-        opened.open("learn", {"lesson": str(number), "present": "1"})
-
-        def small() -> list:
-            return [found for found in opened.page.evaluate(_SIZES) if found[0] < LEAST_PX]
-
-        until("the charts to be enlarged", lambda: not small())
-        assert len(opened.page.evaluate(_SIZES)) > 20
-        opened.check()
 
 
 def test_escape_closes_the_answer_first_and_then_the_presenters_view(app: AppPage):

@@ -1,29 +1,42 @@
-"""Every page of the registry, in light and dark, at a desk's and at a phone's width."""
+"""Every page of the registry under the content policy, in light and dark, at a desk's and at a
+phone's width."""
 
 from __future__ import annotations
 
 import pytest
-from browser_harness import AppServer, tab
+from browser_harness import AppServer, tab, until
 from playwright.sync_api import Browser, expect
 
 from app.registry import PAGES
 
 WINDOWS = ((1280, 800), (1920, 1080), (390, 844))
+OF_PAGE = "getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
+REPORT_REFUSALS = """
+document.addEventListener('securitypolicyviolation', event =>
+  console.error(`refused by the content policy: ${event.blockedURI}`));
+"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
 def test_page_shows_without_an_error_or_sideways_scrolling(
-    browser: Browser, server: AppServer, page, scheme
+    browser: Browser, server: AppServer, page
 ):
-    """One load, at a laptop's width; then the window takes a large screen's and a phone's."""
-    with tab(browser, server, scheme=scheme) as opened:
+    """One load in light at a laptop's width, then other widths, then the system turns dark. The
+    app's content policy must refuse nothing on the way."""
+    with tab(browser, server) as opened:
+        opened.page.add_init_script(REPORT_REFUSALS)
         opened.open("" if page.default else page.path)
         expect(opened.page.locator("h1").first).to_be_visible()
         for width, height in WINDOWS:
             opened.page.set_viewport_size({"width": width, "height": height})
             opened.settle()
             assert opened.sideways() == 0, f"at {width} px"
+        light = brightness(opened, OF_PAGE)
+        opened.page.emulate_media(color_scheme="dark")
+        until("a dark page", lambda: brightness(opened, OF_PAGE) < 0.2)
+        opened.settle()
+        assert light > 0.8
+        assert opened.sideways() == 0, "in dark"
         opened.check()
 
 
@@ -33,9 +46,8 @@ def test_dark_is_dark(browser: Browser, server: AppServer):
     for scheme in ("light", "dark"):
         with tab(browser, server, scheme=scheme) as opened:
             opened.open()
-            of_page = "getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
             of_chart = "getComputedStyle(document.querySelector('.bkw')).color"
-            shades[scheme] = (brightness(opened, of_page), brightness(opened, of_chart))
+            shades[scheme] = (brightness(opened, OF_PAGE), brightness(opened, of_chart))
     page, chart = 0, 1
     assert shades["light"][page] > 0.8 > 0.2 > shades["dark"][page]
     assert shades["light"][chart] < 0.4 < 0.6 < shades["dark"][chart]
