@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser_harness import AppPage, find_chromium
+from browser_harness import AppPage
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -16,14 +16,6 @@ from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.runs.library import Library
 
 CELL = "cell:caltech95/kd-s0~cannon~octopus"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def same_browser():
-    """The app draws images with the Chromium that the tests run in."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BROWSER_PATH", find_chromium() or "")
-        yield
 
 
 def open_menu(app: AppPage, chart: str) -> None:
