@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app wheel test lint types js-lint pretrained results findings screenshots notebook gpu-check docker-lint clean
+.PHONY: app wheel test suite lint types js-lint pretrained results findings screenshots notebook gpu-check docker-lint clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
@@ -17,7 +17,9 @@ app: $(VENV)/.installed
 wheel: $(VENV)/.installed-test
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 
-test: $(VENV)/.installed-test lint types js-lint docker-lint
+test: lint types js-lint docker-lint suite
+
+suite: $(VENV)/.installed-test
 	$(BIN)/python tests/run.py $(TESTS)
 
 lint: $(VENV)/.installed-test
