@@ -42,7 +42,7 @@ def test_runs_on_images_that_changed_in_between_are_not_compared(make_run, of, l
             predictions=random_predictions(60, 4, seed=1),
             info={**about, "data_content": content},
         )
-    words = r"the images of My pets \(image folder\) changed between runs 'before' and 'after'"
+    words = r"the images of My pets \(image folder\) changed between the runs 'before' and 'after'"
     with pytest.raises(PredictionsError, match=words):
         comparisons.comparison(ViewState(teacher="before", students=("after",)))
     with pytest.raises(PredictionsError, match=words):

@@ -283,7 +283,7 @@ def test_runs_of_other_sizes_and_shapes_are_compared_and_it_is_said(folder, weig
         ["a", "b", "c"], [*infos, infos[0]]
     )
     changed = infos[1].model_copy(update={"data_content": "other"})
-    with pytest.raises(PredictionsError, match="changed between runs 'second' and 'second'"):
+    with pytest.raises(PredictionsError, match="changed between the runs 'second' and 'second'"):
         check_same_data([infos[0], infos[1], changed])
 
 
