@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # streamlit puts only this folder on the path
 
 from app.guard import Guard, answer_own_names
+from bickd_core.places import bytes_from_environment
 
 FIRST_PAGE = (
     "app.pages.overview.page",
@@ -39,6 +40,7 @@ def warm() -> None:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
+    bytes_from_environment("BICKD_MEMORY_GB")  # what is no number is refused at the start
     answer_own_names()
     threading.Thread(target=warm, name="warm", daemon=True).start()
     yield

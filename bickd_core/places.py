@@ -1,5 +1,5 @@
-"""Folders from environment variables (BICKD_RUNS, BICKD_SHELF, BICKD_CACHE, BICKD_KERNELS), and the
-app's own."""
+"""Folders and sizes from environment variables (BICKD_RUNS, BICKD_CACHE, BICKD_MEMORY_GB, ...), and
+the app's own folder."""
 
 from __future__ import annotations
 
@@ -33,6 +33,28 @@ def folder_from_environment(variable: str) -> Path | None:
         raise ValueError(
             f"{variable} must be a folder, got '{named:.200}', whose home is not known."
         ) from error
+
+
+def bytes_from_environment(variable: str) -> int | None:
+    """Return the size that an environment variable gives in gigabytes, in bytes; None if it is not
+    set or empty.
+
+    Raises:
+        ValueError: it is not a number of at least 0.
+    """
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return None
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < float("inf"):
+        raise ValueError(
+            f"{variable} must be a number of gigabytes of at least 0, got '{text:.200}'; correct or"
+            " unset it."
+        )
+    return int(gigabytes * 1e9)
 
 
 def cache_folder() -> Path:

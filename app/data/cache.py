@@ -1,4 +1,4 @@
-"""The memory that all sessions share for the figures of comparisons."""
+"""The memory that all sessions share for predictions and for the figures of comparisons."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import psutil
 import streamlit as st
 
 from bickd_core.comparing.cache import MemoryCache
+from bickd_core.places import bytes_from_environment
 
 T = TypeVar("T")
 SHARE = 0.25
-"""Share of the machine's memory that cached figures may take."""
+"""Share of the machine's memory that they may take if BICKD_MEMORY_GB is not set."""
 
 
 def figures_cache(key: Hashable, make: Callable[[], T]) -> T:
@@ -20,6 +21,23 @@ def figures_cache(key: Hashable, make: Callable[[], T]) -> T:
     return _memory()(key, make)
 
 
+def memory_use() -> tuple[int, int]:
+    """Return the bytes that are stored, and how many may be."""
+    memory = _memory()
+    assert memory.budget is not None, "the app's memory has a budget"
+    return memory.used, memory.budget
+
+
+def memory_budget() -> int:
+    """Return how many bytes may be stored: BICKD_MEMORY_GB, else a quarter of the machine's memory.
+
+    Raises:
+        ValueError: BICKD_MEMORY_GB is not a number of at least 0.
+    """
+    wanted = bytes_from_environment("BICKD_MEMORY_GB")
+    return int(psutil.virtual_memory().total * SHARE) if wanted is None else wanted
+
+
 @st.cache_resource(show_spinner=False)
 def _memory() -> MemoryCache:
-    return MemoryCache(int(psutil.virtual_memory().total * SHARE))
+    return MemoryCache(memory_budget())

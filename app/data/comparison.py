@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import streamlit as st
-
 from app.data.cache import figures_cache
 from app.data.pictures import pictures, samples_fingerprint
 from app.data.runs import Fingerprint, fingerprint_of, info, library
@@ -38,13 +36,17 @@ def comparison(view: ViewState) -> Comparison:
     return _comparison(tuple(run.key for run in runs), tuple(fingerprints), samples, view.split)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
 def _comparison(
     keys: tuple[str, ...],
     fingerprints: tuple[Fingerprint, ...],
     samples: Fingerprint | None,
     split: Split,
 ) -> Comparison:
+    key = ("comparison", keys, fingerprints, samples, split)
+    return figures_cache(key, lambda: _load(keys, fingerprints, split))
+
+
+def _load(keys: tuple[str, ...], fingerprints: tuple[Fingerprint, ...], split: Split) -> Comparison:
     runs = [library().find(key) for key in keys]
     infos = [info(run) for run in runs]
     return assemble(
@@ -69,13 +71,13 @@ def predictions_at(fingerprint: Fingerprint) -> Predictions:
     Raises:
         PredictionsError: the file cannot be read; the message names it.
     """
-    predictions = _predictions_at(fingerprint)
+    key = ("predictions", fingerprint)
+    predictions = figures_cache(key, lambda: _predictions_at(fingerprint))
     if isinstance(predictions, PredictionsError):
         raise PredictionsError(str(predictions))
     return predictions
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
 def _predictions_at(fingerprint: Fingerprint) -> Predictions | PredictionsError:
     """Return the predictions or the error, so that a damaged file is not read again at every
     click."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from bickd_core.atomic import atomic_write, write_json
-from bickd_core.places import cache_folder
+from bickd_core.places import bytes_from_environment, cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,18 +105,9 @@ def budget_bytes() -> int:
     Raises:
         ValueError: BICKD_VIEWS_GB is not a number of at least 0.
     """
-    wanted = os.environ.get("BICKD_VIEWS_GB")
-    if wanted:
-        try:
-            gigabytes = float(wanted)
-        except ValueError:
-            gigabytes = -1.0
-        if not 0 <= gigabytes < float("inf"):
-            raise ValueError(
-                f"BICKD_VIEWS_GB must be a number of gigabytes of at least 0, got '{wanted}';"
-                " correct or unset it."
-            )
-        return int(gigabytes * 1e9)
+    wanted = bytes_from_environment("BICKD_VIEWS_GB")
+    if wanted is not None:
+        return wanted
     folder = cache_folder()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

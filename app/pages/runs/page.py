@@ -8,6 +8,7 @@ import pandas as pd
 
 from app import state
 from app.data import reached
+from app.data.cache import memory_use
 from app.data.runs import info, readable_runs
 from app.pages.distill import live
 from app.pages.runs import details, import_form, seed_table
@@ -54,6 +55,13 @@ def show() -> None:
         busy = any(_live(run) for run, _ in shown)
         st.fragment(_table, run_every=_REFRESH_SECONDS if busy else None)(shown, busy)
     _chosen(pairs)
+    used, budget = memory_use()
+    st.caption(
+        f"Memory for predictions and figures: {used / 1e9:.1f} of {budget / 1e9:.1f} GB, shared by"
+        " all sessions.",
+        help="When it is full, what was used longest ago is dropped and made again when needed. "
+        "`BICKD_MEMORY_GB` sets the limit.",
+    )
 
 
 def _title(total: int, own_count: int) -> str:
