@@ -135,7 +135,7 @@ def _mapped(
     if (start + header_size) % header.dtype.itemsize:
         return None  # operations on numbers that are not aligned are slow
     content = np.memmap(file, np.uint8, "r", start, (member.file_size,)).view(np.ndarray)
-    if zlib.crc32(content) != member.CRC:
+    if zlib.crc32(content.data) != member.CRC:
         raise zipfile.BadZipFile(f"Bad CRC-32 for file {member.filename!r}")
     return content[header_size:].view(header.dtype).reshape(header.shape)
 

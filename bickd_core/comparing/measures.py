@@ -152,8 +152,7 @@ def displacement(comparison: Comparison, model: Model, temperature: float) -> np
 @cached
 def distance(comparison: Comparison, first: Model, second: Model, temperature: float) -> np.ndarray:
     """Hellinger distance between the probabilities of two models, float64 [N]."""
-    logits = (model.predictions.logits for model in (first, second))
-    return kl_and_hellinger(*logits, T=temperature)[1]
+    return kl_and_hellinger(first.predictions.logits, second.predictions.logits, temperature)[1]
 
 
 def displacement_by_agreement(
