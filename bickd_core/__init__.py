@@ -1,5 +1,4 @@
-"""BicKD Explorer's library. Importing it loads no torch; `compare` and `log_predictions` load what
-they need."""
+"""BicKD Explorer's library. Importing it loads no torch; `log_predictions` loads what it needs."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,6 @@ from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Aligned, Predictions, PredictionsError, align
 
 if TYPE_CHECKING:
-    from bickd_core.comparing.notebooks import compare
     from bickd_core.importing.torch_loop import log_predictions
 
 __all__ = [
@@ -20,11 +18,9 @@ __all__ = [
     "RunFolder",
     "RunInfo",
     "align",
-    "compare",
     "log_predictions",
 ]
 _LAZY = {
-    "compare": "bickd_core.comparing.notebooks",
     "log_predictions": "bickd_core.importing.torch_loop",
 }
 

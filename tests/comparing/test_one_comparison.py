@@ -15,12 +15,13 @@ from app.data import comparison as comparisons
 from app.data import over_seeds
 from app.state import ViewState
 from bickd_cli.main import main
-from bickd_core import Predictions, compare
+from bickd_core import Predictions
 from bickd_core.comparing.finding import Finding, finding, separated_pair
 from bickd_core.comparing.names import SHORT
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.config import Seeds
 from bickd_core.runs.library import Library, RunFolder, RunInfo
+from bickd_viz import compare
 from bickd_viz.report.comparison import comparison_report
 from bickd_viz.text import seeds
 

@@ -15,7 +15,7 @@ from bickd_core.runs.predictions import PredictionsError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from bickd_core.comparing.notebooks import NotebookComparison
+    from bickd_viz.notebook.compare import NotebookComparison
 
 NOTES: dict[Matching, str] = {
     "none": "",
@@ -28,10 +28,10 @@ NO_LABELS = "no model has any; pass `labels` to Predictions.from_arrays."
 
 
 def charts() -> ModuleType:
-    """Import the charts. This is the one place where this package imports one above it."""
-    from bickd_viz import notebook_charts
+    """Import the charts, and with them Plotly, when the first is asked for."""
+    from bickd_viz.notebook import charts
 
-    return notebook_charts
+    return charts
 
 
 class Plots:

@@ -16,7 +16,6 @@ from bickd_core.atomic import atomic_write
 from bickd_core.comparing.comparison import TEACHER, Comparison, Model
 from bickd_core.comparing.figures import FIGURES, Figure
 from bickd_core.comparing.measures import summary
-from bickd_core.comparing.notebook_plots import NO_LABELS, Plots, charts
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.comparing.seeds import Recipes, score
 from bickd_core.geometry.intervals import Interval
@@ -27,6 +26,7 @@ from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 from bickd_core.runs.thumbnails import Thumbnails
+from bickd_viz.notebook.plots import NO_LABELS, Plots, charts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from run_helpers import random_predictions
 
-from bickd_core import Predictions, PredictionsError, compare
+from bickd_core import Predictions, PredictionsError
 from bickd_core.comparing import measures
 from bickd_core.comparing.figures import FIGURES
 from bickd_core.comparing.measures import class_order, geometry, summary
 from bickd_core.comparing.report_data import read_report_data
+from bickd_viz import compare
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.whiskers import whisker_rows
@@ -155,7 +156,7 @@ def test_class_geometry_at_the_teachers_entropy(compared, matching, field):
     inside = ~np.eye(4, dtype=bool)
     assert figure.data[1].z[inside].mean() == pytest.approx(overlap, abs=0.02)
     with pytest.raises(
-        PredictionsError, match="`matching` must be one of none, mean, image, but 'per"
+        PredictionsError, match="`matching` must be one of none, mean, image, got 'per"
     ):
         compared.plot.class_geometry("KD", "per image")
 
@@ -230,7 +231,8 @@ def test_samples_without_ids_must_be_as_many():
 def test_figures_need_no_torch_plotly_or_streamlit():
     script = """
 import sys, numpy as np
-from bickd_core import Predictions, compare
+from bickd_core import Predictions
+from bickd_viz import compare
 P = np.random.default_rng(0).dirichlet(np.ones(3), 60)
 compare(Predictions.from_arrays(probabilities=P)).figures()
 print(sorted({"torch", "plotly", "streamlit", "umap", "bickd_viz"} & set(sys.modules)))
