@@ -65,7 +65,7 @@ def test_a_selection_that_does_not_fit_says_why(app: AppPage):
     app.open("", VIEW | {"selection": "cell:caltech95/ce-s0~crab~lobster"})
     expect(chip(app)).to_contain_text("which is not compared here")
     app.open("", VIEW | {"selection": "nonsense"})
-    expect(chip(app)).to_contain_text("A selection reads 'kind:words'")
+    expect(chip(app)).to_contain_text("A selection reads 'kind:arguments'")
 
 
 def selected_on_maps(app: AppPage) -> list[str]:

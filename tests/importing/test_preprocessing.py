@@ -279,7 +279,7 @@ def test_runs_of_other_sizes_and_shapes_are_compared_and_it_is_said(folder, weig
         " (bicubic)."
     )
     assert preparation_sentence(["a", "b"], infos[:1] * 2) == ""
-    assert "forms: a, c at 12 × 12 pixels, cut" in preparation_sentence(
+    assert "shapes: a, c at 12 × 12 pixels, cut" in preparation_sentence(
         ["a", "b", "c"], [*infos, infos[0]]
     )
     changed = infos[1].model_copy(update={"data_content": "other"})

@@ -156,7 +156,9 @@ def test_booleans_in_place_of_numbers_are_refused():
     state = {
         name: value > 0 if value.ndim == 4 else value for name, value in model.state_dict().items()
     }
-    assert "conv1.weight is of bool, and decimal numbers" in refusal(model, state)
+    assert "conv1.weight must be decimal numbers, such as float32, got bool" in refusal(
+        model, state
+    )
 
 
 def test_an_empty_set_of_weights_is_refused():
