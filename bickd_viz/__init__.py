@@ -1,35 +1,14 @@
-"""Charts (geometry result -> Plotly figure) and wording; no Streamlit, no file is read here.
+"""Charts, text, exports and reports. It knows no Streamlit, and reads no files.
 
 `compare` compares predictions in a notebook.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from bickd_viz.theme import (
-    DARK,
-    LIGHT,
-    ModelStyle,
-    Theme,
-    model_colour,
-    model_style,
-    model_styles,
-    theme_named,
-)
-
 if TYPE_CHECKING:
     from bickd_viz.notebook.compare import compare
 
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "ModelStyle",
-    "Theme",
-    "compare",
-    "model_colour",
-    "model_style",
-    "model_styles",
-    "theme_named",
-]
+__all__ = ["compare"]
 
 
 def __getattr__(name: str) -> Any:

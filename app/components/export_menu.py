@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from bickd_viz import Theme
     from bickd_viz.charts.whiskers import Row
     from bickd_viz.export.chart_export import ChartExport
     from bickd_viz.export.paper import Palette
+    from bickd_viz.theme import Theme
 
 _SIZE = "paper-size"
 _DEFAULT: dict[str, object] = {"width": 85, "points": 8.0, "palette": "colour"}

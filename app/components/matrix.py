@@ -16,8 +16,8 @@ import streamlit as st
 
 from app.components import export_menu
 from app.components.browser_part import part
-from bickd_viz import Theme
 from bickd_viz.charts.matrix import MatrixScene
+from bickd_viz.theme import Theme
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ import streamlit as st
 from app.components import export_menu
 from app.components.browser_part import part
 from app.components.chart import Export
-from bickd_viz import Theme
 from bickd_viz.charts.plot import Plot
+from bickd_viz.theme import Theme
 
 _component = part("plot", "plot.js", style="plot.css")
 

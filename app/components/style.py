@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.plain import Markdown, st
 from bickd_core.comparing.comparison import Comparison
-from bickd_viz import ModelStyle, Theme, model_styles, theme_named
+from bickd_viz.theme import ModelStyle, Theme, model_styles, theme_named
 
 _CSS = """
 <style>

@@ -18,10 +18,11 @@ from app.components.browser_part import FRONTEND, module, source
 from app.components.chart import Export
 from app.pages.by_epoch import player
 from app.pages.learn import simplex
-from bickd_viz import LIGHT, ModelStyle, colouring
+from bickd_viz import colouring
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.theme import LIGHT, ModelStyle
 
 TOP_LEVEL = re.compile(
     r"^(?:export )?(?:default )?(?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE

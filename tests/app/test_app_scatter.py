@@ -20,8 +20,9 @@ from hypothesis.extra import numpy as arrays
 
 from app.components import scatter
 from app.components.browser_part import module
-from bickd_viz import LIGHT, ModelStyle, colouring
+from bickd_viz import colouring
 from bickd_viz.charts.map_scene import Background, MapPanel, MapScene
+from bickd_viz.theme import LIGHT, ModelStyle
 
 DTYPES = {"u1": np.uint8, "u2": np.uint16}
 

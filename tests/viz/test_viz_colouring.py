@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bickd_viz import DARK, LIGHT
 from bickd_viz.colouring import by_class, by_disagreement, by_value, highlighted, quiet
 from bickd_viz.frames import tight_frame
+from bickd_viz.theme import DARK, LIGHT
 
 
 def test_classes_have_a_colour_each_and_come_again_as_diamonds():

@@ -9,13 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from bickd_viz import DARK, LIGHT, ModelStyle
 from bickd_viz.charts.class_vectors import class_vectors
 from bickd_viz.charts.pulls import pull_matrix
 from bickd_viz.charts.sharpness import Curve, sharpness_plot, with_point, zoom_to_dots
 from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.export.paper import enlarged
 from bickd_viz.text import lessons
+from bickd_viz.theme import DARK, LIGHT, ModelStyle
 
 
 def test_bars_hold_all_probability_and_mark_the_true_class():

@@ -235,7 +235,7 @@ from bickd_core import Predictions
 from bickd_viz import compare
 P = np.random.default_rng(0).dirichlet(np.ones(3), 60)
 compare(Predictions.from_arrays(probabilities=P)).figures()
-print(sorted({"torch", "plotly", "streamlit", "umap", "bickd_viz"} & set(sys.modules)))
+print(sorted({"torch", "plotly", "streamlit", "umap"} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True

@@ -8,13 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bickd_viz import DARK, LIGHT, ModelStyle
 from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
 from bickd_viz.charts.plot import Plot
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.sharpness import Curve, sharpness_plot
 from bickd_viz.charts.spectrum import spectrum_plot
-from bickd_viz.theme import legend_height
+from bickd_viz.theme import DARK, LIGHT, ModelStyle, legend_height
 
 KD = ModelStyle("KD", "#E69F00", "diamond")
 OURS = ModelStyle("BicKD", "#0072B2")

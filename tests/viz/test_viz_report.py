@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from bickd_viz import ModelStyle, colouring, tables
+from bickd_viz import colouring, tables
 from bickd_viz.charts.map import maps_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.export.chart_export import ChartExport
 from bickd_viz.report import build
 from bickd_viz.report.build import Figures, Report, Section, Strip
-from bickd_viz.theme import DARK, LIGHT
+from bickd_viz.theme import DARK, LIGHT, ModelStyle
 
 NAMES = ["<b>cat</b>", 'dog & "wolf"', "</script>"]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="

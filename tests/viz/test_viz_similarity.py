@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bickd_viz import DARK, LIGHT
 from bickd_viz.charts.layers import LayerScene
 from bickd_viz.tables import layers_table
 from bickd_viz.text import similarity as words
+from bickd_viz.theme import DARK, LIGHT
 
 ROWS, COLUMNS = ("stem", "stage 1", "logits"), ("stem", "stage 1", "stage 2", "logits")
 

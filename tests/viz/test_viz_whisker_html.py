@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from bickd_viz import LIGHT, model_style, theme_named
 from bickd_viz.charts.whisker_html import _SHAPES, whisker_html
 from bickd_viz.charts.whiskers import Row, whisker_rows
-from bickd_viz.theme import _FALLBACK_SYMBOLS, _SYMBOLS
+from bickd_viz.theme import _FALLBACK_SYMBOLS, _SYMBOLS, LIGHT, model_style, theme_named
 
 TEACHER, KD = model_style("teacher", "teacher", 0, LIGHT), model_style("a <b> & c", "kd", 1, LIGHT)
 ROWS = [Row(TEACHER, 0.62, 0.60, 0.65), Row(KD, 0.5, None, None)]

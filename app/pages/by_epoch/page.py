@@ -12,11 +12,12 @@ from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.matching import Matching
 from bickd_core.runs.predictions import PredictionsError
-from bickd_viz import ModelStyle, tables
+from bickd_viz import tables
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.scales import MANY_CLASSES
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers
+from bickd_viz.theme import ModelStyle
 
 
 def show() -> None:

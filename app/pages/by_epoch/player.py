@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.components.browser_part import part
 from app.data.epochs import Course, Courses
-from bickd_viz import ModelStyle, Theme
+from bickd_viz.theme import ModelStyle, Theme
 
 MOST_BYTES = 1_300_000
 """Limit for the codes of all Grams together. With base64, which adds a third, a page stays under 2

@@ -18,11 +18,12 @@ from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
-from bickd_viz import ModelStyle, Theme, colouring, model_style
+from bickd_viz import colouring
 from bickd_viz.charts.map import map_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.text import numbers
+from bickd_viz.theme import ModelStyle, Theme, model_style
 
 TEMPERATURE = 4.0
 """Of the overlap in metrics.jsonl, and of the small map."""

@@ -23,10 +23,9 @@ from bickd_core.launch import local
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence
-from bickd_viz import ModelStyle
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.text import numbers
-from bickd_viz.theme import model_styles
+from bickd_viz.theme import ModelStyle, model_styles
 
 Racer = tuple[RunFolder, RunInfo]
 _CHARTS = (

@@ -11,10 +11,10 @@ from app.pages.learn.lesson import Lesson, finding
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.runs.library import RunError
-from bickd_viz import ModelStyle
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.colouring import by_class, highlighted
 from bickd_viz.text import lessons
+from bickd_viz.theme import ModelStyle
 
 STARTS = {"random": "random", "pca": "PCA"}
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app.components.browser_part import part
 from bickd_core.presets.logits import BicKDOptions
-from bickd_viz import ModelStyle, Theme
+from bickd_viz.theme import ModelStyle, Theme
 
 _component = part("simplex", "simplex.js", style="simplex.css")
 

@@ -16,10 +16,11 @@ from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison
-from bickd_viz import ModelStyle, tables
+from bickd_viz import tables
 from bickd_viz.charts.sharpness import Curve, sharpness_plot
 from bickd_viz.charts.soft_targets import soft_targets
 from bickd_viz.text import lessons
+from bickd_viz.theme import ModelStyle
 
 
 def temperature_slider(key: str) -> float:
