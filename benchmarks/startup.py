@@ -1,9 +1,10 @@
 """Measure the time to the first chart in a real Chromium, and page switches: `python
 benchmarks/startup.py`.
 
-It starts the app several times with warm caches of compiled Python. The shared libraries of the
-server process say whether torch or umap was imported (libtorch; llvmlite, which umap loads through
-numba).
+It starts the app several times with warm caches of compiled Python, in turn with a Streamlit page
+that has one heading only. The ratio of the two times hardly depends on other work on the machine.
+The shared libraries of the server process say whether torch or umap was imported (libtorch;
+llvmlite, which umap loads through numba).
 """
 
 from __future__ import annotations
@@ -36,39 +37,54 @@ def main() -> None:
         "-n", type=int, default=5, help="starts of the app, and rounds through its pages"
     )
     repeats = parser.parse_args().n
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         browser = launch(playwright)
-        # The first start warms the caches; none begins while pages of the one before are still
-        # being taken down.
-        starts = [start(browser, Path(folder) / f"runs-{turn}") for turn in range(repeats + 1)][1:]
-        switches = rounds(browser, Path(folder) / "runs", repeats)
+        bare_page = folder / "bare.py"
+        bare_page.write_text("import streamlit as st\n\nst.title('Bare')\n")
+        bare, ours = [], []
+        imported: set[str] = set()
+        # The first two starts warm the caches. No start begins before the last server is down.
+        for turn in range(repeats + 1):
+            bare.append(start(browser, AppServer(folder / f"bare-{turn}", script=bare_page), "h1"))
+            server = AppServer(folder / f"runs-{turn}")
+            ours.append(start(browser, server, FIRST_CHART, imported))
+        switches = rounds(browser, folder / "runs", repeats)
         browser.close()
     print("| what | median s | min | max |\n|---|---|---|---|")
-    row("process start to first chart", [seconds for seconds, _ in starts])
+    row("a bare Streamlit page: process start to its heading", bare[1:])
+    row("process start to first chart", ours[1:])
+    ratios = [o / b for o, b in zip(ours[1:], bare[1:], strict=True)]
+    row("first chart over bare page (ratio)", ratios)
     for title, values in switches.items():
         row(f"switch to {title}", values)
-    imported = set().union(*(libraries for _, libraries in starts))
     print(
         f"\nimported by the first chart: {', '.join(sorted(imported)) or 'neither torch nor umap'}"
     )
 
 
-def start(browser: Browser, runs: Path) -> tuple[float, set[str]]:
-    """Seconds until the first chart is on screen, and what the server had imported by then."""
-    server = AppServer(runs)
+def start(
+    browser: Browser, server: AppServer, awaited: str, imported: set[str] | None = None
+) -> float:
+    """Return the seconds from process start until the selector `awaited` is on screen.
+
+    Large libraries that the server has loaded by then are added to `imported`.
+    """
     began = time.monotonic()
     server.launch()
     while not server.healthy():
         time.sleep(0.02)
     with tab(browser, server, animated=True) as opened:
         opened.page.goto(server.url(), wait_until="commit")
-        opened.page.wait_for_selector(FIRST_CHART)
+        opened.page.wait_for_selector(awaited)
         took = time.monotonic() - began
         assert server.process is not None
-        imported = {name for name in ("libtorch", "llvmlite") if mapped(server.process.pid, name)}
+        if imported is not None:
+            pid = server.process.pid
+            imported |= {name for name in ("libtorch", "llvmlite") if mapped(pid, name)}
         opened.settle()
     server.stop()
-    return took, imported
+    return took
 
 
 def rounds(browser: Browser, runs: Path, repeats: int) -> dict[str, list[float]]:
@@ -76,7 +92,8 @@ def rounds(browser: Browser, runs: Path, repeats: int) -> dict[str, list[float]]
     switches: dict[str, list[float]] = {page.title: [] for page in LISTED}
     with serving(runs) as server, tab(browser, server, animated=True) as opened:
         opened.open()
-        for page in [*LISTED[1:], LISTED[0]] * repeats:
+        # The default page is open already, so it is visited last.
+        for page in sorted(LISTED, key=lambda page: page.default) * repeats:
             before = opened.title()
             started = time.monotonic()
             opened.page.get_by_test_id("stSidebarNavLink").filter(has_text=page.title).click()

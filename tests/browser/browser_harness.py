@@ -90,10 +90,17 @@ def until(what: str, condition: Callable[[], Any], seconds: float = TIMEOUT) -> 
 
 
 class AppServer:
-    """`streamlit run app/main.py` on a free port of 127.0.0.1, with run folders of its own."""
+    """`streamlit run` on a free port of 127.0.0.1, with run folders of its own.
 
-    def __init__(self, runs: Path, shelf: Path | None = None) -> None:
+    Args:
+        script: another script than the app, as a benchmark needs for comparison.
+    """
+
+    def __init__(
+        self, runs: Path, shelf: Path | None = None, script: str | Path = "app/main.py"
+    ) -> None:
         self.runs = runs
+        self.script = str(script)
         self.shelf = ROOT / "pretrained" if shelf is None else shelf
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -115,7 +122,7 @@ class AppServer:
             "-m",
             "streamlit",
             "run",
-            "app/main.py",
+            self.script,
             "--server.headless",
             "true",
         ]
