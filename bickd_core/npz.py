@@ -3,6 +3,7 @@ allocated."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import zipfile
@@ -56,6 +57,24 @@ def load_npz(path: Path | str, *, map_above: int | None = None) -> dict[str, np.
             raise ReadError(
                 f"expected a whole npz file without pickles, but reading it failed ({first})."
             ) from error
+
+
+def content_key(path: Path | str) -> str:
+    """Return a key of a file's content, from the names, sizes and checksums in its directory.
+
+    `load_npz` checks that the arrays have these checksums.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ReadError: it is no npz file.
+    """
+    with opened(path) as file:
+        try:
+            members = zipfile.ZipFile(file).infolist()
+        except zipfile.BadZipFile as error:
+            raise ReadError("expected an npz file, but its directory is damaged.") from error
+    listed = [(member.filename, member.file_size, member.CRC) for member in members]
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:20]
 
 
 def _arrays(file: BinaryIO, map_above: int | None) -> dict[str, np.ndarray]:

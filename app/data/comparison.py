@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from app.data.cache import figures_cache
 from app.data.pictures import pictures, samples_fingerprint
 from app.data.runs import Fingerprint, fingerprint_of, info, library
 from app.state import ViewState
-from bickd_core.comparing.comparison import Comparison, assemble
+from bickd_core.comparing.comparison import Comparison, assemble, content_key
 from bickd_core.runs.library import RunError, RunFolder, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
@@ -55,7 +53,7 @@ def _load(keys: tuple[str, ...], fingerprints: tuple[Fingerprint, ...], split: S
         [predictions_at(fingerprint) for fingerprint in fingerprints],
         split,
         pictures(runs, infos[0].dataset, split),
-        key=hashlib.sha256(repr(fingerprints).encode()).hexdigest()[:20],
+        key=content_key(runs, split),
         cache=figures_cache,
     )
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -29,6 +29,9 @@ class HasCache(Protocol):
 
     @property
     def key(self) -> str: ...
+
+    @property
+    def large(self) -> bool: ...
 
     @property
     def cache(self) -> Cache: ...
@@ -57,6 +60,10 @@ class MemoryCache:
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._values
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
         while True:
@@ -119,21 +126,77 @@ def _is_mapped(array: np.ndarray) -> bool:
     return isinstance(base, mmap.mmap)
 
 
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A figure of a comparison that may be stored: a `cached` function with its arguments.
+
+    Call it to compute the figure.
+
+    Attributes:
+        function: the function without its cache.
+        name: "module:qualified name" of the `cached` function.
+        arguments: name and value of every other argument.
+        stored: whether it may be written to disk.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    comparison: HasCache
+    arguments: tuple[tuple[str, Any], ...]
+    stored: bool = True
+
+    def __call__(self) -> Any:
+        return self.function(self.comparison, **dict(self.arguments))
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Identifies the content of the models, the function and its arguments."""
+        return (
+            self.name,
+            self.comparison.key,
+            *(getattr(value, "key", value) for _, value in self.arguments),
+        )
+
+    def of(self, model: Any) -> Figure | None:
+        """The same figure of another model; None unless exactly one argument is a model."""
+        models = [name for name, value in self.arguments if hasattr(value, "key")]
+        if len(models) != 1:
+            return None
+        return replace(
+            self,
+            arguments=tuple(
+                (name, model if name == models[0] else value) for name, value in self.arguments
+            ),
+        )
+
+
 def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
     """Compute a figure of a comparison once for each content and each set of arguments.
 
-    The first argument is the comparison, whose `cache` stores the value under its `key`. The others
-    are hashable, or models, which count by their key. What is returned is shared: do not change it.
+    The first argument is the comparison, whose `cache` stores the value under the key of the
+    `Figure`. The others are hashable, or models, which count by their key. What is returned is
+    shared: do not change it.
     """
+    return _cached(function, stored=True)
+
+
+def cached_in_memory(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
+    """Like `cached`, but never written to disk: for what only other figures use."""
+    return _cached(function, stored=False)
+
+
+def _cached(
+    function: Callable[Concatenate[C, P], T], *, stored: bool
+) -> Callable[Concatenate[C, P], T]:
     parameters = signature(function)
-    name = f"{function.__module__}.{function.__qualname__}"
+    name = f"{function.__module__}:{function.__qualname__}"
 
     @wraps(function)
     def once(comparison: C, *args: P.args, **kwargs: P.kwargs) -> T:
         bound = parameters.bind(comparison, *args, **kwargs)
         bound.apply_defaults()
-        _, *others = bound.arguments.values()
-        key = (name, comparison.key, *(getattr(other, "key", other) for other in others))
-        return comparison.cache(key, lambda: function(comparison, *args, **kwargs))
+        _, *others = bound.arguments.items()
+        figure = Figure(function, name, comparison, tuple(others), stored)
+        return comparison.cache(figure.key, figure)
 
     return once

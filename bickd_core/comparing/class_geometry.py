@@ -13,7 +13,7 @@ import numpy as np
 
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import geometry, is_large, matched, teacher_entropies
+from bickd_core.comparing.measures import geometry, matched, teacher_entropies
 from bickd_core.geometry.gram_figures import (
     ClassFigures,
     CrossFigures,
@@ -89,7 +89,7 @@ class Lens:
 def gram(comparison: Comparison, model: Model, lens: Lens) -> ClassGeometry:
     """The class Gram of one model and its figures."""
     at = lens.at(comparison, model)
-    if is_large(comparison) or isinstance(at, np.ndarray):
+    if comparison.large or isinstance(at, np.ndarray):
         return _class_view(comparison, model, lens.on(model))[0]
     return geometry(comparison, model, at, centred=lens.centred)
 
@@ -116,7 +116,7 @@ def cross_gram_figures(comparison: Comparison, model: Model, lens: Lens) -> Cros
 
 
 def _dtype(comparison: Comparison) -> type[np.floating]:
-    return np.float32 if is_large(comparison) else np.float64
+    return np.float32 if comparison.large else np.float64
 
 
 @cached

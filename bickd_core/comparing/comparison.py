@@ -3,11 +3,13 @@ same comparison."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from bickd_core import npz
 from bickd_core.comparing.cache import Cache, MemoryCache
 from bickd_core.comparing.names import shown_names
 from bickd_core.data.registry import called, made_square, short_name
@@ -20,6 +22,9 @@ from bickd_core.wording import Noun
 TEACHER = "teacher"
 BASELINES = ("kd", "bickd", "dist")
 """Objectives of the baseline, in order of preference."""
+LARGE = 2_000_000
+"""Above this number of probabilities (N x C) a comparison is large: figures of all models take
+seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +70,8 @@ class Comparison:
     `cache`.
 
     Attributes:
-        key: identifies the content of all models in `cache`. If no other comparison uses the cache,
-            any text will do.
+        key: identifies the content of all models in `cache`, see `content_key`. If no other
+            comparison uses the cache, any text will do.
         models: the teacher first.
         n_each: samples of each model before they were aligned, in the order of `models`.
         noun: what a sample is called; see `bickd_core.wording`.
@@ -114,6 +119,11 @@ class Comparison:
     @property
     def n(self) -> int:
         return len(self.teacher.predictions)
+
+    @property
+    def large(self) -> bool:
+        """Whether figures are computed in float32, stored on disk, and made by other processes."""
+        return self.n * len(self.class_names) > LARGE
 
     @property
     def complete(self) -> bool:
@@ -192,6 +202,12 @@ def assemble(
     )
     noun = sample_noun(pictures, infos)
     return Comparison(key, split, models, aligned.n_each, noun, cache or MemoryCache())
+
+
+def content_key(runs: Sequence[RunFolder], split: Split) -> str:
+    """Return a key of the content of a comparison of these runs, the teacher first."""
+    content = [(run.key, npz.content_key(run.predictions_path(split))) for run in runs]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:20]
 
 
 def check_same_data(infos: Sequence[RunInfo]) -> None:

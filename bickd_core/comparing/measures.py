@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached, cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.agreement import kl_and_hellinger
 from bickd_core.geometry.gram_figures import falls, greatest_fall, paired_overlap_difference
@@ -30,16 +30,8 @@ from bickd_core.geometry.similarity import RowSimilarity, row_similarity
 from bickd_core.geometry.similarity import row_cosines as cosines
 from bickd_core.geometry.summary import Summary, TeacherSide, fixed_figures, summarise, teacher_side
 
-LARGE = 2_000_000
-"""Above this number of probabilities (N x C), products are float32 and no matrix of probabilities
-is stored."""
 ORDER_TEMPERATURE = 4.0
 """T of the teacher's clusters, which put the classes of every matrix in order."""
-
-
-def is_large(comparison: Comparison) -> bool:
-    """Whether figures of all models take seconds."""
-    return comparison.n * len(comparison.class_names) > LARGE
 
 
 @cached
@@ -54,7 +46,7 @@ def summary(comparison: Comparison, model: Model, temperature: float) -> Summary
     return summarise(teacher, own, T=temperature, side=side, fixed=fixed)
 
 
-@cached
+@cached_in_memory
 def _teacher_side(comparison: Comparison) -> TeacherSide:
     """The teacher's part in the summary of every student, with its entropies at T = 1."""
     return teacher_side(comparison.teacher.predictions, T=1.0)
@@ -221,7 +213,7 @@ def overlap_difference(
         [each.T for each in matches],
         stratified_shards(comparison.n, comparison.labels),
         cross=False,
-        dtype=np.float32 if is_large(comparison) else np.float64,
+        dtype=np.float32 if comparison.large else np.float64,
     ).models
     if matching == "mean":
         targets = teacher_entropies(comparison, temperature)

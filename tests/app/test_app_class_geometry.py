@@ -14,7 +14,7 @@ from app.data import comparison as comparisons
 from app.pages.class_geometry import matrices, pairs
 from app.state import ViewState
 from bickd_core.comparing import class_geometry as class_geometry_figures
-from bickd_core.comparing import class_ranking, measures
+from bickd_core.comparing import class_ranking
 from bickd_core.comparing.cache import MemoryCache
 from bickd_core.comparing.class_geometry import Lens, cell_parts, entropy_at, gram_figures
 from bickd_core.comparing.comparison import Comparison
@@ -108,8 +108,8 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     _, comparison = compare()
     lens = Lens(2.0)
     exact = class_geometry_figures.gram(comparison, comparison.students[0], lens)
-    monkeypatch.setattr("bickd_core.comparing.measures.LARGE", 0)
-    assert measures.is_large(comparison)
+    monkeypatch.setattr("bickd_core.comparing.comparison.LARGE", 0)
+    assert comparison.large
     comparison = replace(comparison, cache=MemoryCache())
     assert class_geometry_figures.gram(
         comparison, comparison.students[0], lens

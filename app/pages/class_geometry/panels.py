@@ -10,7 +10,7 @@ from app import selection, state
 from app.components import plot, style
 from app.components.chart import Export
 from app.plain import st
-from bickd_core.comparing import class_geometry, measures
+from bickd_core.comparing import class_geometry
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import Band
@@ -53,7 +53,7 @@ def show(comparison: Comparison, student: Model, lens: Lens) -> None:
 
 
 def _shown(comparison: Comparison, student: Model) -> tuple[Model, ...]:
-    if not measures.is_large(comparison):
+    if not comparison.large:
         return comparison.models
     return (comparison.teacher, student) if comparison.students else (comparison.teacher,)
 
@@ -198,7 +198,7 @@ def _sharpness(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> 
             f" chart compares the models at equal mean entropy. {numbers.count(comparison.n)}"
             f" {comparison.split} {comparison.nouns}{', columns centred' if lens.centred else ''}.",
         )
-        if measures.is_large(comparison) and not st.session_state.get("geometry-sharpness-asked"):
+        if comparison.large and not st.session_state.get("geometry-sharpness-asked"):
             st.button(
                 "Compute (takes some seconds for this many samples)",
                 key="geometry-sharpness-ask",

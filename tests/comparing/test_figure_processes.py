@@ -1,0 +1,144 @@
+"""Figures from other processes: the same values, and a kill costs only the figure at work."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+
+from bickd_core.comparing import measures
+from bickd_core.comparing.cache import MemoryCache
+from bickd_core.comparing.comparison import assemble, content_key
+from bickd_core.comparing.processes import FigureProcesses, can_compute
+from bickd_core.runs.predictions import Predictions, PredictionsError
+from bickd_core.runs.thumbnails import Thumbnails
+
+
+@pytest.fixture
+def processes(own_home):
+    yield FigureProcesses(own_home / "figures", processes=1)
+    from loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def predictions(seed, n=60, c=5):
+    random = np.random.default_rng(seed)
+    names = tuple(f"class {i}" for i in range(c))
+    logits = random.normal(0, 2, (n, c)).astype(np.float32)
+    return Predictions(logits, names, np.arange(n), np.arange(n) % c)
+
+
+@pytest.fixture
+def comparison(library, make_run):
+    runs = [
+        make_run(name, predictions=predictions(seed), info={"role": role, "num_classes": 5})
+        for seed, (name, role) in enumerate(
+            (("teacher", "teacher"), ("kd", "student"), ("bickd", "student"))
+        )
+    ]
+    return assemble(
+        runs,
+        [run.info() for run in runs],
+        [run.predictions("test") for run in runs],
+        "test",
+        Thumbnails(None, "none"),
+        key=content_key(runs, "test"),
+        cache=MemoryCache(),
+    )
+
+
+def figure_of(function, comparison, *arguments):
+    """The `Figure` that a cached function asks a cache for."""
+    asked = []
+
+    def cache(key, make):
+        asked.append(make)
+        return None
+
+    function(replace(comparison, cache=cache), *arguments)
+    (figure,) = asked
+    return replace(figure, comparison=comparison)
+
+
+def workers():
+    """The processes that compute, without loky's own tracker of resources."""
+    children = psutil.Process().children(recursive=True)
+    return [p for p in children if "popen_loky" in " ".join(p.cmdline())]
+
+
+def test_a_process_computes_what_is_computed_here(comparison, processes):
+    _, kd, bickd = comparison.models
+    for function, arguments in (
+        (measures.summary, (bickd, 4.0)),
+        (measures.overlap_difference, (kd, bickd, 4.0)),
+    ):
+        figure = figure_of(function, comparison, *arguments)
+        assert can_compute(figure)
+        assert processes.submit(figure).result() == function(comparison, *arguments)
+
+
+def test_a_figure_that_several_ask_for_is_computed_once(comparison, processes):
+    figure = figure_of(measures.summary, comparison, comparison.teacher, 4.0)
+    again = figure_of(measures.summary, comparison, comparison.teacher, 4.0)
+    first = processes.submit(figure)
+    assert processes.submit(again) is first
+    values = []
+    threads = [threading.Thread(target=lambda: values.append(first.result())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert values == [values[0]] * 4
+
+
+def test_a_killed_process_costs_only_its_work(comparison, processes):
+    expected = measures.summary(comparison, comparison.teacher, 4.0)
+    job = processes.submit(figure_of(measures.summary, comparison, comparison.teacher, 4.0))
+    for process in workers():
+        process.kill()
+    assert job.result() == expected
+    other = processes.submit(figure_of(measures.teacher_entropies, comparison, 2.0))
+    assert other.result().shape == (60,)
+
+
+def test_a_process_that_always_ends_is_an_error(comparison, processes, monkeypatch):
+    job = processes.submit(figure_of(measures.summary, comparison, comparison.teacher, 4.0))
+    stop = threading.Event()
+
+    def kill():
+        while not stop.wait(0.01):
+            for process in workers():
+                process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(RuntimeError, match="ended 3 times"):
+            job.result()
+    finally:
+        stop.set()
+        killer.join()
+
+
+def test_other_predictions_than_the_comparison_had_are_refused(comparison, processes):
+    figure = figure_of(measures.summary, comparison, comparison.teacher, 4.0)
+    predictions(9).save(comparison.teacher.run.predictions_path("test"))
+    with pytest.raises(PredictionsError, match="changed while"):
+        processes.submit(figure).result()
+
+
+def test_only_figures_of_run_folders_can_be_computed_elsewhere(comparison):
+    figure = figure_of(measures.summary, comparison, comparison.teacher, 4.0)
+    models = tuple(replace(model, folder=None) for model in comparison.models)
+    assert not can_compute(replace(figure, comparison=replace(comparison, models=models)))
+    assert not can_compute(replace(figure, name="app.data.maps:simplex"))
+
+
+def test_a_figure_knows_the_same_figure_of_another_model(comparison):
+    teacher, kd, bickd = comparison.models
+    figure = figure_of(measures.summary, comparison, kd, 4.0)
+    assert figure.of(bickd).key == figure_of(measures.summary, comparison, bickd, 4.0).key
+    assert figure_of(measures.distance, comparison, kd, bickd, 4.0).of(teacher) is None
+    assert figure_of(measures.teacher_entropies, comparison, 4.0).of(kd) is None
