@@ -28,7 +28,7 @@ def fsync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[Path]:
     """Yield an empty temporary file in the folder of `path`. It becomes `path` at the end of the
     block.
 
@@ -38,6 +38,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
         with atomic_write("layout.npz") as temporary, open(temporary, "wb") as file:
             numpy.savez(file, xy=xy)
+
+    Args:
+        durable: wait until the disk has the file. Without it, a power cut can leave a damaged
+            file, which is right for a cache that checks what it reads.
     """
     path = Path(path)
     temporary = path.with_name(
@@ -50,11 +54,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         boundary("written", path)
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if durable:
+            _fsync(temporary)
         boundary("synced", path)
         os.replace(temporary, path)
         boundary("renamed", path)
@@ -62,7 +63,16 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    fsync_folder(path.parent)
+    if durable:
+        fsync_folder(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

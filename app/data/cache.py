@@ -1,7 +1,7 @@
 """The memory that all sessions share for predictions and for the figures of comparisons.
 
-Figures of large comparisons are computed in other processes and stored on disk, so that they are
-there for other sessions and on other days. A progress bar stands where the figure will be.
+Figures are stored on disk, so that they are there on other days. Those of large comparisons are
+computed in other processes. A progress bar stands where such a figure will be.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _LOOK_SECONDS = 0.2
 def figures_cache(key: Hashable, make: Callable[[], T]) -> T:
     """Return a cached figure, or compute it; see `bickd_core.comparing.cache.cached`."""
     memory = _memory()
-    if not isinstance(make, Figure) or not make.comparison.large or key in memory:
+    if key in memory or not isinstance(make, Figure):
         return memory(key, make)
-    if not can_compute(make):
+    if not (make.comparison.large and can_compute(make)):
         return StoredCache(memory, _store())(key, make)
     value = _store().get(make)
     if value is MISSING:  # not inside `memory`, where only one session could show its progress

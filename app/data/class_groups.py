@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.atomic import write_bytes
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
 from bickd_core.data.hierarchy import (
@@ -129,7 +129,7 @@ def _span(comparison: Comparison, classes: list[int]) -> str:
     return f"{names[classes[0]]} to {names[classes[-1]]} ({len(classes)})"
 
 
-@cached
+@cached_in_memory
 def _branches(comparison: Comparison) -> np.ndarray:
     teacher = geometry(comparison, comparison.teacher, ORDER_TEMPERATURE)
     return cluster_groups(

@@ -9,7 +9,7 @@ import numpy as np
 from app.data.class_groups import class_groups, order_of_classes
 from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.agreement import agrees, correct
 from bickd_core.geometry.epochs import EpochFigures, epoch_figures
@@ -120,7 +120,7 @@ def courses(
     return _courses(comparison, fingerprints, temperature, how, teacher_learns, matching)
 
 
-@cached
+@cached_in_memory
 def _courses(
     comparison: Comparison,
     fingerprints: tuple[Fingerprint, ...],

@@ -13,7 +13,7 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.comparing import lessons
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.gradients import Pull
 from bickd_core.comparing.measures import geometry, probabilities
@@ -38,7 +38,7 @@ def start_student(comparison: Comparison, chosen: str) -> Model:
 
 
 # -- temperature -----------------------------------------------------------------------------------
-@cached
+@cached_in_memory
 def images_by_entropy(comparison: Comparison) -> np.ndarray:
     """Return positions of some samples, ordered from the surest prediction of the teacher at T = 1
     to the least sure."""
@@ -72,7 +72,7 @@ class Triangle:
     student: np.ndarray
 
 
-@cached
+@cached_in_memory
 def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
     """Return the three classes that the teacher mixes most at T = 4, and the images of each on
     which the student differs most.
@@ -129,7 +129,7 @@ def batch_count(comparison: Comparison) -> int:
     return max(comparison.n // lessons.BATCH, 1)
 
 
-@cached
+@cached_in_memory
 def batch_pulls(
     comparison: Comparison, student: Model, number: int, shown: int = SHOWN
 ) -> BatchPulls:

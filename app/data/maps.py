@@ -9,7 +9,7 @@ import numpy as np
 
 from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, library
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import probabilities
 from bickd_core.geometry.layout import Layout, align_to
@@ -41,7 +41,7 @@ def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
     return (run.path, library().own / ".layouts")
 
 
-@cached
+@cached_in_memory
 def _map_view(
     comparison: Comparison, model: Model, method: str, fingerprints: tuple[Fingerprint, ...]
 ) -> MapView | None:
@@ -60,7 +60,7 @@ def _map_view(
     return MapView(layout, coordinates[rows])
 
 
-@cached
+@cached_in_memory
 def simplex(
     comparison: Comparison, model: Model, temperature: float, classes: tuple[int, ...]
 ) -> Simplex:
@@ -98,6 +98,6 @@ def stop_maps(comparison: Comparison, method: str) -> None:
     jobs.stop(library(), _job_name(comparison, method))
 
 
-@cached
+@cached_in_memory
 def _job_name(comparison: Comparison, method: str) -> str:
     return maps_of(comparison, method).name

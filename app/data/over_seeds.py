@@ -7,9 +7,10 @@ import streamlit as st
 from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, info, with_predictions
 from bickd_core.comparing import seeds as core
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.seeds import Recipes, Scored, on_other_data, one_run_per_seed
+from bickd_core.npz import content_key
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import PredictionsError
 
@@ -21,10 +22,7 @@ def recipes(comparison: Comparison, temperature: float) -> Recipes:
     students have the same recipe, each is used without other seeds.
     """
     fingerprints = {
-        model.key: (
-            file_of(comparison, model.run),
-            *(file_of(comparison, run) for run in siblings(comparison, model)),
-        )
+        model.key: tuple(file_of(comparison, run) for run in siblings(comparison, model))
         for model in comparison.students
     }
     return _recipes(comparison, tuple(fingerprints.items()), temperature)
@@ -56,7 +54,7 @@ def left_out(comparison: Comparison, temperature: float) -> list[str]:
     for run in (run for model in comparison.students for run in _alike(comparison, model)):
         fingerprint = file_of(comparison, run)
         reason = _reason(fingerprint)
-        if reason is None and _score(comparison, fingerprint, temperature) is None:
+        if reason is None and _scored(comparison, fingerprint, temperature) is None:
             reason = f"{run.key} lacks some of the samples shown."
         reasons += [] if reason is None else [reason]
     return list(dict.fromkeys(reasons))
@@ -71,27 +69,21 @@ def _recipe_at(fingerprint: Fingerprint, _run: RunFolder) -> tuple[object, ...]:
     return core.recipe(info(_run))
 
 
-@cached
+@cached_in_memory
 def _recipes(
     comparison: Comparison, fingerprints: tuple[tuple[str, tuple[Fingerprint, ...]], ...], T: float
 ) -> Recipes:
-    runs: dict[str, tuple[Scored, ...]] = {comparison.teacher.key: (_teacher(comparison, T),)}
-    for model, own in fingerprints:
-        scored = [_score(comparison, fingerprint, T) for fingerprint in own]
-        runs[model] = tuple(run for run in scored if run is not None)
-    return Recipes(comparison.teacher.key, runs, comparison.labels)
+    teacher = comparison.teacher
+    runs: dict[str, tuple[Scored, ...]] = {teacher.key: (core.scored(comparison, teacher, T),)}
+    for key, others in fingerprints:
+        scored = [_scored(comparison, fingerprint, T) for fingerprint in others]
+        own = core.scored(comparison, comparison.model(key), T)
+        runs[key] = (own, *(run for run in scored if run is not None))
+    return Recipes(teacher.key, runs, comparison.labels)
 
 
-@cached
-def _teacher(comparison: Comparison, T: float) -> Scored:
-    scored = core.score(comparison.teacher.predictions, comparison.teacher.predictions, T)
-    assert scored is not None, "a teacher has its own samples"
-    return scored
-
-
-@cached
-def _score(comparison: Comparison, fingerprint: Fingerprint, T: float) -> Scored | None:
-    return core.score(comparison.teacher.predictions, predictions_at(fingerprint), T)
+def _scored(comparison: Comparison, fingerprint: Fingerprint, T: float) -> Scored | None:
+    return core.scored_file(comparison, fingerprint.path, content_key(fingerprint.path), T)
 
 
 def _reason(fingerprint: Fingerprint) -> str | None:

@@ -181,7 +181,8 @@ def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, 
 
 
 def cached_in_memory(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
-    """Like `cached`, but never written to disk: for what only other figures use."""
+    """Like `cached`, but never written to disk: for what only other figures use, and for what is
+    read from other files."""
     return _cached(function, stored=False)
 
 

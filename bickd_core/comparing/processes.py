@@ -209,5 +209,5 @@ def _load(folder: Path, source: _Source) -> Comparison:
         Model(side.key, side.name, side.kind, side.info, own, side.folder)
         for side, own in zip(source.sides, aligned.predictions, strict=True)
     )
-    cache = StoredCache(MemoryCache(MEMORY_BYTES), FigureStore(folder))
+    cache = StoredCache(MemoryCache(MEMORY_BYTES), FigureStore(folder), quick=0.0)
     return Comparison(source.key, source.split, models, aligned.n_each, source.noun, cache)

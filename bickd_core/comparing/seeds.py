@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bickd_core.comparing.cache import cached
+from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import replicated_overlap
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
@@ -183,6 +185,27 @@ def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
             if (replicated := replicated_overlap(grams)) is not None:
                 overlaps[field] = replicated
     return Scored(shares, overlaps)
+
+
+@cached
+def scored(comparison: Comparison, model: Model, temperature: float) -> Scored:
+    """The scores of a model of the comparison."""
+    own = score(comparison.teacher.predictions, model.predictions, temperature)
+    assert own is not None, "the models of a comparison share their samples"
+    return own
+
+
+@cached
+def scored_file(
+    comparison: Comparison, path: str, content: str, temperature: float
+) -> Scored | None:
+    """The scores of another run; None if it lacks some of the samples or has other classes.
+
+    Args:
+        path: its file of predictions.
+        content: key of that file's content, see `npz.content_key`.
+    """
+    return score(comparison.teacher.predictions, Predictions.load(path), temperature)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Store figures of large comparisons on disk, under the content of their models.
+"""Store figures on disk, under the content of their models.
 
 A file is named by the hash of its `Figure.key`, in a folder named by the hash of the code that
 computes figures. So a figure of another content or of another version is not found, and is computed
-again. Files are written completely or not at all.
+again. A figure that takes no longer to compute than to read is not stored.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ LARGEST = 2**26
 """Bytes of the largest figure that is stored: a matrix of 2,896 x 2,896 classes."""
 KEPT_BYTES = 4 * 10**9
 """Bytes of all stored figures. `sweep` removes those that were read longest ago."""
+QUICK_SECONDS = 0.005
+"""Reading a stored figure takes about as long."""
 _SECONDS_A_DAY = 86_400
 _TREE = "tree"
 
@@ -75,7 +77,7 @@ class FigureStore:
         path = self._path(figure)
         path.parent.mkdir(parents=True, exist_ok=True)
         named = {str(number): array for number, array in enumerate(arrays)}
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as file:
             np.savez(file, **{_TREE: np.array(json.dumps(tree))}, **named)  # type: ignore[arg-type]
 
     def _path(self, figure: Figure) -> Path:
@@ -84,27 +86,38 @@ class FigureStore:
 
 
 class StoredCache:
-    """Figures of large comparisons from memory, else from disk, else computed and written to disk.
-    Everything else is in memory only."""
+    """Figures from memory, else from disk, else computed and written to disk.
 
-    def __init__(self, memory: MemoryCache, store: FigureStore) -> None:
+    Args:
+        quick: seconds; what is computed in less time is not written.
+    """
+
+    def __init__(
+        self, memory: MemoryCache, store: FigureStore, *, quick: float = QUICK_SECONDS
+    ) -> None:
         self.memory = memory
         self.store = store
+        self.quick = quick
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
         return self.memory(key, lambda: self._stored(make))
 
     def _stored(self, make: Callable[[], T]) -> T:
-        if not isinstance(make, Figure) or not (make.stored and make.comparison.large):
+        if not isinstance(make, Figure) or not make.stored:
             return make()
         value = self.store.get(make)
         if value is MISSING:
+            began = time.perf_counter()
             value = make()
-            try:
-                self.store.put(make, value)
-            except OSError as error:  # the figure is there all the same
-                warnings.warn(f"figures are not stored: {explain_os_error(error)}", stacklevel=1)
+            if time.perf_counter() - began >= self.quick:
+                self._store(make, value)
         return value
+
+    def _store(self, figure: Figure, value: Any) -> None:
+        try:
+            self.store.put(figure, value)
+        except OSError as error:  # the figure is there all the same
+            warnings.warn(f"figures are not stored: {explain_os_error(error)}", stacklevel=2)
 
 
 @functools.cache

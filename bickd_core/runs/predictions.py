@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ class Predictions:
     def num_classes(self) -> int:
         return self.logits.shape[1]
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """The predicted class of each sample, int64 [N]."""
         return self.logits.argmax(axis=1)

@@ -1,5 +1,6 @@
 """Figures from other processes: the same values, and a kill costs only the figure at work."""
 
+import contextlib
 import threading
 from dataclasses import replace
 
@@ -62,10 +63,12 @@ def figure_of(function, comparison, *arguments):
     return replace(figure, comparison=comparison)
 
 
-def workers():
-    """The processes that compute, without loky's own tracker of resources."""
-    children = psutil.Process().children(recursive=True)
-    return [p for p in children if "popen_loky" in " ".join(p.cmdline())]
+def kill_workers():
+    """Kill the processes that compute, and not loky's own tracker of resources."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+            if "popen_loky" in " ".join(process.cmdline()):
+                process.kill()
 
 
 def test_a_process_computes_what_is_computed_here(comparison, processes):
@@ -96,8 +99,7 @@ def test_a_figure_that_several_ask_for_is_computed_once(comparison, processes):
 def test_a_killed_process_costs_only_its_work(comparison, processes):
     expected = measures.summary(comparison, comparison.teacher, 4.0)
     job = processes.submit(figure_of(measures.summary, comparison, comparison.teacher, 4.0))
-    for process in workers():
-        process.kill()
+    kill_workers()
     assert job.result() == expected
     other = processes.submit(figure_of(measures.teacher_entropies, comparison, 2.0))
     assert other.result().shape == (60,)
@@ -107,12 +109,11 @@ def test_a_process_that_always_ends_is_an_error(comparison, processes, monkeypat
     job = processes.submit(figure_of(measures.summary, comparison, comparison.teacher, 4.0))
     stop = threading.Event()
 
-    def kill():
+    def kill_again_and_again():
         while not stop.wait(0.01):
-            for process in workers():
-                process.kill()
+            kill_workers()
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill_again_and_again)
     killer.start()
     try:
         with pytest.raises(RuntimeError, match="ended 3 times"):

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from bickd_core.comparing import calibration, class_geometry, measures, similarity, store
+from bickd_core.comparing import calibration, class_geometry, measures, seeds, similarity, store
 from bickd_core.comparing.cache import Figure, MemoryCache
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.figure_codec import decode, encode
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.comparing.store import MISSING, FigureStore, StoredCache, sweep
 from bickd_core.geometry.intervals import Interval
+from bickd_core.npz import content_key
 from bickd_core.places import bundle_folder
 from bickd_core.runs.library import Library
 
@@ -43,6 +44,9 @@ def figures(comparison):
         yield class_geometry.gram, (bickd, lens)
         yield class_geometry.gram_figures, (teacher, lens)
         yield class_geometry.cross_gram_figures, (bickd, lens)
+    yield seeds.scored, (bickd, T)
+    path = str(kd.run.predictions_path("test"))
+    yield seeds.scored_file, (path, content_key(path), T)
     yield class_geometry.spectrum, (bickd, Lens(T))
     yield class_geometry.sharpness, (bickd,)
     yield class_geometry.entropy_at, (bickd, Lens(T, "mean"))
@@ -61,10 +65,9 @@ def same(first, second):
 
 
 def test_every_figure_is_read_back_as_it_was(bundled, tmp_path, monkeypatch):
-    monkeypatch.setattr("bickd_core.comparing.comparison.LARGE", 0)
     disk = FigureStore(tmp_path)
-    first = replace(bundled.comparison, cache=StoredCache(MemoryCache(), disk))
-    later = replace(bundled.comparison, cache=StoredCache(MemoryCache(), disk))
+    first = replace(bundled.comparison, cache=StoredCache(MemoryCache(), disk, quick=0.0))
+    later = replace(bundled.comparison, cache=StoredCache(MemoryCache(), disk, quick=0.0))
     computed = [function(first, *arguments) for function, arguments in figures(first)]
 
     def forbidden(figure):
@@ -75,11 +78,10 @@ def test_every_figure_is_read_back_as_it_was(bundled, tmp_path, monkeypatch):
         same(value, function(later, *arguments))
 
 
-def test_small_comparisons_are_not_stored(bundled, tmp_path):
+def test_quick_figures_are_not_stored(bundled, tmp_path):
     comparison = replace(
-        bundled.comparison, cache=StoredCache(MemoryCache(), FigureStore(tmp_path))
+        bundled.comparison, cache=StoredCache(MemoryCache(), FigureStore(tmp_path), quick=10.0)
     )
-    assert not comparison.large
     measures.teacher_entropies(comparison, 4.0)
     assert not list(tmp_path.rglob("*.npz"))
 
@@ -113,7 +115,7 @@ def test_a_damaged_figure_is_computed_again(tmp_path, content):
     path.write_bytes(path.read_bytes()[:-900] if content == "cut" else content)
     assert disk.get(figure()) is MISSING
     again = replace(figure(), function=lambda _, temperature: 2.5)
-    assert StoredCache(MemoryCache(), disk)("key", again) == 2.5
+    assert StoredCache(MemoryCache(), disk, quick=0.0)("key", again) == 2.5
     assert disk.get(figure()) == 2.5
 
 
@@ -162,7 +164,7 @@ def test_a_figure_that_is_too_large_stays_in_memory(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_costs_only_the_storing(tmp_path):
     (tmp_path / "file").touch()
-    cache = StoredCache(MemoryCache(), FigureStore(tmp_path / "file" / "figures"))
+    cache = StoredCache(MemoryCache(), FigureStore(tmp_path / "file" / "figures"), quick=0.0)
     with pytest.warns(UserWarning, match="figures are not stored"):
         assert cache("key", replace(figure(), function=lambda _, temperature: 2.5)) == 2.5
 
