@@ -26,6 +26,8 @@ FIRST_PAGE = (
     "app.components.sidebar",
     "app.components.report_bar",
     "app.threads",
+    "scipy.special",  # which figures import when they are first computed
+    "pyarrow.dataset",  # which reads the images of caltech95
 )
 
 PagesManager.uses_pages_directory = False

@@ -3,8 +3,7 @@ benchmarks/startup.py`.
 
 It starts the app several times with warm caches of compiled Python, in turn with a Streamlit page
 that has one heading only. The ratio of the two times hardly depends on other work on the machine.
-The shared libraries of the server process say whether torch or umap was imported (libtorch;
-llvmlite, which umap loads through numba).
+The shared libraries of the server process say which large packages were imported.
 """
 
 from __future__ import annotations
@@ -24,6 +23,13 @@ from playwright.sync_api import Browser, sync_playwright
 
 from app.registry import PAGES
 
+LIBRARIES = {
+    "torch": "libtorch",
+    "umap": "llvmlite",  # which umap loads through numba
+    "pandas": "/pandas/_libs/",
+    "scipy": "/scipy/special/",
+}
+"""Large packages, and a part of the path of a shared library that they load."""
 LISTED = [page for page in PAGES if not page.hidden]
 
 
@@ -58,9 +64,8 @@ def main() -> None:
     row("first chart over bare page (ratio)", ratios)
     for title, values in switches.items():
         row(f"switch to {title}", values)
-    print(
-        f"\nimported by the first chart: {', '.join(sorted(imported)) or 'neither torch nor umap'}"
-    )
+    print(f"\nimported by the first chart: {', '.join(sorted(imported)) or 'none'} of", end=" ")
+    print(", ".join(LIBRARIES))
 
 
 def start(
@@ -81,7 +86,7 @@ def start(
         assert server.process is not None
         if imported is not None:
             pid = server.process.pid
-            imported |= {name for name in ("libtorch", "llvmlite") if mapped(pid, name)}
+            imported |= {name for name, file in LIBRARIES.items() if mapped(pid, file)}
         opened.settle()
     server.stop()
     return took

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,40 @@ import streamlit as st
 
 FRONTEND = Path(__file__).parent / "frontend"
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./(\w+\.js)';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export default ", re.MULTILINE)
 
 
-def part(name: str, script: str, *, style: str | None = None, html: str | None = None) -> Any:
-    """Register a component with Streamlit, as `bickd_<name>`.
+def part(
+    name: str, script: str, *, style: str | None = None, html: str | None = None
+) -> Callable[..., Any]:
+    """Register a component with Streamlit, as `bickd_<name>`, and return the function that draws
+    it.
 
     Args:
         script: the file in `frontend/` whose default export is the component.
         style: a style sheet in `frontend/`.
         html: what the component's place contains at first.
     """
-    return st.components.v2.component(
-        f"bickd_{name}", html=html, css=None if style is None else source(style), js=module(script)
+    draw = st.components.v2.component(
+        f"bickd_{name}",
+        html=html,
+        css=None if style is None else source(style),
+        js=_unpacked(module(script)),
+    )
+
+    def drawn(*, data: Any = None, **arguments: Any) -> Any:
+        # Streamlit looks for data frames among the values of a dictionary, for which it imports
+        # pandas. It passes on a list as it is.
+        return draw(data=[data], **arguments)
+
+    return drawn
+
+
+def _unpacked(text: str) -> str:
+    """Let a script's default export take the data out of the list that `drawn` puts them in."""
+    return (
+        _EXPORT.sub("const drawComponent = ", text)
+        + "\nexport default component => drawComponent({...component, data: component.data[0]});\n"
     )
 
 

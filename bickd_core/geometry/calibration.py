@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.intervals import FEWEST, Interval, check_level, proportion_interval
+from bickd_core.geometry.scipy_functions import brentq, ndtr, ndtri
 from bickd_core.geometry.shards import checked_shard
 
 Scheme = Literal["width", "mass"]

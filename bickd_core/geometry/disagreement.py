@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, ndtri
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.intervals import Interval, check_level, paired_share_difference
+from bickd_core.geometry.scipy_functions import bdtr, ndtri
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr, stdtrit
 
 from bickd_core.geometry.gram_sums import CrossGrams, ShardGrams
 from bickd_core.geometry.intervals import FEWEST, Interval
@@ -24,6 +23,7 @@ from bickd_core.geometry.orthogonality import (
     unit_diagonal,
 )
 from bickd_core.geometry.replicates import Side, cell_sums, mean_of, overlap_values, scaled, side_of
+from bickd_core.geometry.scipy_functions import entr, stdtrit
 
 SAMPLES_A_CLASS = 5
 """Samples for each class that is used from which overlap, score and effective rank have an

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import betaincinv, ndtri, stdtrit
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.scipy_functions import betaincinv, ndtri, stdtrit
 
 FEWEST = 100
 """Samples below which only shares (accuracy, agreement) have an interval: others would miss too

@@ -26,11 +26,11 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
-from scipy.special import stdtrit
 
 from bickd_core.geometry import checks, similarity
 from bickd_core.geometry.intervals import FEWEST, Interval, check_level, interval
 from bickd_core.geometry.probabilities import FLOAT32_ABOVE, row_blocks
+from bickd_core.geometry.scipy_functions import stdtrit
 from bickd_core.geometry.shards import checked_shard
 
 

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.scipy_functions import entr
 
 EMPTY_RMS = 1e-6
 """A column whose root-mean-square probability is at most this has no direction worth naming."""

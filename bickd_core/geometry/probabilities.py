@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.scipy_functions import entr
 
 _BLOCK = 4096
 FLOAT32_ABOVE = 2_000_000

@@ -35,7 +35,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.disagreement import mcnemar_exact
@@ -47,6 +46,7 @@ from bickd_core.geometry.intervals import (
     stratified_variance,
 )
 from bickd_core.geometry.jackknife import Replicated, jackknife_error
+from bickd_core.geometry.scipy_functions import stdtr, stdtrit
 
 Variance = Callable[[np.ndarray], "tuple[float, float] | None"]
 """Scores of the images (or jackknife replicates) -> variance of their mean and its degrees of
