@@ -16,6 +16,7 @@ from app.components.browser_part import part
 from app.components.scatter import packed
 from app.data import samples
 from app.plain import st
+from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison
 
 COLUMNS, ROWS = 16, 8
@@ -47,7 +48,7 @@ def _feed(comparison: Comparison, called: str) -> None:
 
     number = st.session_state.get(wanted)
     image = (
-        b"" if number is None else _sheet(comparison.key, comparison.split, int(number), comparison)
+        b"" if number is None else _sheet(comparison, comparison.split, int(number))
     )
     head = {"name": called, "sheet": number, "columns": COLUMNS, "rows": ROWS}
     with st.container(key="picture-feed"):
@@ -58,11 +59,11 @@ def _feed(comparison: Comparison, called: str) -> None:
         )
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _sheet(key: str, split: str, number: int, _comparison: Comparison) -> bytes:
+@cached_in_memory
+def _sheet(comparison: Comparison, split: str, number: int) -> bytes:
     each = COLUMNS * ROWS
-    ids = _comparison.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
-    return sheet(samples.thumbnails(_comparison).many(ids))
+    ids = comparison.teacher.predictions.ids[max(0, number) * each : (max(0, number) + 1) * each]
+    return sheet(samples.thumbnails(comparison).many(ids))
 
 
 def sheet(pictures: list[bytes | None]) -> bytes:
