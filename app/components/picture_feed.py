@@ -47,9 +47,7 @@ def _feed(comparison: Comparison, called: str) -> None:
         st.session_state[wanted] = st.session_state[f"pictures-{called}"].get("want")
 
     number = st.session_state.get(wanted)
-    image = (
-        b"" if number is None else _sheet(comparison, comparison.split, int(number))
-    )
+    image = b"" if number is None else _sheet(comparison, comparison.split, int(number))
     head = {"name": called, "sheet": number, "columns": COLUMNS, "rows": ROWS}
     with st.container(key="picture-feed"):
         _component(
