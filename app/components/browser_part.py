@@ -11,6 +11,12 @@ import streamlit as st
 
 FRONTEND = Path(__file__).parent / "frontend"
 _IMPORT = re.compile(r"^import \{[^}]*\} from '\./(\w+\.js)';\n", re.MULTILINE)
+_UNPACK = """
+export default component => {
+  const {data} = component;
+  return drawComponent({...component, data: Array.isArray(data) ? data[0] : data});
+};
+"""
 _EXPORT = re.compile(r"^export default ", re.MULTILINE)
 
 
@@ -32,20 +38,17 @@ def part(
         js=_unpacked(module(script)),
     )
 
-    def drawn(*, data: Any = None, **arguments: Any) -> Any:
+    def drawn(*, data: dict[str, Any] | bytes | None = None, **arguments: Any) -> Any:
         # Streamlit looks for data frames among the values of a dictionary, for which it imports
-        # pandas. It passes on a list as it is.
-        return draw(data=[data], **arguments)
+        # pandas. It passes on a list or bytes as they are.
+        return draw(data=[data] if isinstance(data, dict) else data, **arguments)
 
     return drawn
 
 
 def _unpacked(text: str) -> str:
-    """Let a script's default export take the data out of the list that `drawn` puts them in."""
-    return (
-        _EXPORT.sub("const drawComponent = ", text)
-        + "\nexport default component => drawComponent({...component, data: component.data[0]});\n"
-    )
+    """Let a script's default export take a dictionary out of the list that `drawn` puts it in."""
+    return f"{_EXPORT.sub('const drawComponent = ', text)}{_UNPACK}"
 
 
 def module(script: str) -> str:
