@@ -125,7 +125,7 @@ def code_version() -> str:
     """Return a hash of the code that computes figures."""
     package = Path(bickd_core.__file__).parent
     digest = hashlib.sha256()
-    for folder in ("comparing", "geometry", "runs"):
+    for folder in ("comparing", "geometry", "maps", "runs"):
         for file in sorted((package / folder).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

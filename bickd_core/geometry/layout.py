@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.probabilities import FLOAT32_ABOVE, softmax
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError, parse_json
 
 DISPLACED_BEYOND = 0.1
 """Widths of the map by which a sample must move to count as displaced."""
+_ROWS = 2048
+"""Rows of one product."""
 QUALITY_LIMIT = 2000
 """Samples on which trustworthiness and continuity are taken at most (they cost N x N)."""
 
@@ -241,12 +244,45 @@ def pca_coordinates(P: np.ndarray) -> np.ndarray:
     positive."""
     space = np.sqrt(P)
     space = space - space.mean(axis=0)
-    vectors = np.linalg.eigh(space.T @ space)[1][:, ::-1][:, :2]
-    peaks = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)[0]
-    vectors = vectors * np.where(peaks < 0, -1.0, 1.0)
+    axes = _two_axes(space.T @ space)
     coordinates = np.zeros((len(P), 2), dtype=np.float32)
-    coordinates[:, : vectors.shape[1]] = space @ vectors
+    coordinates[:, : axes.shape[1]] = space @ axes
     return coordinates
+
+
+def pca_from_logits(logits: np.ndarray, T: float) -> np.ndarray:
+    """`pca_coordinates` of softmax(logits / T), float32 [N, 2], without an N x C matrix.
+
+    Args:
+        logits: [N, C].
+        T: temperature, above 0.
+    """
+    n, n_classes = np.shape(logits)
+    dtype = np.float32 if n * n_classes > FLOAT32_ABOVE else np.float64
+    blocks = [slice(start, start + _ROWS) for start in range(0, n, _ROWS)]
+
+    def space(rows: slice) -> np.ndarray:
+        return np.sqrt(softmax(logits[rows], T)).astype(dtype, copy=False)
+
+    sums, products = np.zeros(n_classes), np.zeros((n_classes, n_classes))
+    for rows in blocks:
+        block = space(rows)
+        sums += block.sum(axis=0, dtype=np.float64)
+        products += block.T @ block
+    mean = sums / n
+    axes = _two_axes(products - n * np.outer(mean, mean))
+    coordinates = np.zeros((n, 2), dtype=np.float32)
+    for rows in blocks:
+        coordinates[rows, : axes.shape[1]] = (space(rows) - mean) @ axes
+    return coordinates
+
+
+def _two_axes(scatter: np.ndarray) -> np.ndarray:
+    """The first two eigenvectors [C, 2] of a scatter matrix, the largest loading of each
+    positive."""
+    vectors = np.linalg.eigh(scatter)[1][:, ::-1][:, :2]
+    peaks = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)[0]
+    return vectors * np.where(peaks < 0, -1.0, 1.0)
 
 
 def with_quality(

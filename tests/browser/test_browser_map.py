@@ -146,6 +146,8 @@ def test_a_missing_map_can_be_asked_for_and_stopped(app: AppPage):
     with app.rerun():
         app.key("map-method").get_by_text("Aligned UMAP").click()
     expect(app.page.get_by_text("There is no Aligned UMAP map")).to_be_visible()
+    expect(app.page.get_by_text("Below is a PCA instead.")).to_be_visible()
+    expect(panels(app)).to_have_count(3)
     app.key("map-make").get_by_role("button").click()
     stop = app.key("map-stop").get_by_role("button")
     expect(stop).to_be_visible()

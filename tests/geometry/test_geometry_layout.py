@@ -10,6 +10,8 @@ from bickd_core.geometry.layout import (
     align_to,
     duplicate_fraction,
     layout_quality,
+    pca_coordinates,
+    pca_from_logits,
     pca_layout,
 )
 from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
@@ -177,3 +179,14 @@ def test_superclass_order_keeps_the_order_within():
     assert superclass_order(names, np.array([3, 2, 1, 0])).tolist() == [3, 1, 2, 0]
     with pytest.raises(ValueError, match="within must be a permutation of 0 to 3"):
         superclass_order(names, np.array([0, 1]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_pca_from_logits_is_that_of_the_probabilities(dtype, monkeypatch):
+    if dtype == "float32":
+        monkeypatch.setattr("bickd_core.geometry.layout.FLOAT32_ABOVE", 0)
+    monkeypatch.setattr("bickd_core.geometry.layout._ROWS", 70)
+    logits = np.random.default_rng(3).normal(0, 2, (300, 7)).astype(np.float32)
+    whole = pca_coordinates(softmax(logits, 2.0))
+    np.testing.assert_allclose(pca_from_logits(logits, 2.0), whole, atol=1e-5)
+    assert pca_from_logits(logits[:, :1], 2.0).tolist() == [[0.0, 0.0]] * 300

@@ -15,6 +15,7 @@ from app.pages.prediction_map import controls, job
 from app.plain import st
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.maps import pca_map
 from bickd_core.geometry.layout import Layout
 from bickd_core.geometry.simplex import CORNERS
 from bickd_core.maps.make import unmeasured
@@ -89,6 +90,10 @@ def _maps(comparison: Comparison, student: Model, T: float, choices: controls.Ch
     missing = [model for model, view in zip(comparison.models, stored, strict=True) if view is None]
     if missing:
         job.offer(comparison, choices.method, missing)
+        quick = [pca_map(comparison, model) for model in comparison.models]
+        st.caption(f"Below is a PCA instead. {map_text.layout_sentence('pca')}")
+        _draw(comparison, T, replace(choices, method="pca"), quick)
+        _images(comparison, student, T, choices)
         return
     views = [view for view in stored if view is not None]
     coordinates = [view.coordinates for view in views]
