@@ -2,7 +2,7 @@
 benchmarks/maps.py`.
 
 It opens the prediction map on the bundled comparisons (1,208 and 10,000 samples, teacher and four
-students), moves and zooms it, hovers, and draws a lasso. A frame's time is from one animation frame
+students) and on 50,000 synthetic samples, moves and zooms it, hovers, and draws a lasso. A frame's time is from one animation frame
 to the next while the map moves. Painting is the part of the script in it, for all panels together.
 """
 
@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser"), str(ROOT / "benchmarks")]
 
+import size
 from browser_harness import AppPage, launch, serving, tab
 from playwright.sync_api import sync_playwright
 
@@ -89,15 +90,20 @@ def main() -> None:
     )
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        with serving(Path(folder) / "runs") as server:
-            for dataset in ("caltech95", "fashion-mnist"):
+        runs = Path(folder) / "runs"
+        views = {
+            dataset: {
+                "teacher": f"{dataset}/teacher",
+                "students": "~".join(f"{dataset}/{name}" for name in STUDENTS),
+            }
+            for dataset in ("caltech95", "fashion-mnist")
+        }
+        views["synthetic"] = size.make_runs(runs, 50_000, 100)
+        with serving(runs) as server:
+            for dataset, view in views.items():
                 for density in (1, 2):
-                    students = "~".join(f"{dataset}/{name}" for name in STUDENTS)
                     with tab(browser, server, scale=density, animated=True) as app:
-                        app.open(
-                            "prediction_map",
-                            {"teacher": f"{dataset}/teacher", "students": students},
-                        )
+                        app.open("prediction_map", view)
                         place = app.key("map-panels")
                         place.scroll_into_view_if_needed()
                         root = place.locator(".bks").element_handle()

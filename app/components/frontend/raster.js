@@ -111,8 +111,9 @@ export class Raster {
    * Draw a pass.
    * @param {Float32Array} places CSS pixels: point i is at places[2 i], places[2 i + 1].
    * @param {Pass} pass
+   * @param {number} step Draw only every `step`-th point.
    */
-  pass(places, {which, colour, symbol, radius, alpha, rim}) {
+  pass(places, {which, colour, symbol, radius, alpha, rim}, step = 1) {
     const ratio = this.ratio;
     const layer = (/** @type {string} */ hex, /** @type {number} */ size, /** @type {number} */ opacity) => {
       const grid = [];
@@ -123,7 +124,8 @@ export class Raster {
     };
     const layers = rim ? [layer(rim, radius + 1, 1)] : [];
     layers.push(layer(colour, radius, alpha));
-    for (const i of which) {
+    for (let j = 0; j < which.length; j += step) {
+      const i = which[j];
       const x = places[2 * i] * ratio;
       const y = places[2 * i + 1] * ratio;
       const px = Math.floor(x);

@@ -28,6 +28,7 @@ const EDGE = 4; // pixels from the edge for points outside the map
 const SHALLOWEST = 0.3; // zoom
 const DEEPEST = 40;
 const MANY = 20000; // points in all panels from which moving is drawn roughly
+const MOVING = 60000; // points in all panels that are drawn while they move
 const REST_MS = 150; // without moving, until it is drawn sharply again
 
 /**
@@ -161,19 +162,25 @@ export class Maps {
 
   /**
    * Draw everything in the next frame. While they move, very many points are drawn at one pixel for each CSS pixel,
-   * and sharply when they rest.
+   * and only every second or third of them, and all sharply when they rest.
    * @param {boolean} [moving]
    */
   draw(moving = false) {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.resting);
-    const rough = moving && this.data.n * this.panels.length > MANY;
-    this.frame = requestAnimationFrame(() => this.paint(rough ? 1 : window.devicePixelRatio || 1));
+    const points = this.data.n * this.panels.length;
+    const rough = moving && points > MANY;
+    const ratio = rough ? 1 : window.devicePixelRatio || 1;
+    const step = rough ? Math.ceil(points / MOVING) : 1;
+    this.frame = requestAnimationFrame(() => this.paint(ratio, step));
     if (rough) this.resting = setTimeout(() => this.draw(), REST_MS);
   }
 
-  /** @param {number} ratio Device pixels for each CSS pixel. */
-  paint(ratio) {
+  /**
+   * @param {number} ratio Device pixels for each CSS pixel.
+   * @param {number} step Of the points that are drawn alike, only every `step`-th is drawn if there are many.
+   */
+  paint(ratio, step) {
     const began = performance.now();
     const {width, height} = this.size;
     const home = homeOf(this.data);
@@ -194,7 +201,7 @@ export class Maps {
         places[2 * i + 1] = moves ? clamp(py, EDGE, height - EDGE) : py;
       }
       base.clear(width, height, ratio, this.data.theme.surface);
-      for (const pass of passes) base.pass(places, pass);
+      for (const pass of passes) base.pass(places, pass, pass.which.length > MANY / 10 ? step : 1);
       base.show();
     }
     this.beyond = far.size;
