@@ -26,6 +26,7 @@ from playwright.sync_api import Locator, sync_playwright
 
 from app.registry import PAGES
 from bickd_core.geometry.layout import pca_layout
+from bickd_core.geometry.map_space import map_space_from_logits
 from bickd_core.maps.store import TEMPERATURE, layout_key, store_layout
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.predictions import Predictions
@@ -249,7 +250,7 @@ def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
             predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
         teacher = library.find("large-teacher")
         key = layout_key(run, "test", "umap", None if name == "teacher" else teacher)
-        store_layout(library, run, key, pca_layout(predictions.probabilities(TEMPERATURE)))
+        store_layout(library, run, key, pca_layout(map_space_from_logits(logits, TEMPERATURE)))
     return {
         "teacher": "large-teacher",
         "students": "~".join(f"large-{method}" for method in METHODS),

@@ -17,6 +17,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bickd_core.geometry.map_space import map_space
 from bickd_core.geometry.umap_maps import umap_layout
 from bickd_core.maps.store import TEMPERATURE, content_key
 from bickd_core.runs.predictions import Predictions
@@ -44,7 +45,7 @@ def main() -> None:
         init = (
             np.random.default_rng(seed).uniform(-10, 10, (len(P), 2)) if start == "random" else None
         )
-        made = umap_layout(P, seed=seed, n_neighbors=neighbours, init=init)
+        made = umap_layout(map_space(P), seed=seed, n_neighbors=neighbours, init=init)
         centred = made.coordinates - made.coordinates.mean(axis=0)
         coordinates[at] = centred / np.ptp(centred, axis=0).max()
         trust[at] = made.trustworthiness

@@ -79,6 +79,7 @@ def quick_umap(monkeypatch):
 def _trained(tmp_path_factory):
     """A teacher trained once a session, evaluated on both splits, with a card and a map by PCA."""
     from bickd_core.geometry.layout import pca_layout
+    from bickd_core.geometry.map_space import map_space
     from bickd_core.maps.store import TEMPERATURE, layout_key
     from bickd_core.runs.card import write_card
     from bickd_core.runs.create import create_run
@@ -99,7 +100,7 @@ def _trained(tmp_path_factory):
         )
     run.write_info(run.info().model_copy(update={"cost": measure(job.student, (1, 8, 8))}))
     for method in ("umap", "pca"):
-        layout = pca_layout(run.predictions("test").probabilities(TEMPERATURE))
+        layout = pca_layout(map_space(run.predictions("test").probabilities(TEMPERATURE)))
         layout.save(run.layout_path(layout_key(run, "test", method, None)))
     write_card(run, made)
     run.write_status(Status("finished", heartbeat=time.time()))

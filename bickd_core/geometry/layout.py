@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import FLOAT32_ABOVE, softmax
+from bickd_core.geometry.map_space import (
+    QUALITY_LIMIT,
+    MapSpace,
+    map_space,
+    principal_components,
+    sampled_positions,
+)
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError, parse_json
 
 DISPLACED_BEYOND = 0.1
 """Widths of the map by which a sample must move to count as displaced."""
-_ROWS = 2048
-"""Rows of one product."""
-QUALITY_LIMIT = 2000
-"""Samples on which trustworthiness and continuity are taken at most (they cost N x N)."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,13 @@ def _meta(stored: object, n: int) -> dict[str, Any]:
     return stored
 
 
-def pca_layout(P: np.ndarray) -> Layout:
+def pca_layout(space: MapSpace) -> Layout:
     """First two principal components of sqrt(P); the largest loading of each is positive, so the
     sign is fixed.
     """
-    P = checks.probabilities(P)
-    return with_quality(P, pca_coordinates(P), "pca", {"space": "sqrt(P), euclidean"}, None)
+    return with_quality(
+        space, principal_components(space), "pca", {"space": "sqrt(P), euclidean"}, None
+    )
 
 
 def layout_quality(
@@ -165,9 +168,13 @@ def layout_quality(
             f"coordinates must have one row a sample, got {len(coordinates)} rows for {len(space)}"
             " samples."
         )
-    if len(space) > limit:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(space), limit, replace=False))
-        space, coordinates = space[chosen], coordinates[chosen]
+    chosen = sampled_positions(len(space), limit, seed)
+    return _quality(space[chosen], coordinates[chosen], k)
+
+
+def _quality(
+    space: np.ndarray, coordinates: np.ndarray, k: int = 15
+) -> tuple[float | None, float | None, int]:
     n = len(space)
     if n < 5:
         return None, None, n
@@ -183,9 +190,7 @@ def layout_quality(
 
 def duplicate_fraction(P: np.ndarray) -> float:
     """Share of samples whose sqrt(P) equals that of an earlier sample to six decimals."""
-    rounded = np.round(np.sqrt(checks.probabilities(P)) * 1e6).astype(np.int32)
-    rows = np.ascontiguousarray(rounded).view(np.dtype((np.void, rounded.shape[1] * 4))).ravel()
-    return 1.0 - len(np.unique(rows)) / len(rows)
+    return map_space(P).duplicate_fraction
 
 
 def displaced_share(
@@ -239,57 +244,11 @@ def align_to(reference: np.ndarray, coords: np.ndarray, *, scaled: bool = True) 
     return (scale * (X @ (U @ Vt)) + Y_mean).astype(np.float32)
 
 
-def pca_coordinates(P: np.ndarray) -> np.ndarray:
-    """float32 [N, 2]: sqrt(P) on its first two principal axes, the largest loading of each
-    positive."""
-    space = np.sqrt(P)
-    space = space - space.mean(axis=0)
-    axes = _two_axes(space.T @ space)
-    coordinates = np.zeros((len(P), 2), dtype=np.float32)
-    coordinates[:, : axes.shape[1]] = space @ axes
-    return coordinates
-
-
-def pca_from_logits(logits: np.ndarray, T: float) -> np.ndarray:
-    """`pca_coordinates` of softmax(logits / T), float32 [N, 2], without an N x C matrix.
-
-    Args:
-        logits: [N, C].
-        T: temperature, above 0.
-    """
-    n, n_classes = np.shape(logits)
-    dtype = np.float32 if n * n_classes > FLOAT32_ABOVE else np.float64
-    blocks = [slice(start, start + _ROWS) for start in range(0, n, _ROWS)]
-
-    def space(rows: slice) -> np.ndarray:
-        return np.sqrt(softmax(logits[rows], T)).astype(dtype, copy=False)
-
-    sums, products = np.zeros(n_classes), np.zeros((n_classes, n_classes))
-    for rows in blocks:
-        block = space(rows)
-        sums += block.sum(axis=0, dtype=np.float64)
-        products += block.T @ block
-    mean = sums / n
-    axes = _two_axes(products - n * np.outer(mean, mean))
-    coordinates = np.zeros((n, 2), dtype=np.float32)
-    for rows in blocks:
-        coordinates[rows, : axes.shape[1]] = (space(rows) - mean) @ axes
-    return coordinates
-
-
-def _two_axes(scatter: np.ndarray) -> np.ndarray:
-    """The first two eigenvectors [C, 2] of a scatter matrix, the largest loading of each
-    positive."""
-    vectors = np.linalg.eigh(scatter)[1][:, ::-1][:, :2]
-    peaks = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)[0]
-    return vectors * np.where(peaks < 0, -1.0, 1.0)
-
-
 def with_quality(
-    P: np.ndarray, coordinates: np.ndarray, method: str, parameters: dict, seed: int | None
+    space: MapSpace, coordinates: np.ndarray, method: str, parameters: dict, seed: int | None
 ) -> Layout:
     """Return a Layout of these coordinates with its quality."""
-    trust, continuity, quality_n = layout_quality(P, coordinates)
+    trust, continuity, quality_n = _quality(space.rows, coordinates[space.sampled])
     return Layout(
         coordinates,
         method,
@@ -297,7 +256,7 @@ def with_quality(
         seed,
         trust,
         continuity,
-        duplicate_fraction(P),
-        len(P),
+        space.duplicate_fraction,
+        len(space),
         quality_n,
     )

@@ -1,6 +1,6 @@
 """UMAP layouts of one model, of a student on its teacher's map, and of several models together.
 
-All use sqrt(P) with Euclidean distance, a seed and one thread, so they are repeatable on one
+All use a `MapSpace` with Euclidean distance, a seed and one thread, so they are repeatable on one
 machine with the same versions. `*_layout(s)` also measure quality; `*_coordinates` only return the
 map. umap and numba are imported in the functions, because this takes seconds.
 """
@@ -15,8 +15,8 @@ from types import ModuleType
 
 import numpy as np
 
-from bickd_core.geometry import checks
-from bickd_core.geometry.layout import Layout, pca_coordinates, with_quality
+from bickd_core.geometry.layout import Layout, with_quality
+from bickd_core.geometry.map_space import MapSpace, principal_components
 
 NEIGHBOURS = 15
 MIN_DIST = 0.1
@@ -31,17 +31,17 @@ COMPILED = (
 
 
 def umap_layout(
-    P: np.ndarray,
+    space: MapSpace,
     *,
     seed: int = 0,
     n_neighbors: int = NEIGHBOURS,
     min_dist: float = MIN_DIST,
     init: np.ndarray | None = None,
 ) -> Layout:
-    """UMAP of sqrt(P).
+    """UMAP of the square-rooted probabilities.
 
     Args:
-        P: [N, C] probabilities, N at least 4.
+        space: of N samples, at least 4.
         seed: of UMAP.
         n_neighbors: at least 2; cut to N - 1.
         min_dist: 0 to 1, how tightly points may sit.
@@ -56,14 +56,14 @@ def umap_layout(
         ValueError: fewer than 4 samples, or init of another shape.
     """
     coordinates = umap_coordinates(
-        P, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init
+        space, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init
     )
-    parameters = _parameters(P, n_neighbors, min_dist, init="pca" if init is None else "given")
-    return with_quality(checks.probabilities(P), coordinates, "umap", parameters, seed)
+    parameters = _parameters(space, n_neighbors, min_dist, init="pca" if init is None else "given")
+    return with_quality(space, coordinates, "umap", parameters, seed)
 
 
 def umap_coordinates(
-    P: np.ndarray,
+    space: MapSpace,
     *,
     seed: int,
     n_neighbors: int = NEIGHBOURS,
@@ -71,22 +71,22 @@ def umap_coordinates(
     init: np.ndarray | None = None,
 ) -> np.ndarray:
     """The map of `umap_layout`, float32 [N, 2]."""
-    P = _enough(P, n_neighbors, min_dist)
-    start = pca_coordinates(P) if init is None else _places(init, len(P), "init")
+    _check_enough(space, n_neighbors, min_dist)
+    start = principal_components(space) if init is None else _places(init, len(space), "init")
     method = _umap().UMAP(
-        n_neighbors=min(n_neighbors, len(P) - 1),
+        n_neighbors=min(n_neighbors, len(space) - 1),
         min_dist=min_dist,
         metric="euclidean",
         init=_spread_start(start, seed),
         random_state=seed,
         n_jobs=1,
     )
-    return np.asarray(method.fit_transform(_space(P)), dtype=np.float32)
+    return np.asarray(method.fit_transform(_points(space)), dtype=np.float32)
 
 
 def transform_layout(
-    P: np.ndarray,
-    base_P: np.ndarray,
+    space: MapSpace,
+    base_space: MapSpace,
     base: np.ndarray,
     *,
     seed: int = 0,
@@ -100,21 +100,21 @@ def transform_layout(
     samples.
 
     Args:
-        P: [N, C] the student's probabilities.
-        base_P: [M, C] the teacher's, M at least 4.
+        space: the student's, with the axes of the teacher's (`map_space(..., like=...)`).
+        base_space: the teacher's, of M samples, at least 4.
         base: [M, 2] the teacher's map.
         seed, n_neighbors, min_dist: as in `umap_layout`.
     """
     coordinates = transform_coordinates(
-        P, base_P, base, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist
+        space, base_space, base, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist
     )
-    parameters = _parameters(base_P, n_neighbors, min_dist, init="neighbours in the base")
-    return with_quality(checks.probabilities(P), coordinates, "transform", parameters, seed)
+    parameters = _parameters(base_space, n_neighbors, min_dist, init="neighbours in the base")
+    return with_quality(space, coordinates, "transform", parameters, seed)
 
 
 def transform_coordinates(
-    P: np.ndarray,
-    base_P: np.ndarray,
+    space: MapSpace,
+    base_space: MapSpace,
     base: np.ndarray,
     *,
     seed: int,
@@ -122,10 +122,10 @@ def transform_coordinates(
     min_dist: float = MIN_DIST,
 ) -> np.ndarray:
     """The map of `transform_layout`, float32 [N, 2]."""
-    base_P, P = _enough(base_P, n_neighbors, min_dist), checks.probabilities(P)
-    places = _places(base, len(base_P), "base")
+    _check_enough(base_space, n_neighbors, min_dist)
+    places = _places(base, len(base_space), "base")
     method = _umap().UMAP(
-        n_neighbors=min(n_neighbors, len(base_P) - 1),
+        n_neighbors=min(n_neighbors, len(base_space) - 1),
         min_dist=min_dist,
         metric="euclidean",
         init=_spread_start(places, seed),
@@ -134,15 +134,15 @@ def transform_coordinates(
         transform_seed=seed,
         n_jobs=1,
     )
-    method.fit(_space(base_P))
+    method.fit(_points(base_space))
     method.embedding_, method.n_epochs = places, None
-    if np.array_equal(P, base_P):  # transform would say so too, of the one-epoch map
-        return places.copy()
-    return np.asarray(method.transform(_space(P)), dtype=np.float32)
+    if np.array_equal(space.points, base_space.points):
+        return places.copy()  # transform would say so too, of the one-epoch map
+    return np.asarray(method.transform(_points(space)), dtype=np.float32)
 
 
 def aligned_layouts(
-    models: Sequence[np.ndarray],
+    models: Sequence[MapSpace],
     *,
     seed: int = 0,
     n_neighbors: int = NEIGHBOURS,
@@ -152,7 +152,7 @@ def aligned_layouts(
     (AlignedUMAP).
 
     Args:
-        models: at least two [N, C], the same samples in the same order.
+        models: at least two, of the same samples in the same order.
         seed, n_neighbors, min_dist: as in `umap_layout`.
 
     Returns:
@@ -163,13 +163,13 @@ def aligned_layouts(
         "models": len(models)
     }
     return [
-        with_quality(checks.probabilities(P), xy, "aligned", parameters, seed)
-        for P, xy in zip(models, maps, strict=True)
+        with_quality(space, xy, "aligned", parameters, seed)
+        for space, xy in zip(models, maps, strict=True)
     ]
 
 
 def aligned_coordinates(
-    models: Sequence[np.ndarray],
+    models: Sequence[MapSpace],
     *,
     seed: int,
     n_neighbors: int = NEIGHBOURS,
@@ -180,18 +180,19 @@ def aligned_coordinates(
         raise ValueError(
             f"models must be at least two to be aligned, got {len(models)}: use umap_layout."
         )
-    spaces = [_space(_enough(P, n_neighbors, min_dist)) for P in models]
-    n = len(spaces[0])
-    for space in spaces[1:]:
+    n = len(models[0])
+    for space in models:
+        _check_enough(space, n_neighbors, min_dist)
         if len(space) != n:
             raise ValueError(f"models must have the same samples, got {n} and {len(space)} rows.")
     umap = _umap()
     noise = np.random.default_rng(seed)
+    points = [_points(space) for space in models]
     method = umap.AlignedUMAP(
         n_neighbors=min(n_neighbors, n - 1),
         min_dist=min_dist,
         metric="euclidean",
-        alignment_window_size=max(1, len(spaces) - 1),  # every model tied to every other
+        alignment_window_size=max(1, len(models) - 1),  # every model tied to every other
         random_state=seed,
         transform_seed=seed,
     )
@@ -201,21 +202,21 @@ def aligned_coordinates(
             "ignore", message="n_jobs value"
         )  # it asks for one thread by its seed, and says so
         # Twins apart by a hair: a spectral start cannot part equal points.
-        spread = [space + noise.normal(0, 1e-6, space.shape).astype(np.float32) for space in spaces]
-        method.fit(spread, relations=[same] * (len(spaces) - 1))
+        spread = [each + noise.normal(0, 1e-6, each.shape).astype(np.float32) for each in points]
+        method.fit(spread, relations=[same] * (len(models) - 1))
     return [np.asarray(xy, dtype=np.float32) for xy in method.embeddings_]
 
 
-def _enough(P: np.ndarray, n_neighbors: int, min_dist: float) -> np.ndarray:
-    P = checks.probabilities(P)
-    if len(P) < 4:
-        raise ValueError(f"P must have at least 4 samples for UMAP, got {len(P)}: use pca_layout.")
+def _check_enough(space: MapSpace, n_neighbors: int, min_dist: float) -> None:
+    if len(space) < 4:
+        raise ValueError(
+            f"expected at least 4 samples for a UMAP, got {len(space)}: use pca_layout."
+        )
     if n_neighbors < 2 or not 0 <= min_dist <= 1:
         raise ValueError(
             f"n_neighbors must be at least 2 and min_dist between 0 and 1, got {n_neighbors!r} and "
             f"{min_dist!r}."
         )
-    return P
 
 
 def _places(given: np.ndarray, n: int, name: str) -> np.ndarray:
@@ -228,16 +229,16 @@ def _places(given: np.ndarray, n: int, name: str) -> np.ndarray:
     return places
 
 
-def _space(P: np.ndarray) -> np.ndarray:
-    return np.sqrt(P).astype(np.float32)
+def _points(space: MapSpace) -> np.ndarray:
+    return space.points.astype(np.float32, copy=False)
 
 
 def _parameters(
-    P: np.ndarray, n_neighbors: int, min_dist: float, *, init: str
+    space: MapSpace, n_neighbors: int, min_dist: float, *, init: str
 ) -> dict[str, str | int | float]:
     return {
-        "space": "sqrt(P), euclidean",
-        "n_neighbors": min(n_neighbors, len(P) - 1),
+        "space": space.description,
+        "n_neighbors": min(n_neighbors, len(space) - 1),
         "min_dist": min_dist,
         "init": init,
         "umap": str(_umap().__version__),

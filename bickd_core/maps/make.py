@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bickd_core.geometry.layout import Layout, displaced_share
+from bickd_core.geometry.map_space import MapSpace, map_space_from_logits
 from bickd_core.geometry.umap_maps import (
     aligned_coordinates,
     aligned_layouts,
@@ -81,11 +82,13 @@ class Maps:
         name = layout_key(run, self.split, self.method, self.teacher, together)
         store_layout(self.library, run, name, layout)
 
-    def probabilities(self, run: RunFolder) -> np.ndarray:
-        """[N, C] at the maps' temperature, in the order of the teacher's samples."""
+    def space(self, run: RunFolder) -> MapSpace:
+        """The samples of a run at the maps' temperature, in the teacher's order."""
         if run.path == self.teacher.path:
-            return self.teacher.predictions(self.split).probabilities(TEMPERATURE)
-        return on_samples_of(self.teacher, run, self.split).probabilities(TEMPERATURE)
+            return map_space_from_logits(self.teacher.predictions(self.split).logits, TEMPERATURE)
+        own = on_samples_of(self.teacher, run, self.split)
+        like = self.space(self.teacher) if self.method == "transform" else None
+        return map_space_from_logits(own.logits, TEMPERATURE, like=like)
 
 
 def make(maps: Maps, report: Report = lambda done, steps, name: None) -> None:
@@ -146,13 +149,13 @@ def _lay_out(maps: Maps, run: RunFolder) -> None:
     base = maps.stored(maps.teacher)
     assert base is not None, "the teacher comes first"
     layout = transform_layout(
-        maps.probabilities(run), maps.probabilities(maps.teacher), base.coordinates, seed=SEED
+        maps.space(run), maps.space(maps.teacher), base.coordinates, seed=SEED
     )
     maps.store(run, layout)
 
 
 def _align(maps: Maps) -> None:
-    layouts = aligned_layouts([maps.probabilities(run) for run in maps.runs], seed=SEED)
+    layouts = aligned_layouts([maps.space(run) for run in maps.runs], seed=SEED)
     for run, layout in zip(maps.runs, layouts, strict=True):
         maps.store(run, layout)
 
@@ -182,21 +185,21 @@ def _measure(maps: Maps, run: RunFolder) -> None:
     assert layout is not None, "made in an earlier step"
     if not unmeasured(layout):
         return
-    P = maps.probabilities(run)
+    space = maps.space(run)
     base = None if run.path == maps.teacher.path else maps.stored(maps.teacher)
     start = None if base is None else base.coordinates
     if layout.method == "transform":
         assert start is not None, "only students are placed into a teacher's map"
-        base_P = maps.probabilities(maps.teacher)
-        others = [transform_coordinates(P, base_P, start, seed=seed) for seed in RESEEDS]
+        base_space = maps.space(maps.teacher)
+        others = [transform_coordinates(space, base_space, start, seed=seed) for seed in RESEEDS]
     else:
-        others = [umap_coordinates(P, seed=seed, init=start) for seed in RESEEDS]
+        others = [umap_coordinates(space, seed=seed, init=start) for seed in RESEEDS]
     maps.store(run, measured(layout, others))
 
 
 def _measure_aligned(maps: Maps) -> None:
     """Measure with one other seed only, because several models together take long."""
-    others = aligned_coordinates([maps.probabilities(run) for run in maps.runs], seed=RESEEDS[0])
+    others = aligned_coordinates([maps.space(run) for run in maps.runs], seed=RESEEDS[0])
     for run, other in zip(maps.runs, others, strict=True):
         layout = maps.stored(run)
         assert layout is not None, "made in an earlier step"

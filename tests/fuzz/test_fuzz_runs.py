@@ -12,6 +12,7 @@ from run_helpers import random_predictions, small_config
 
 from bickd_core.comparing.saved_selections import SavedSelections
 from bickd_core.geometry.layout import Layout, pca_layout
+from bickd_core.geometry.map_space import map_space
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import Stages
@@ -99,7 +100,7 @@ def array_files(run, tmp_path):
             "epochs": np.arange(2),
         }
     )
-    pca_layout(predictions.probabilities(4.0)).save(run.layout_path("pca"))
+    pca_layout(map_space(predictions.probabilities(4.0))).save(run.layout_path("pca"))
     return {
         "predictions": (run.predictions_path("test"), Predictions.load),
         "stages": (run.stages_path, Stages.load),

@@ -10,10 +10,9 @@ from bickd_core.geometry.layout import (
     align_to,
     duplicate_fraction,
     layout_quality,
-    pca_coordinates,
-    pca_from_logits,
     pca_layout,
 )
+from bickd_core.geometry.map_space import map_space, map_space_from_logits, principal_components
 from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import class_gram
 from bickd_core.geometry.probabilities import softmax
@@ -29,16 +28,16 @@ def probabilities(n=60, c=5, seed=0):
 
 def test_umap_is_repeatable_keeps_its_start_and_leaks_no_warning():
     P = probabilities()
-    first, second = umap_layout(P, seed=3), umap_layout(P, seed=3)
+    first, second = umap_layout(map_space(P), seed=3), umap_layout(map_space(P), seed=3)
     np.testing.assert_array_equal(first.coordinates, second.coordinates)
     assert first.coordinates.shape == (60, 2)
     assert first.coordinates.dtype == np.float32
     assert first.parameters["n_neighbors"] == 15
     assert (first.method, first.seed, first.n, first.quality_n) == ("umap", 3, 60, 60)
     assert first.trustworthiness > 0.8
-    started = umap_layout(P, seed=3, init=first.coordinates)
+    started = umap_layout(map_space(P), seed=3, init=first.coordinates)
     assert started.parameters["init"] == "given"
-    saturated = umap_layout(softmax(np.eye(4)[np.arange(12) % 4] * 1e4), n_neighbors=50)
+    saturated = umap_layout(map_space(softmax(np.eye(4)[np.arange(12) % 4] * 1e4)), n_neighbors=50)
     assert np.isfinite(saturated.coordinates).all()
     assert saturated.parameters["n_neighbors"] == 11
     assert saturated.duplicate_fraction == pytest.approx(8 / 12)
@@ -46,17 +45,17 @@ def test_umap_is_repeatable_keeps_its_start_and_leaks_no_warning():
 
 def test_umap_refuses_what_it_cannot_lay_out():
     P = probabilities(6)
-    with pytest.raises(ValueError, match="at least 4 samples for UMAP, got 3"):
-        umap_layout(P[:3])
+    with pytest.raises(ValueError, match="at least 4 samples for a UMAP, got 3"):
+        umap_layout(map_space(P[:3]))
     with pytest.raises(ValueError, match=r"init must be finite coordinates of shape \(6, 2\)"):
-        umap_layout(P, init=np.zeros((5, 2)))
+        umap_layout(map_space(P), init=np.zeros((5, 2)))
     with pytest.raises(ValueError, match="n_neighbors must be at least 2"):
-        umap_layout(P, n_neighbors=1)
+        umap_layout(map_space(P), n_neighbors=1)
 
 
 def test_pca_is_the_svd_with_a_fixed_sign():
     P = probabilities(40)
-    layout = pca_layout(P)
+    layout = pca_layout(map_space(P))
     space = np.sqrt(P) - np.sqrt(P).mean(axis=0)
     U, s, Vt = np.linalg.svd(space, full_matrices=False)
     for axis in range(2):
@@ -64,14 +63,16 @@ def test_pca_is_the_svd_with_a_fixed_sign():
         np.testing.assert_allclose(layout.coordinates[:, axis], expected, atol=1e-5)
     assert layout.seed is None
     rows = np.random.default_rng(0).permutation(40)
-    np.testing.assert_allclose(pca_layout(P[rows]).coordinates, layout.coordinates[rows], atol=1e-5)
+    np.testing.assert_allclose(
+        pca_layout(map_space(P[rows])).coordinates, layout.coordinates[rows], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
     "P", [np.array([[0.5, 0.5]]), np.array([[1.0], [1.0]]), np.full((3, 2), 0.5)]
 )
 def test_pca_of_next_to_nothing(P):
-    layout = pca_layout(P)
+    layout = pca_layout(map_space(P))
     assert layout.coordinates.shape == (len(P), 2)
     np.testing.assert_allclose(layout.coordinates, 0, atol=1e-7)
     assert layout.trustworthiness is None
@@ -100,7 +101,7 @@ def test_quality_is_the_formula_both_ways():
 
 
 def test_a_layout_is_stored_whole_and_without_pickles(tmp_path):
-    layout = pca_layout(probabilities(20))
+    layout = pca_layout(map_space(probabilities(20)))
     path = tmp_path / "layout.tmp"
     layout.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["layout.tmp"]
@@ -181,12 +182,42 @@ def test_superclass_order_keeps_the_order_within():
         superclass_order(names, np.array([0, 1]))
 
 
+@pytest.mark.parametrize("many", [True, False])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_pca_from_logits_is_that_of_the_probabilities(dtype, monkeypatch):
+def test_a_space_from_logits_is_that_of_the_probabilities(dtype, many, monkeypatch):
+    where = "bickd_core.geometry.map_space"
     if dtype == "float32":
-        monkeypatch.setattr("bickd_core.geometry.layout.FLOAT32_ABOVE", 0)
-    monkeypatch.setattr("bickd_core.geometry.layout._ROWS", 70)
+        monkeypatch.setattr(f"{where}.FLOAT32_ABOVE", 0)
+    monkeypatch.setattr(f"{where}._ROWS", 70)
+    monkeypatch.setattr(f"{where}.QUALITY_LIMIT", 50)
+    if many:
+        monkeypatch.setattr(f"{where}.MOST_DIMENSIONS", 6)
+        monkeypatch.setattr(f"{where}.REDUCED_TO", 4)
     logits = np.random.default_rng(3).normal(0, 2, (300, 7)).astype(np.float32)
-    whole = pca_coordinates(softmax(logits, 2.0))
-    np.testing.assert_allclose(pca_from_logits(logits, 2.0), whole, atol=1e-5)
-    assert pca_from_logits(logits[:, :1], 2.0).tolist() == [[0.0, 0.0]] * 300
+    logits[200:] = logits[:100]
+    P = softmax(logits, 2.0)
+    whole, blocks = map_space(P), map_space_from_logits(logits, 2.0)
+    assert blocks.points.shape == (300, 4 if many else 7)
+    assert blocks.points.dtype == dtype
+    np.testing.assert_allclose(blocks.points, whole.points, atol=1e-5)
+    np.testing.assert_allclose(blocks.rows, np.sqrt(P)[blocks.sampled])
+    assert blocks.duplicate_fraction == duplicate_fraction(P) == pytest.approx(1 / 3)
+
+    centred = np.sqrt(P) - np.sqrt(P).mean(axis=0)
+    first_two = np.abs(centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T)
+    np.testing.assert_allclose(np.abs(principal_components(blocks)), first_two, atol=1e-5)
+
+
+def test_a_space_with_the_axes_of_another_keeps_distances_between_them(monkeypatch):
+    monkeypatch.setattr("bickd_core.geometry.map_space.MOST_DIMENSIONS", 4)
+    teacher, student = probabilities(seed=1), probabilities(seed=2)
+    base = map_space(teacher)
+    placed = map_space(student, like=base)
+    between = np.linalg.norm(placed.points[:, None] - base.points, axis=2)
+    whole = np.linalg.norm(np.sqrt(student)[:, None] - np.sqrt(teacher), axis=2)
+    np.testing.assert_allclose(between, whole, atol=1e-9)  # all five axes are kept
+
+
+def test_principal_components_of_one_class_are_zero():
+    space = map_space_from_logits(np.zeros((9, 1)), 2.0)
+    assert principal_components(space).tolist() == [[0.0, 0.0]] * 9

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bickd_core.geometry.layout import align_to, displaced_share, pca_layout
+from bickd_core.geometry.map_space import map_space
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.umap_maps import (
     COMPILED,
@@ -24,26 +25,29 @@ def two_models(n=48, c=4, seed=0):
 
 def test_transform_places_a_student_into_the_teachers_map_which_stays():
     teacher, student = two_models()
-    base = umap_layout(teacher, seed=1)
-    placed = transform_layout(student, teacher, base.coordinates, seed=2)
+    base = umap_layout(map_space(teacher), seed=1)
+    placed = transform_layout(map_space(student), map_space(teacher), base.coordinates, seed=2)
     assert (placed.method, placed.seed, placed.n) == ("transform", 2, 48)
     np.testing.assert_array_equal(
-        transform_layout(student, teacher, base.coordinates, seed=2).coordinates, placed.coordinates
+        transform_layout(
+            map_space(student), map_space(teacher), base.coordinates, seed=2
+        ).coordinates,
+        placed.coordinates,
     )
     classes = np.arange(48) % 4
     centres = np.stack([base.coordinates[classes == c].mean(axis=0) for c in range(4)])
     gaps = np.linalg.norm(placed.coordinates[:, None] - centres, axis=2)
     assert (gaps.argmin(axis=1) == classes).mean() > 0.9
-    same = transform_layout(teacher, teacher, base.coordinates, seed=2)
+    same = transform_layout(map_space(teacher), map_space(teacher), base.coordinates, seed=2)
     np.testing.assert_array_equal(same.coordinates, base.coordinates)
-    few = transform_layout(student[:1], teacher, base.coordinates)
+    few = transform_layout(map_space(student[:1]), map_space(teacher), base.coordinates)
     assert few.coordinates.shape == (1, 2)
 
 
 def test_aligned_maps_are_repeatable_and_hold_each_sample_near_its_place():
     teacher, student = two_models()
-    first = aligned_layouts([teacher, student], seed=3)
-    again = aligned_layouts([teacher, student], seed=3)
+    first = aligned_layouts([map_space(teacher), map_space(student)], seed=3)
+    again = aligned_layouts([map_space(teacher), map_space(student)], seed=3)
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.coordinates, two.coordinates)
     assert [layout.method for layout in first] == ["aligned", "aligned"]
@@ -54,15 +58,15 @@ def test_aligned_maps_are_repeatable_and_hold_each_sample_near_its_place():
 
 def test_what_cannot_be_laid_out_is_refused():
     teacher, student = two_models(8)
-    base = pca_layout(teacher).coordinates
+    base = pca_layout(map_space(teacher)).coordinates
     with pytest.raises(ValueError, match=r"base must be finite coordinates of shape \(8, 2\)"):
-        transform_layout(student, teacher, base[:5])
-    with pytest.raises(ValueError, match="at least 4 samples for UMAP, got 3"):
-        transform_layout(student, teacher[:3], base[:3])
+        transform_layout(map_space(student), map_space(teacher), base[:5])
+    with pytest.raises(ValueError, match="at least 4 samples for a UMAP, got 3"):
+        transform_layout(map_space(student), map_space(teacher[:3]), base[:3])
     with pytest.raises(ValueError, match="at least two to be aligned, got 1"):
-        aligned_layouts([teacher])
+        aligned_layouts([map_space(teacher)])
     with pytest.raises(ValueError, match="the same samples, got 8 and 5 rows"):
-        aligned_layouts([teacher, student[:5]])
+        aligned_layouts([map_space(teacher), map_space(student[:5])])
 
 
 def test_the_displaced_share_is_counted_by_hand():

@@ -8,6 +8,7 @@ import pytest
 from run_helpers import random_predictions
 
 from bickd_core.geometry.layout import Layout, pca_layout
+from bickd_core.geometry.map_space import map_space
 from bickd_core.maps import store
 from bickd_core.maps.store import (
     TEMPERATURE,
@@ -30,9 +31,9 @@ def asked(monkeypatch):
     """UMAP's place is taken: each call is noted and gives the start, one to the right."""
     calls = []
 
-    def umap(P, *, seed, init):
-        calls.append((P, seed, init))
-        made = pca_layout(P)
+    def umap(space, *, seed, init):
+        calls.append((space.points**2, seed, init))
+        made = pca_layout(space)
         start = made.coordinates if init is None else init
         return replace(made, method="umap", seed=seed, coordinates=start + np.float32([1, 0]))
 
@@ -61,9 +62,7 @@ def test_the_teachers_map_comes_first_and_the_students_starts_from_it(library, p
     own = stored_layout(library, student, teacher=teacher)
     assert [call[2] is None for call in asked] == [True, False]
     assert [call[1] for call in asked] == [0, 0]
-    np.testing.assert_array_equal(
-        asked[0][0], teacher.predictions("test").probabilities(TEMPERATURE)
-    )
+    np.testing.assert_allclose(asked[0][0], teacher.predictions("test").probabilities(TEMPERATURE))
     np.testing.assert_array_equal(asked[1][2], base.coordinates)
     np.testing.assert_array_equal(own.coordinates, base.coordinates + np.float32([1, 0]))
 
@@ -86,7 +85,9 @@ def test_the_pca_twin_is_turned_onto_the_teachers(library, make_run, asked):
     compute_layout(library, student, teacher=teacher)
     ours = stored_layout(library, student, teacher=teacher, method="pca").coordinates
     theirs = stored_layout(library, teacher, teacher=None, method="pca").coordinates
-    alone = pca_layout(student.predictions("test").probabilities(TEMPERATURE)).coordinates
+    alone = pca_layout(
+        map_space(student.predictions("test").probabilities(TEMPERATURE))
+    ).coordinates
     assert ((ours - theirs) ** 2).sum() <= ((alone - theirs) ** 2).sum()
     gap = np.linalg.norm(ours[:, None] - ours[None], axis=2) / np.linalg.norm(
         alone[:, None] - alone[None], axis=2
@@ -163,7 +164,9 @@ def test_maps_of_the_shelf_lie_aside_among_ones_own(library, make_run, asked):
 
 def test_bundled_maps_of_the_shelf_are_used(library, make_run, asked):
     teacher = make_run("teacher", predictions=random_predictions(30, 4), on_shelf="digits")
-    bundled = replace(pca_layout(teacher.predictions("test").probabilities(1)), method="umap")
+    bundled = replace(
+        pca_layout(map_space(teacher.predictions("test").probabilities(1))), method="umap"
+    )
     bundled.save(teacher.layout_path(layout_key(teacher, "test", "umap", None)))
     np.testing.assert_array_equal(
         stored_layout(library, teacher, teacher=None).coordinates, bundled.coordinates
@@ -216,3 +219,27 @@ def test_a_handful_of_samples_has_a_map_too(library, make_run, asked, n):
     compute_layout(library, run, teacher=None)
     assert stored_layout(library, run, teacher=None).coordinates.shape == (n, 2)
     assert asked == []
+
+
+def test_the_key_of_large_predictions_is_computed_once_a_machine(
+    library, make_run, own_home, monkeypatch
+):
+    monkeypatch.setattr(store, "LARGE_BYTES", 0)
+    monkeypatch.setattr(store, "_keys", {})
+    run = make_run("run", predictions=random_predictions(20, 4, seed=1))
+    key = store.run_key(run, "test")
+    assert key == content_key(run.predictions("test"))
+
+    computed = []
+    monkeypatch.setattr(store, "content_key", lambda own: computed.append(len(own)) or "anew")
+    assert store.run_key(run, "test") == key
+    monkeypatch.setattr(store, "_keys", {})  # another process
+    assert store.run_key(run, "test") == key
+    assert computed == []
+    random_predictions(21, 4, seed=2).save(run.predictions_path("test"))
+    assert store.run_key(run, "test") == "anew"
+    assert computed == [21]
+
+    monkeypatch.setattr(store, "_keys", {})
+    assert store.run_key(run, "test") == "anew"
+    assert computed == [21, 21]  # a stored key has eight digits
