@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import log_softmax, row_blocks
+from bickd_core.geometry.probabilities import log_softmax, shifted_blocks, softmax
 
 
 def correct(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -55,18 +55,7 @@ def kl_divergence(
     """
     log_t, log_s = log_softmax(teacher_logits, T), log_softmax(student_logits, T)
     checks.same_shape(log_t, log_s, "teacher_logits and student_logits")
-    return kl_from_logs(log_t, log_s)
-
-
-def kl_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
-    """`kl_divergence` from log-probabilities [N, C]."""
     return np.maximum(np.einsum("ij,ij->i", np.exp(log_t), log_t - log_s), 0.0)
-
-
-def hellinger_from_logs(log_t: np.ndarray, log_s: np.ndarray) -> np.ndarray:
-    """`hellinger` from log-probabilities [N, C]."""
-    gap = np.exp(log_t / 2) - np.exp(log_s / 2)
-    return np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
 
 
 def kl_and_hellinger(
@@ -79,12 +68,26 @@ def kl_and_hellinger(
         T: temperature of both, above 0.
     """
     checks.same_shape(teacher_logits, student_logits, "teacher_logits and student_logits")
+    half = 0.5 / checks.positive(T, "T")
     divergence, distance = np.empty(len(teacher_logits)), np.empty(len(teacher_logits))
-    for rows in row_blocks(*np.shape(teacher_logits)):
-        log_t, log_s = log_softmax(teacher_logits[rows], T), log_softmax(student_logits[rows], T)
-        divergence[rows] = kl_from_logs(log_t, log_s)
-        distance[rows] = hellinger_from_logs(log_t, log_s)
-    return divergence, distance
+    for (rows, a), (_, b) in zip(
+        shifted_blocks(teacher_logits), shifted_blocks(student_logits), strict=True
+    ):
+        scale = a.dtype.type(half)
+        a *= scale
+        b *= scale
+        root_a, root_b = np.exp(a), np.exp(b)
+        a -= b  # half the difference of the log-probabilities, up to the logs of the totals
+        totals = [np.einsum("ij,ij->i", root, root) for root in (root_a, root_b)]
+        logs = [np.log(total.astype(np.float64)) for total in totals]
+        root_a *= (1.0 / np.sqrt(totals[0]))[:, None]
+        root_b *= (1.0 / np.sqrt(totals[1]))[:, None]
+        root_b -= root_a
+        distance[rows] = np.sqrt(np.einsum("ij,ij->i", root_b, root_b) / 2)
+        root_a *= root_a
+        mean = np.einsum("ij,ij->i", root_a, a).astype(np.float64)
+        divergence[rows] = 2.0 * mean - logs[0] + logs[1]
+    return np.maximum(divergence, 0.0), np.minimum(distance, 1.0)
 
 
 def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
@@ -115,3 +118,39 @@ def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray
     order = np.argsort(distances, kind="stable")
     order = order[order != position][:k]
     return order, distances[order]
+
+
+def nearest_logits(
+    logits: np.ndarray, position: int, k: int, T: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """`nearest_neighbours` of `softmax(logits / T)`, in one pass without an N x C matrix of
+    probabilities.
+
+    Args:
+        logits: [N, C].
+        position, k: as in `nearest_neighbours`.
+        T: temperature.
+    """
+    if not 0 <= position < len(logits):
+        raise ValueError(f"position must be between 0 and {len(logits) - 1}, got {position!r}.")
+    own = np.sqrt(softmax(logits[position : position + 1], T)[0])
+    alike = np.empty(len(logits))  # 1 - the square of the distance
+    for rows, root in shifted_blocks(logits):
+        root *= root.dtype.type(0.5 / checks.positive(T, "T"))
+        np.exp(root, out=root)
+        lengths = np.sqrt(np.einsum("ij,ij->i", root, root))
+        alike[rows] = (root @ own.astype(root.dtype)) / lengths
+    alike[position] = -1.0
+    k = min(k, len(logits) - 1)
+    if k < 1:
+        return np.zeros(0, np.int64), np.zeros(0)
+    least = np.partition(alike, -k)[-k]
+    near = np.flatnonzero(alike >= least - _ROUNDING)  # ordered by distances in float64
+    gap = np.sqrt(softmax(logits[near], T)) - own
+    distances = np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
+    order = np.argsort(distances, kind="stable")[:k]
+    return near[order], distances[order]
+
+
+_ROUNDING = 1e-5
+"""More than the error of a sum of products of roots in float32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.intervals import FEWEST, Interval, check_level, proportion_interval
+from bickd_core.geometry.probabilities import probability_blocks, row_blocks
 from bickd_core.geometry.scipy_functions import brentq, ndtr, ndtri
 from bickd_core.geometry.shards import checked_shard
 
@@ -81,7 +83,18 @@ def reliability(
     Raises:
         ValueError: bins below 1, another scheme, or labels that do not fit P.
     """
-    confidence, hits = _confidence(P, labels)
+    return reliability_of(*_confidence(P, labels), bins, scheme, level=level)
+
+
+def reliability_of(
+    confidence: np.ndarray,
+    hits: np.ndarray,
+    bins: int = BINS,
+    scheme: Scheme = "width",
+    *,
+    level: float = 0.95,
+) -> Reliability:
+    """The same from the probability of the top-1 class [N] and whether it is the label [N]."""
     edges, index = confidence_bins(confidence, bins, scheme)
     n_bins = len(edges) - 1
     counts = np.bincount(index, minlength=n_bins)
@@ -242,8 +255,23 @@ def calibration_difference(
         shard: [N] from `stratified_shards`.
     """
     checks.same_shape(np.asarray(first), np.asarray(second), "first and second")
-    a, b = (_folded(*_confidence(P, labels), bins, scheme, level) for P in (first, second))
-    errors = [_replicates(P, labels, shard, bins, scheme)[1:] for P in (first, second)]
+    sides = (_confidence(P, labels) for P in (first, second))
+    return calibration_difference_of(*sides, shard, bins=bins, scheme=scheme, level=level)
+
+
+def calibration_difference_of(
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+    shard: np.ndarray,
+    *,
+    bins: int = BINS,
+    scheme: Scheme = "width",
+    level: float = 0.95,
+) -> Interval:
+    """The same from the probability of the top-1 class [N] and whether it is the label [N] of each
+    model."""
+    a, b = (_folded(*side, bins, scheme, level) for side in (first, second))
+    errors = [_replicates(*side, shard, bins, scheme)[1:] for side in (first, second)]
     return _unless_few(_apart(a, b, _correlation(*errors)))
 
 
@@ -285,6 +313,18 @@ def chance_error(
     The hits are drawn `draws` times. A hit has the probability of its confidence.
     """
     confidence = checks.probabilities(P).max(axis=1)
+    return chance_error_of(confidence, bins, scheme, draws=draws, seed=seed)
+
+
+def chance_error_of(
+    confidence: np.ndarray,
+    bins: int = BINS,
+    scheme: Scheme = "width",
+    *,
+    draws: int = 200,
+    seed: int = 0,
+) -> float:
+    """The same from the probability of the top-1 class [N]."""
     edges, index = confidence_bins(confidence, bins, scheme)
     member = np.zeros((len(confidence), len(edges) - 1))
     member[np.arange(len(confidence)), index] = 1.0
@@ -331,25 +371,70 @@ def class_calibration(
         seed: of the draws.
     """
     P = checks.probabilities(P)
-    n, n_classes = P.shape
+    blocks = ((rows, P[rows]) for rows in row_blocks(*P.shape))
+    return _class_calibration(blocks, P.shape, labels, bins, draws, seed)
+
+
+def logit_class_calibration(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    T: float = 1.0,
+    *,
+    bins: int = BINS,
+    draws: int = 50,
+    seed: int = 0,
+) -> ClassCalibration:
+    """`class_calibration` of `softmax(logits / T)`, in one pass without an N x C matrix of
+    probabilities."""
+    blocks = probability_blocks(logits, checks.positive(T, "T"))
+    return _class_calibration(blocks, np.shape(logits), labels, bins, draws, seed)
+
+
+def _class_calibration(
+    blocks: Iterable[tuple[slice, np.ndarray]],
+    shape: tuple[int, ...],
+    labels: np.ndarray,
+    bins: int,
+    draws: int,
+    seed: int,
+) -> ClassCalibration:
+    """The figures of class after class from blocks of rows.
+
+    A row has less than `bins` probabilities above the first edge, so only those are put into bins.
+    """
+    n, n_classes = shape
     labels = checks.labels_for(labels, n, n_classes, "calibration")
-    index = np.stack([confidence_bins(column, bins)[1] for column in P.T], axis=1)
-    cells = index + bins * np.arange(n_classes)
-    predicted = np.bincount(cells.ravel(), weights=P.ravel(), minlength=n_classes * bins)
+    edges = confidence_bins(np.zeros(0), bins)[0][1:-1]
+    draws = max(1, min(draws, _MOST_DRAWN // (n * n_classes)))
+    chances = np.random.default_rng(seed).random((draws, n))
+    stated = np.zeros((n_classes, bins))
+    hits = np.zeros((1 + draws, n_classes * bins))  # of the labels, then of each draw
+    total = np.zeros(n_classes)
+    for rows, P in blocks:
+        total += P.sum(axis=0, dtype=np.float64)
+        place, classes = np.nonzero(edges[0] < P) if bins > 1 else _NONE
+        high = P[place, classes].astype(np.float64)
+        index = np.searchsorted(edges, high, side="left")
+        stated += np.bincount(
+            classes * bins + index, weights=high, minlength=n_classes * bins
+        ).reshape(n_classes, bins)
+        steps = np.cumsum(P, axis=1, dtype=np.float64)
+        here = np.arange(len(P))
+        for k in range(1 + draws):
+            if k:
+                level = chances[k - 1, rows, None] * steps[:, -1:]
+                true = np.minimum((steps < level).sum(axis=1), n_classes - 1)
+            else:
+                true = labels[rows]
+            bin = np.searchsorted(edges, P[here, true].astype(np.float64), side="left")
+            hits[k] += np.bincount(true * bins + bin, minlength=n_classes * bins)
+    stated[:, 0] += total - stated.sum(axis=1)
+    errors = np.abs(stated - hits.reshape(-1, n_classes, bins)).sum(axis=2) / n
+    bias = (total - np.bincount(labels, minlength=n_classes)) / n
+    return ClassCalibration(errors[0], errors[1:].mean(axis=0), bias)
 
-    def errors(true: np.ndarray) -> np.ndarray:
-        hits = np.bincount(cells[np.arange(n), true], minlength=n_classes * bins)
-        return np.abs(predicted - hits).reshape(n_classes, bins).sum(axis=1) / n
 
-    steps = np.cumsum(P, axis=1)
-    random = np.random.default_rng(seed)
-    draws = max(1, min(draws, _MOST_DRAWN // P.size))
-    chance = np.zeros(n_classes)
-    for _ in range(draws):
-        drawn = (steps < random.random((n, 1)) * steps[:, -1:]).sum(axis=1)
-        chance += errors(np.minimum(drawn, n_classes - 1)) / draws
-    bias = P.mean(axis=0) - np.bincount(labels, minlength=n_classes) / n
-    return ClassCalibration(errors(labels), chance, bias)
+_NONE = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def _confidence(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -359,10 +444,9 @@ def _confidence(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _replicates(
-    P: np.ndarray, labels: np.ndarray, shard: np.ndarray, bins: int, scheme: Scheme
+    confidence: np.ndarray, hits: np.ndarray, shard: np.ndarray, bins: int, scheme: Scheme
 ) -> np.ndarray:
     """The error [1 + G] on all samples, then without each shard, the bins held fixed."""
-    confidence, hits = _confidence(P, labels)
     shard = checked_shard(shard, len(hits))
     edges, index = confidence_bins(confidence, bins, scheme)
     count, groups = len(edges) - 1, int(shard.max()) + 1

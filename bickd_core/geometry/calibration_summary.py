@@ -10,14 +10,13 @@ from bickd_core.geometry.calibration import (
     BINS,
     ClassCalibration,
     Reliability,
-    calibration_interval,
-    chance_error,
-    class_calibration,
-    reliability,
+    calibration_interval_of,
+    chance_error_of,
+    logit_class_calibration,
+    reliability_of,
 )
 from bickd_core.geometry.intervals import Interval, mean_interval
-from bickd_core.geometry.probabilities import softmax
-from bickd_core.geometry.proper_scores import brier, nll
+from bickd_core.geometry.proper_scores import SampleScores, sample_scores
 
 
 @dataclass(frozen=True)
@@ -48,27 +47,35 @@ class CalibrationSummary:
 
 
 def summarise_calibration(
-    logits: np.ndarray, labels: np.ndarray, T: float = 1.0, *, bins: int = BINS, level: float = 0.95
+    logits: np.ndarray,
+    labels: np.ndarray,
+    T: float = 1.0,
+    *,
+    bins: int = BINS,
+    level: float = 0.95,
+    scores: SampleScores | None = None,
 ) -> CalibrationSummary:
-    """Compute every figure of `CalibrationSummary` with its interval over samples.
+    """Compute every figure of `CalibrationSummary` with its interval over samples, without an N x C
+    matrix of probabilities.
 
     Args:
         logits: [N, C].
         labels: [N] true classes.
         T: temperature; 1 is the model as it is used.
+        scores: `sample_scores(logits, labels, T)` if they are known.
     """
-    P = softmax(logits, T)
-    gap = P.max(axis=1) - (P.argmax(axis=1) == labels)
+    scores = scores or sample_scores(logits, labels, T)
+    sure, right = scores.confidence, scores.right
     return CalibrationSummary(
         temperature=float(T),
-        width=reliability(P, labels, bins, "width", level=level),
-        mass=reliability(P, labels, bins, "mass", level=level),
-        ece_width=calibration_interval(P, labels, bins=bins, scheme="width", level=level),
-        ece_mass=calibration_interval(P, labels, bins=bins, scheme="mass", level=level),
-        chance_width=chance_error(P, bins, "width"),
-        chance_mass=chance_error(P, bins, "mass"),
-        excess=mean_interval(gap, labels, level=level, bounds=(-1.0, 1.0)),
-        brier=mean_interval(brier(P, labels), labels, level=level, bounds=(0.0, 2.0)),
-        nll=mean_interval(nll(logits, labels, T), labels, level=level, bounds=(0.0, np.inf)),
-        by_class=class_calibration(P, labels, bins=bins),
+        width=reliability_of(sure, right, bins, "width", level=level),
+        mass=reliability_of(sure, right, bins, "mass", level=level),
+        ece_width=calibration_interval_of(sure, right, bins=bins, scheme="width", level=level),
+        ece_mass=calibration_interval_of(sure, right, bins=bins, scheme="mass", level=level),
+        chance_width=chance_error_of(sure, bins, "width"),
+        chance_mass=chance_error_of(sure, bins, "mass"),
+        excess=mean_interval(sure - right, labels, level=level, bounds=(-1.0, 1.0)),
+        brier=mean_interval(scores.brier, labels, level=level, bounds=(0.0, 2.0)),
+        nll=mean_interval(scores.nll, labels, level=level, bounds=(0.0, np.inf)),
+        by_class=logit_class_calibration(logits, labels, T, bins=bins),
     )

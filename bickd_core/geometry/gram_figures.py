@@ -54,13 +54,18 @@ class Band:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Class-wise headline figures with intervals; None where fewer than two classes are usable."""
+    """Class-wise headline figures with intervals; None where fewer than two classes are usable.
+
+    `replicated` is the overlap of all samples and without each shard.
+    """
 
     overlap: Interval | None
     score: Interval | None
     effective_rank: Interval | None
     leakage: Band | None
+    n_classes: int
     n_classes_used: int
+    replicated: Replicated | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,10 @@ def class_figures(
         correct: False leaves overlap, score and rank as the formulas give them on these samples.
     """
     side = side_of(grams, centred)
-    used = int(side.used[0].sum())
+    used, n_classes = int(side.used[0].sum()), grams.products.shape[1]
     if used < 2:
-        return ClassFigures(None, None, None, None, used)
-    few = grams.products.shape[1] <= EXACT_RANK
+        return ClassFigures(None, None, None, None, n_classes, used)
+    few = n_classes <= EXACT_RANK
     functional, rank = (
         (None, 0.0) if few or not effective_rank else _rank_gradient(grams, side, centred)
     )
@@ -115,11 +120,11 @@ def class_figures(
     return ClassFigures(
         overlap=interval(sums.overlaps, (low, 1.0)),
         score=interval(sums.scores, (0.0, 1.0)),
-        effective_rank=(
-            None if ranks is None else interval(ranks, (1.0, float(grams.products.shape[1])))
-        ),
+        effective_rank=None if ranks is None else interval(ranks, (1.0, float(n_classes))),
         leakage=_band(sums.leakages, grams.n, level, (low, 1.0)),
+        n_classes=n_classes,
         n_classes_used=used,
+        replicated=_overlap(sums.overlaps, grams.n, used, centred),
     )
 
 
@@ -177,17 +182,22 @@ def replicated_overlap(grams: ShardGrams, *, centred: bool = False) -> Replicate
     if used < 2:
         return None
     overlaps = cell_sums(grams.products, side, side, centred, rematch=grams.rematch).overlaps
+    return _overlap(overlaps, grams.n, used, centred)
+
+
+def _overlap(overlaps: np.ndarray, n: int, used: int, centred: bool) -> Replicated:
     bounds = (-1.0 if centred else 0.0, 1.0)
-    return Replicated(overlaps[0], overlaps[1:], grams.n, bounds, _enough(grams.n, used))
+    return Replicated(float(overlaps[0]), overlaps[1:], n, bounds, enough(n, used))
 
 
-def _enough(n: int, used: int) -> bool:
+def enough(n: int, used: int) -> bool:
+    """Whether so many samples give an interval for the overlap of so many classes."""
     return n >= SAMPLES_A_CLASS * used
 
 
 def _unless_few(interval: Interval | None, n: int, used: int) -> Interval | None:
     """Return the interval, without limits if there are too few samples for each class."""
-    return interval if interval is None or _enough(n, used) else interval.without_limits()
+    return interval if interval is None or enough(n, used) else interval.without_limits()
 
 
 def paired_overlap_difference(
@@ -247,12 +257,18 @@ def mean_overlap_difference(
     return _unless_few(interval, reference.n, used)
 
 
-def geometry_from_sums(grams: ShardGrams, *, centred: bool = False) -> ClassGeometry:
+def geometry_from_sums(
+    grams: ShardGrams, *, centred: bool = False, rank: float | None = None
+) -> ClassGeometry:
     """Return the class Gram of all samples and its figures. `class_geometry` computes the same from
-    probabilities."""
+    probabilities.
+
+    Args:
+        rank: its effective rank if it is known, which saves the eigenvalues.
+    """
     side = side_of(grams, centred)
     gram = unit_diagonal(scaled(grams.products, side, side, centred), ~side.used[0])
-    return geometry_of(gram, ~side.used[0], grams.n)
+    return geometry_of(gram, ~side.used[0], grams.n, rank=rank)
 
 
 def cross_geometry_from_sums(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:

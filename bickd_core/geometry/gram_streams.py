@@ -8,13 +8,23 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.gram_figures import overlap_interval
-from bickd_core.geometry.gram_sums import ROWS, CrossGrams, GramPass, GramSums, ShardGrams
+from bickd_core.geometry.gram_sums import (
+    ROWS,
+    ColumnSums,
+    CrossGrams,
+    GramPass,
+    GramSums,
+    ShardGrams,
+)
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.orthogonality import class_weights
+from bickd_core.geometry.probabilities import (
+    pass_dtype,
+    row_blocks,
+    shifted,
+    softmax_in_place,
+)
 from bickd_core.geometry.shards import SHARDS, checked_shard
-
-_PIECE = 256
-"""Rows whose softmax is taken at once, so that they stay in the processor's cache."""
 
 
 def stream_grams(
@@ -94,7 +104,8 @@ def logit_grams(
             _softmax_into(buffer[: len(positions)], z, positions, T)
             for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
-        gram_pass.add(rows, shard[positions], None if weights is None else weights[positions])
+        part = None if weights is None else weights[positions]
+        gram_pass.add(rows, shard[positions], part, checked=True)
     sums = gram_pass.finish()
     models = tuple(
         ShardGrams(grams.products, grams.sums, grams.weights, shard) for grams in sums.models
@@ -106,6 +117,36 @@ def logit_grams(
             for k, m in zip(sums.crosses, models[1:], strict=False)
         ),
     )
+
+
+def logit_cross(
+    logits: tuple[np.ndarray, np.ndarray],
+    temperatures: tuple[float | np.ndarray, float | np.ndarray],
+    shard: np.ndarray,
+) -> CrossGrams:
+    """Compute the cross products of teacher and student from their logits, without the products of
+    each with itself. Arguments are those of `logit_grams`."""
+    n, n_classes = logits[0].shape
+    shard = checked_shard(shard, n)
+    groups, dtype = int(shard.max()) + 1, pass_dtype(logits[0])
+    products = np.zeros((groups, n_classes, n_classes), dtype)
+    squares, sums = np.zeros((2, groups, n_classes)), np.zeros((2, groups, n_classes))
+    buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]
+    columns = [np.broadcast_to(checks.temperature(T, n), (n, 1)) for T in temperatures]
+    for positions in _blocks(shard):
+        g, ones = shard[positions[0]], np.ones(len(positions), dtype)
+        rows = [
+            _softmax_into(buffer[: len(positions)], z, positions, T)
+            for buffer, z, T in zip(buffers, logits, columns, strict=True)
+        ]
+        products[g] += rows[0].T @ rows[1]
+        for k, part in enumerate(rows):
+            sums[k, g] += ones @ part
+            part *= part
+            squares[k, g] += ones @ part
+    weights = np.bincount(shard).astype(np.float64)
+    teacher, student = (ColumnSums(squares[k], sums[k], weights, shard) for k in range(2))
+    return CrossGrams(products, teacher, student)
 
 
 def shard_grams(
@@ -176,11 +217,7 @@ def _softmax_into(
 ) -> np.ndarray:
     """softmax(logits / T) of these positions in `out`, in its type, a piece at a time; T is [N,
     1]."""
-    for start in range(0, len(out), _PIECE):
-        piece, rows = out[start : start + _PIECE], positions[start : start + _PIECE]
-        piece[...] = logits[rows]
-        piece -= piece.max(axis=1, keepdims=True)
-        piece *= (1.0 / T[rows]).astype(out.dtype)
-        np.exp(piece, out=piece)
-        piece *= 1.0 / piece.sum(axis=1, keepdims=True)
+    for piece in row_blocks(*out.shape):
+        rows = positions[piece]
+        out[piece] = softmax_in_place(shifted(logits[rows], out.dtype.type), T[rows])
     return out

@@ -42,6 +42,27 @@ class Rematch:
 
 
 @dataclass(frozen=True)
+class ColumnSums:
+    """Sums of one model's probabilities by shard, without products of different columns.
+
+    Attributes:
+        squares: [G, C] weighted sums of the squares of each column.
+        sums, weights, shard: as in ShardGrams.
+    """
+
+    squares: np.ndarray
+    sums: np.ndarray
+    weights: np.ndarray
+    shard: np.ndarray
+    rematch: None = None
+
+    @property
+    def n(self) -> int:
+        """Samples."""
+        return len(self.shard)
+
+
+@dataclass(frozen=True)
 class ShardGrams:
     """Sums of one model's probabilities by shard.
 
@@ -61,6 +82,11 @@ class ShardGrams:
     rematch: Rematch | None = None
 
     @property
+    def squares(self) -> np.ndarray:
+        """[G, C] weighted sums of the squares of each column."""
+        return np.einsum("gcc->gc", self.products)
+
+    @property
     def n(self) -> int:
         """Samples."""
         return len(self.shard)
@@ -72,8 +98,8 @@ class CrossGrams:
     shard."""
 
     products: np.ndarray
-    teacher: ShardGrams
-    student: ShardGrams
+    teacher: ShardGrams | ColumnSums
+    student: ShardGrams | ColumnSums
 
 
 @dataclass(frozen=True)
@@ -125,7 +151,12 @@ class GramPass:
         self._waiting_rows = np.zeros(shards, dtype=np.int64)
 
     def add(
-        self, rows: Sequence[np.ndarray], shard: np.ndarray, weights: np.ndarray | None = None
+        self,
+        rows: Sequence[np.ndarray],
+        shard: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        checked: bool = False,
     ) -> None:
         """Take the next block of samples.
 
@@ -133,6 +164,7 @@ class GramPass:
             rows: for each model [B, C] probabilities of these samples.
             shard: [B] the shard of each, 0 .. G - 1.
             weights: [B] of the samples; None for 1 each.
+            checked: True if the values are known to be finite and at least 0.
 
         Raises:
             ValueError: a shape does not fit, or a value is negative, NaN or infinite.
@@ -151,7 +183,7 @@ class GramPass:
             raise ValueError(
                 f"shard must lie between 0 and {shards - 1}, got {shard.min()} to {shard.max()}."
             )
-        ready = [self._ready(part, weights) for part in rows]
+        ready = [self._ready(part, weights, checked) for part in rows]
         self._shard.append(shard.astype(np.int64))
         order = np.argsort(shard, kind="stable")
         in_order = bool((order[1:] > order[:-1]).all())
@@ -194,9 +226,9 @@ class GramPass:
         )
         return GramSums(models, crosses)
 
-    def _ready(self, part: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    def _ready(self, part: np.ndarray, weights: np.ndarray | None, checked: bool) -> np.ndarray:
         """Convert the rows to the type of the products, multiplied by the root of their weights."""
-        if not (part.min() >= 0 and np.isfinite(part.max())):
+        if not checked and not (part.min() >= 0 and np.isfinite(part.max())):
             raise ValueError(
                 f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to"
                 f" {part.max():.3g}: pass softmax(logits, T), not the logits."
@@ -206,11 +238,9 @@ class GramPass:
         return np.asarray(part, dtype=self._dtype)
 
     def _take(self, g: int, rows: tuple[np.ndarray, ...], weights: np.ndarray | None) -> None:
+        ones = np.ones(len(rows[0])) if weights is None else np.sqrt(weights)
         for k, part in enumerate(rows):
-            if weights is None:
-                self._sums[k, g] += part.sum(axis=0, dtype=np.float64)
-            else:
-                self._sums[k, g] += np.sqrt(weights) @ part
+            self._sums[k, g] += ones.astype(self._dtype) @ part
         if len(rows[0]) >= ROWS // 2:
             self._multiply(g, rows)
             return

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 
 from bickd_core.geometry import checks, similarity
 from bickd_core.geometry.intervals import FEWEST, Interval, check_level, interval
-from bickd_core.geometry.probabilities import FLOAT32_ABOVE, row_blocks
+from bickd_core.geometry.probabilities import pass_dtype, row_blocks
 from bickd_core.geometry.scipy_functions import stdtrit
 from bickd_core.geometry.shards import checked_shard
 
@@ -215,31 +214,38 @@ class CkaSide:
     own: np.ndarray
 
     def centred(self, positions: np.ndarray) -> np.ndarray:
-        """Return these rows minus the mean of all rows."""
-        return (self.rows[positions] - self.mean).astype(self.dtype, copy=False)
+        """Return these rows minus the mean of all rows, which need not be exact."""
+        return self.rows[positions].astype(self.dtype, copy=False) - self.mean.astype(self.dtype)
 
 
 def cka_side(
-    X: np.ndarray, shard: np.ndarray, *, dtype: type[np.floating] | None = None
+    X: np.ndarray,
+    shard: np.ndarray,
+    *,
+    dtype: type[np.floating] | None = None,
+    own: np.ndarray | None = None,
 ) -> CkaSide:
     """Prepare one side of a CKA. The teacher's side can be used for several students.
 
     Args:
         X: [N, D]; an array mapped from a file is read block by block.
         shard: [N] from `stratified_shards`.
-        dtype: of the products; None for float32 above `FLOAT32_ABOVE` numbers, else float64.
+        dtype: of the products; None for that of `pass_dtype`.
+        own: of an earlier side of these rows on these shards, if it is known.
     """
     X = np.asarray(X)
     shard = checked_shard(shard, len(X))
-    if dtype is None:
-        dtype = np.float32 if X.size > FLOAT32_ABOVE else np.float64
+    dtype = dtype or pass_dtype(X)
     if X.ndim != 2 or X.shape[1] > X.shape[0]:
         X = similarity.reduced_pair(X, X)[0]
     mean = np.zeros(X.shape[1])
     for rows in row_blocks(*X.shape):
-        mean += checks.matrix(X[rows], "X").sum(axis=0)
-    side = CkaSide(X, mean / len(X), shard, dtype, np.zeros(0))
-    return replace(side, own=_hsics(side, side))
+        total = X[rows].astype(dtype, copy=False).sum(axis=0)
+        if not np.isfinite(total).all():
+            checks.matrix(X[rows], "X")
+        mean += total
+    side = CkaSide(X, mean / len(X), shard, dtype, np.zeros(0) if own is None else own)
+    return replace(side, own=_hsics(side, side)) if own is None else side
 
 
 def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
@@ -250,7 +256,7 @@ def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
             " stratified_shards to both."
         )
     n = len(first.rows)
-    across = _hsics(first, second)
+    across = first.own if first is second else _hsics(first, second)
     values = [similarity.ratio(*three) for three in zip(across, first.own, second.own, strict=True)]
     if n < 4 or values[0] is None:
         return None
@@ -267,6 +273,4 @@ def _hsics(first: CkaSide, second: CkaSide) -> np.ndarray:
     for positions in np.split(order, np.cumsum(np.bincount(first.shard))[:-1]):
         X = first.centred(positions)
         parts.append(similarity.moments(X, X if first is second else second.centred(positions)))
-    whole = reduce(similarity.Moments.plus, parts)
-    every = [whole, *(whole.minus(part) for part in parts)]
-    return np.array([similarity.hsic(m) if m.n > 3 else np.nan for m in every])
+    return similarity.without_each(parts)

@@ -16,7 +16,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import FLOAT32_ABOVE, matched_temperature, row_blocks
+from bickd_core.geometry.probabilities import (
+    entropies_and_slopes,
+    entropy_and_slope,
+    matched_temperature,
+    shifted_blocks,
+)
 
 Matching = Literal["none", "mean", "image"]
 """How a model's temperature follows the teacher's entropy: not at all, on average, or image by
@@ -57,17 +62,7 @@ def entropies_at(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     >>> entropies_at(np.array([[0.0, 0.0], [0.0, 50.0]])).round(4).tolist()
     [0.6931, 0.0]
     """
-    at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))[:, 0]
-    entropies = np.empty(len(logits))
-    for rows in row_blocks(*np.shape(logits)):
-        entropies[rows] = _entropy_and_slope(_shifted(logits[rows], np.float64), at[rows])[0]
-    return entropies
-
-
-def entropies_and_slopes(logits: np.ndarray, T: float) -> tuple[np.ndarray, np.ndarray]:
-    """Entropy of each row at one temperature in nats, and its derivative in log T, float64 [N]
-    each."""
-    return _entropy_and_slope(_shifted(logits, np.float64), np.full(len(logits), float(T)))
+    return entropies_and_slopes(logits, T)[0]
 
 
 def matched_temperatures(
@@ -91,8 +86,7 @@ def matched_temperatures(
         targets: [N] in nats, at least 0; for example `entropies_at(teacher_logits, T)`.
         lowest, highest: the range searched.
         start: where the search begins.
-        dtype: of the arithmetic; None for float32 where N x C is above FLOAT32_ABOVE, else float64.
-            Entropies are met to 1e-5 nats in float32, to 1e-10 in float64.
+        dtype: as in `shifted_blocks`. Entropies are met to 1e-5 nats in float32, to 1e-10 in float64.
 
     Raises:
         ValueError: targets that are not N finite numbers of at least 0, logits that are not finite,
@@ -109,11 +103,8 @@ def matched_temperatures(
             f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
         )
     start = min(max(checks.positive(start, "start"), lowest), highest)
-    if dtype is None:
-        dtype = np.float32 if np.size(logits) > FLOAT32_ABOVE else np.float64
     temperatures, reached = np.empty(len(logits)), np.empty(len(logits), dtype=bool)
-    for rows in row_blocks(*np.shape(logits)):
-        shifted = _shifted(logits[rows], dtype)
+    for rows, shifted in shifted_blocks(logits, dtype):
         temperatures[rows], reached[rows] = _solve(shifted, targets[rows], lowest, highest, start)
     return MatchedTemperatures(temperatures, reached)
 
@@ -156,12 +147,6 @@ def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching)
     raise ValueError(f"matching must be one of {', '.join(MATCHINGS)}, got {matching!r}.")
 
 
-def _shifted(rows: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-    """Subtract the maximum from each row in float64, and round to `dtype`."""
-    rows = checks.matrix(rows, "logits")
-    return (rows - rows.max(axis=1, keepdims=True)).astype(dtype, copy=False)
-
-
 def _solve(
     shifted: np.ndarray, targets: np.ndarray, lowest: float, highest: float, start: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +166,7 @@ def _solve(
         if not len(left):
             break
         here = at[left]
-        value, slope = _entropy_and_slope(work, np.exp(here))
+        value, slope = entropy_and_slope(work, np.exp(here))
         gap = value - targets[left]
         met = np.abs(gap) <= tolerance
         reached[left] = met
@@ -190,8 +175,7 @@ def _solve(
         high[left[over]], low[left[~over]] = here[over], here[~over]
         lows, highs = low[left], high[left]
         go = ~(met | stuck | (highs - lows < 1e-13))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.where(slope > 0, -gap / slope, -np.sign(gap) * np.inf)
+        step = _step(value, slope, targets[left], np.log(shifted.shape[1]))
         ahead = here + np.clip(step, -3.0, 3.0)
         middle = (lows + highs) / 2
         ahead = np.where(ahead >= highs, np.where(highs == top, highs, middle), ahead)
@@ -202,12 +186,11 @@ def _solve(
     return np.exp(at), reached
 
 
-def _entropy_and_slope(shifted: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Entropy of each row at its temperature and `dH / dlog T`, float64 [N] each."""
-    scaled = shifted * (1.0 / T).astype(shifted.dtype)[:, None]
-    weights = np.exp(scaled)
-    total = weights.sum(axis=1, dtype=np.float64)
-    weights *= scaled
-    first = weights.sum(axis=1, dtype=np.float64) / total
-    second = np.einsum("ij,ij->i", weights, scaled) / total
-    return np.log(total) - first, second - first**2
+def _step(value: np.ndarray, slope: np.ndarray, target: np.ndarray, most: float) -> np.ndarray:
+    """Newton's step in log T for `log(H / (log C - H))`, which is nearly straight, unlike H; for H
+    itself where that is not finite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        plain = np.where(slope > 0, (target - value) / slope, np.sign(target - value) * np.inf)
+        apart = np.log(target / (most - target)) - np.log(value / (most - value))
+        step = apart * value * (most - value) / (slope * most)
+    return np.where(np.isfinite(step), step, plain)

@@ -281,15 +281,18 @@ def class_geometry(
     return geometry_of(gram, empty, int(np.shape(P)[0]))
 
 
-def geometry_of(gram: np.ndarray, empty: np.ndarray, n_samples: int) -> ClassGeometry:
-    """The figures of a class Gram [C, C] with 0 in the rows and columns of empty classes [C]."""
+def geometry_of(
+    gram: np.ndarray, empty: np.ndarray, n_samples: int, *, rank: float | None = None
+) -> ClassGeometry:
+    """The figures of a class Gram [C, C] with 0 in the rows and columns of empty classes [C]; with
+    its effective rank if it is known, else from its eigenvalues."""
     used = int((~empty).sum())
     return ClassGeometry(
         gram=gram,
         empty=empty,
         overlap=float((gram.sum() - used) / (used * (used - 1))) if used > 1 else None,
         score=orthogonality_score(gram, empty),
-        effective_rank=effective_rank(gram, empty),
+        effective_rank=effective_rank(gram, empty) if rank is None else rank,
         leakage=leakage(gram, empty),
         n_samples=n_samples,
         n_classes_used=used,

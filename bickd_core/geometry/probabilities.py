@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from bickd_core.geometry import checks
 from bickd_core.geometry.scipy_functions import entr
 
-_BLOCK = 4096
 FLOAT32_ABOVE = 2_000_000
-"""Logits (N x C) above which products are float32, and temperatures are sought in float32."""
-CELLS = 200_000
-"""Numbers of a block of rows: 1.6 MB in float64."""
+"""Logits (N x C) above which passes and products are float32."""
+CELLS = 65_536
+"""Numbers of a block of rows. A few such arrays fit into a processor's second-level cache."""
+_FIRST_ROWS = 8_192
+"""Rows on which the search for a matched temperature begins, if there are many more."""
 
 
 def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
@@ -34,7 +35,7 @@ def softmax(logits: np.ndarray, T: float | np.ndarray = 1.0) -> np.ndarray:
     >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
     [[0.25, 0.75]]
     """
-    scaled = _shifted(logits)
+    scaled = shifted(logits)
     scaled /= checks.temperature(T, len(scaled))
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=1, keepdims=True)
@@ -54,12 +55,11 @@ def class_probabilities(
     """
     at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))
     probabilities = np.empty((len(logits), len(classes)))
-    for start in range(0, len(logits), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        scaled = np.asarray(logits[rows], dtype=np.float64) / at[rows]
-        top = scaled.max(axis=1, keepdims=True)
-        total = np.exp(scaled - top).sum(axis=1, keepdims=True)
-        probabilities[start : start + _BLOCK] = np.exp(scaled[:, list(classes)] - top) / total
+    for rows, scaled in shifted_blocks(logits):
+        scaled *= (1.0 / at[rows]).astype(scaled.dtype)
+        np.exp(scaled, out=scaled)
+        total = scaled.sum(axis=1, keepdims=True)
+        probabilities[rows] = scaled[:, list(classes)] / total
     return probabilities
 
 
@@ -73,16 +73,17 @@ def top_class(logits: np.ndarray, T: float = 1.0) -> tuple[np.ndarray, np.ndarra
     """
     T = checks.positive(T, "T")
     predicted, confidence = np.empty(len(logits), np.int64), np.empty(len(logits))
-    for rows in row_blocks(*np.shape(logits)):
-        shifted = _shifted(logits[rows])
-        predicted[rows] = shifted.argmax(axis=1)
-        confidence[rows] = 1.0 / np.exp(shifted / T).sum(axis=1)
+    for rows, scaled in shifted_blocks(logits):
+        predicted[rows] = scaled.argmax(axis=1)
+        scaled *= scaled.dtype.type(1.0 / T)
+        np.exp(scaled, out=scaled)
+        confidence[rows] = 1.0 / scaled.sum(axis=1).astype(np.float64)
     return predicted, confidence
 
 
 def log_softmax(logits: np.ndarray, T: float = 1.0) -> np.ndarray:
     """`log softmax(z / T)` [N, C], float64; finite if the logits are."""
-    scaled = _shifted(logits) / checks.positive(T, "T")
+    scaled = shifted(logits) / checks.positive(T, "T")
     return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
 
@@ -102,7 +103,36 @@ def mean_entropy(P: np.ndarray) -> float:
 
 def mean_entropy_at(logits: np.ndarray, T: float) -> float:
     """Mean entropy of `softmax(logits / T)` in nats, without making the probabilities."""
-    return _mean_entropy_and_slope(logits, checks.positive(T, "T"))[0]
+    return float(entropies_and_slopes(logits, T)[0].mean())
+
+
+def entropies_and_slopes(
+    logits: np.ndarray, T: float | np.ndarray, dtype: type[np.floating] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Entropy of each row of `softmax(logits / T)` in nats and its derivative in log T, float64 [N]
+    each, without an N x C matrix.
+
+    Args:
+        logits: [N, C].
+        T: temperature above 0, or [N] of them.
+        dtype: as in `shifted_blocks`.
+    """
+    at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))[:, 0]
+    entropies, slopes = np.empty(len(logits)), np.empty(len(logits))
+    for rows, block in shifted_blocks(logits, dtype):
+        entropies[rows], slopes[rows] = entropy_and_slope(block, at[rows])
+    return entropies, slopes
+
+
+def entropy_and_slope(shifted: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same for rows that have their maximum at 0, in their type. Temperatures are [N]."""
+    scaled = shifted * (1.0 / T).astype(shifted.dtype)[:, None]
+    weights = np.exp(scaled)
+    total = weights.sum(axis=1).astype(np.float64)
+    weights *= scaled
+    first = weights.sum(axis=1) / total
+    second = np.einsum("ij,ij->i", weights, scaled) / total
+    return np.log(total) - first, second - first**2
 
 
 @dataclass(frozen=True)
@@ -130,8 +160,9 @@ def matched_temperature(
     *,
     lowest: float = 1e-3,
     highest: float = 1e6,
-    tolerance: float = 1e-10,
+    tolerance: float | None = None,
     start: float = 1.0,
+    dtype: type[np.floating] | None = None,
 ) -> MatchedTemperature:
     """Find the temperature at which the mean entropy of `softmax(logits / T)` equals
     `target_entropy`.
@@ -144,8 +175,10 @@ def matched_temperature(
         logits: [N, C].
         target_entropy: nats, at least 0; above log C it cannot be reached.
         lowest, highest: the range searched.
-        tolerance: on the entropy, in nats.
-        start: where the search begins; a good guess saves steps.
+        tolerance: on the entropy, in nats; None for 1e-10 in float64, 1e-6 in float32.
+        start: where the search begins; a good guess saves steps. Far more than `_FIRST_ROWS` rows
+            are searched from the temperature of so many of them.
+        dtype: as in `shifted_blocks`.
 
     Returns:
         MatchedTemperature, with `reached` False at an end of the range when the target lies beyond
@@ -164,9 +197,19 @@ def matched_temperature(
         )
     low, high = float(np.log(lowest)), float(np.log(highest))
     ends = (low, high)
+    dtype = dtype or pass_dtype(logits)
+    if tolerance is None:
+        tolerance = 1e-10 if dtype is np.float64 else 1e-6
+    if len(logits) >= 4 * _FIRST_ROWS:
+        some = logits[:: len(logits) // _FIRST_ROWS]
+        start = matched_temperature(
+            some, target_entropy, lowest=lowest, highest=highest, tolerance=1e-3, start=start
+        ).temperature
     at = min(max(float(np.log(checks.positive(start, "start"))), low), high)
     for _ in range(200):
-        value, slope = _mean_entropy_and_slope(logits, np.exp(at))
+        value, slope = (
+            float(values.mean()) for values in entropies_and_slopes(logits, np.exp(at), dtype)
+        )
         gap = value - target_entropy
         if abs(gap) <= tolerance:
             return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), True)
@@ -183,23 +226,54 @@ def matched_temperature(
     return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), False)
 
 
-def _shifted(logits: np.ndarray) -> np.ndarray:
-    logits = checks.matrix(logits, "logits")
-    return logits - logits.max(axis=1, keepdims=True)
+def pass_dtype(logits: np.ndarray) -> type[np.floating]:
+    """The type of passes over these logits: float32 above `FLOAT32_ABOVE` numbers, else float64."""
+    return np.float32 if np.size(logits) > FLOAT32_ABOVE else np.float64
 
 
-def _mean_entropy_and_slope(logits: np.ndarray, T: float) -> tuple[float, float]:
-    """Mean entropy at one temperature in nats, and its derivative in log T."""
-    entropies, slopes = np.empty(len(logits)), np.empty(len(logits))
+def shifted(rows: np.ndarray, dtype: type[np.floating] = np.float64) -> np.ndarray:
+    """Rows [N, C] minus the maximum of each, in `dtype`: a new array.
+
+    Raises:
+        ValueError: not a finite matrix.
+    """
+    if dtype is np.float64 or rows.dtype != np.float32:
+        rows = checks.matrix(rows, "logits")
+    elif not np.isfinite(rows).all():
+        checks.matrix(rows, "logits")
+    return (rows - rows.max(axis=1, keepdims=True)).astype(dtype, copy=False)
+
+
+def shifted_blocks(
+    logits: np.ndarray, dtype: type[np.floating] | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of rows minus the maximum of each row, as (rows, new array), from first to last.
+
+    Args:
+        logits: [N, C]; they may be mapped from a file.
+        dtype: of the arrays; None for that of `pass_dtype`.
+    """
+    dtype = dtype or pass_dtype(logits)
     for rows in row_blocks(*np.shape(logits)):
-        scaled = _shifted(logits[rows]) / T
-        weights = np.exp(scaled)
-        total = weights.sum(axis=1)
-        weights *= scaled
-        first = weights.sum(axis=1) / total
-        second = np.einsum("ij,ij->i", weights, scaled) / total
-        entropies[rows], slopes[rows] = np.log(total) - first, second - first**2
-    return float(entropies.mean()), float(slopes.mean())
+        yield rows, shifted(logits[rows], dtype)
+
+
+def probability_blocks(
+    logits: np.ndarray, T: float | np.ndarray = 1.0, dtype: type[np.floating] | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of rows of `softmax(logits / T)`, as (rows, new array), from first to last; T is one
+    temperature or [N]."""
+    at = np.broadcast_to(checks.temperature(T, len(logits)), (len(logits), 1))
+    for rows, block in shifted_blocks(logits, dtype):
+        yield rows, softmax_in_place(block, at[rows])
+
+
+def softmax_in_place(shifted: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """Turn rows with their maximum at 0 into probabilities at the temperatures T [N, 1]."""
+    shifted *= (1.0 / T).astype(shifted.dtype)
+    np.exp(shifted, out=shifted)
+    shifted *= 1.0 / shifted.sum(axis=1, keepdims=True)
+    return shifted
 
 
 def row_blocks(n: int, columns: int) -> list[slice]:

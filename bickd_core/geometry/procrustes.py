@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 
+from bickd_core.geometry import checks
 from bickd_core.geometry.jackknife import Replicated
+from bickd_core.geometry.probabilities import pass_dtype, row_blocks
 from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import PermutedNull, reduced_pair
 
+EXACT_COLUMNS = 200
+"""Columns up to which each replicate is decomposed; beyond, its change is expanded to second
+order."""
 SAMPLES_A_COLUMN = 10
 """Samples for each column of the narrower side from which Procrustes distance has an interval: with
 fewer the bias no longer falls as 1 / N, so that the jackknife does not correct it."""
@@ -37,30 +44,106 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     Source: Schoenemann 1966 for the rotation; Williams, Kunz, Kornblith, Linderman 2021 for the
     distance on shapes.
     """
-    X, Y = reduced_pair(X, Y)
     n = len(X)
     shard = np.zeros(n, dtype=np.int64) if shard is None else checked_shard(shard, n)
-    groups = int(shard.max()) + 1
-    cross = np.empty((groups, X.shape[1], Y.shape[1]))
-    for g in range(groups):
-        rows = shard == g
-        cross[g] = X[rows].T @ Y[rows]
-    whole = _distance(cross.sum(axis=0), *(np.sum(A**2) for A in (X, Y)))
+    if len(X) != len(Y) or max(np.shape(X)[1:] + np.shape(Y)[1:]) > n:
+        X, Y = reduced_pair(X, Y)
+    parts = _sums(X, Y, shard)
+    groups, total = len(parts), parts[0]
+    for part in parts[1:]:
+        total = total.plus(part)
+    rest = [total.minus(part) for part in parts] if groups > 1 else []
+    norms = _nuclear_norms(total.inner(), [part.inner() for part in rest])
+    whole, *others = (
+        _distance_of(norm, *part.squares())
+        for norm, part in zip(norms, [total, *rest], strict=True)
+    )
     if whole is None:
         return None
     if groups < 2:
         return Replicated(whole, np.zeros(0), n, (0.0, 1.0))
-    replicates = np.full(groups, np.nan)
-    total = cross.sum(axis=0)
-    for g in range(groups):
-        others = shard != g
-        means = [A[others].mean(axis=0) for A in (X, Y)]
-        inner = total - cross[g] - others.sum() * np.outer(*means)
-        squares = [np.sum((A[others] - mean) ** 2) for A, mean in zip((X, Y), means, strict=True)]
-        without = _distance(inner, *squares)
-        replicates[g] = np.nan if without is None else without
+    replicates = np.array([np.nan if value is None else value for value in others])
     limited = n >= SAMPLES_A_COLUMN * min(X.shape[1], Y.shape[1])
     return Replicated(whole, replicates, n, (0.0, 1.0), limited)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """X'Y, the column sums and the squares of some samples."""
+
+    cross: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    xx: float
+    yy: float
+    n: int
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def minus(self, other: _Sums) -> _Sums:
+        return _Sums(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+
+    def inner(self) -> np.ndarray:
+        """X'Y of the centred columns."""
+        return self.cross - np.outer(self.x, self.y / max(self.n, 1)).astype(self.cross.dtype)
+
+    def squares(self) -> tuple[float, float]:
+        """Squared norms of the centred matrices."""
+        n = max(self.n, 1)
+        return self.xx - float(self.x @ self.x) / n, self.yy - float(self.y @ self.y) / n
+
+
+def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
+    """The sums of each shard, of rows minus a mean that need not be exact."""
+    dtype = pass_dtype(X if X.size > Y.size else Y)
+    means = []
+    for name, Z in (("X", X), ("Y", Y)):
+        mean = np.zeros(Z.shape[1])
+        for rows in row_blocks(*Z.shape):
+            mean += (
+                checks.matrix(Z[rows], name).sum(axis=0)
+                if dtype is np.float64
+                else Z[rows].sum(axis=0)
+            )
+        means.append((mean / len(Z)).astype(dtype))
+    order = np.argsort(shard, kind="stable")
+    parts = []
+    for positions in np.split(order, np.cumsum(np.bincount(shard))[:-1]):
+        x, y = (
+            Z[positions].astype(dtype, copy=False) - mean
+            for Z, mean in zip((X, Y), means, strict=True)
+        )
+        ones = np.ones(len(x), dtype)
+        squares = [float(np.einsum("ij,ij->i", z, z).sum(dtype=np.float64)) for z in (x, y)]
+        sums = [(ones @ z).astype(np.float64) for z in (x, y)]
+        parts.append(_Sums(x.T @ y, *sums, *squares, len(x)))
+    return parts
+
+
+def _nuclear_norms(whole: np.ndarray, others: list[np.ndarray]) -> list[float]:
+    """Nuclear norms of a matrix and of others near it.
+
+    Above `EXACT_COLUMNS` columns only the first is decomposed, `M = U S V'`. With `E = U' (N - M)
+    V`, that of N is `sum S + tr E + sum_{i < j} (sqrt((s_i + s_j)^2 + (E_ij - E_ji)^2) - s_i -
+    s_j)`, exact for two columns and to second order for more.
+    """
+    if min(whole.shape) <= EXACT_COLUMNS or not others:
+        return [float(np.linalg.svd(M, compute_uv=False).sum()) for M in (whole, *others)]
+    if whole.shape[0] < whole.shape[1]:
+        return _nuclear_norms(whole.T, [other.T for other in others])
+    U, s, Vt = np.linalg.svd(whole, full_matrices=False)
+    pairs = s[:, None] + s
+    norms = [float(s.sum(dtype=np.float64))]
+    for other in others:
+        change = (other - whole) @ Vt.T
+        E = U.T @ change
+        turned = np.hypot(pairs, E - E.T) - pairs
+        outside = np.einsum("ij,ij->j", change, change) - np.einsum("ij,ij->j", E, E)
+        tall = np.hypot(s, np.sqrt(np.clip(outside, 0.0, None))) - s
+        added = np.trace(E, dtype=np.float64) + turned.sum(dtype=np.float64) / 2 + tall.sum()
+        norms.append(norms[0] + float(added))
+    return norms
 
 
 def procrustes_null(
@@ -91,7 +174,10 @@ def procrustes_null(
 
 def _distance(cross: np.ndarray, first: float, second: float) -> float | None:
     """The distance from X'Y and the two squared norms; None if a norm is 0."""
+    return _distance_of(_nuclear_norms(cross, [])[0], first, second)
+
+
+def _distance_of(nuclear: float, first: float, second: float) -> float | None:
     if first <= 0 or second <= 0:
         return None
-    nuclear = float(np.linalg.svd(cross, compute_uv=False).sum())
     return float(np.sqrt(np.clip(1.0 - nuclear / np.sqrt(first * second), 0.0, 1.0)))

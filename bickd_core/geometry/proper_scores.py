@@ -9,7 +9,7 @@ import numpy as np
 from bickd_core.geometry import checks
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import jackknife_interval
-from bickd_core.geometry.probabilities import log_softmax
+from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks
 from bickd_core.geometry.shards import checked_shard
 
 
@@ -34,9 +34,60 @@ def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
     >>> nll(np.array([[0.0, 0.0]]), np.array([0])).round(4).tolist()  # log(2)
     [0.6931]
     """
-    log_P = log_softmax(logits, T)
-    labels = checks.labels_for(labels, len(log_P), log_P.shape[1], "the likelihood")
-    return np.maximum(-log_P[np.arange(len(log_P)), labels], 0.0)
+    T = checks.positive(T, "T")
+    if not len(logits):
+        return np.zeros(0)
+    labels = checks.labels_for(labels, len(logits), np.shape(logits)[1], "the likelihood")
+    losses = np.empty(len(logits))
+    for rows, scaled in shifted_blocks(logits):
+        scaled *= scaled.dtype.type(1.0 / T)
+        own = scaled[np.arange(len(scaled)), labels[rows]].astype(np.float64)
+        np.exp(scaled, out=scaled)
+        losses[rows] = np.log(scaled.sum(axis=1).astype(np.float64)) - own
+    return np.maximum(losses, 0.0)
+
+
+@dataclass(frozen=True)
+class SampleScores:
+    """How well each sample's stated probabilities fit its label.
+
+    Attributes:
+        confidence: [N] probability of the top-1 class.
+        right: bool [N], whether it is the label.
+        brier, nll: [N], as of the functions of these names.
+    """
+
+    confidence: np.ndarray
+    right: np.ndarray
+    brier: np.ndarray
+    nll: np.ndarray
+
+
+def sample_scores(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> SampleScores:
+    """All scores of each sample in one pass, without an N x C matrix of probabilities.
+
+    Args:
+        logits: [N, C].
+        labels: [N] true classes.
+        T: temperature.
+    """
+    T = checks.positive(T, "T")
+    n, n_classes = np.shape(logits)
+    labels = checks.labels_for(labels, n, n_classes, "calibration")
+    confidence, squares, own = np.empty(n), np.empty(n), np.empty(n)
+    losses, right = np.empty(n), np.empty(n, dtype=bool)
+    for rows, scaled in shifted_blocks(logits):
+        at = np.arange(len(scaled)), labels[rows]
+        right[rows] = scaled.argmax(axis=1) == labels[rows]
+        scaled *= scaled.dtype.type(1.0 / T)
+        log_own = scaled[at].astype(np.float64)
+        np.exp(scaled, out=scaled)
+        total = scaled.sum(axis=1).astype(np.float64)
+        losses[rows] = np.log(total) - log_own
+        confidence[rows] = 1.0 / total
+        own[rows] = scaled[at] / total
+        squares[rows] = np.einsum("ij,ij->i", scaled, scaled) / total**2
+    return SampleScores(confidence, right, squares - 2.0 * own + 1.0, np.maximum(losses, 0.0))
 
 
 @dataclass(frozen=True)
@@ -98,15 +149,13 @@ def fit_temperature(
         raise ValueError(
             f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
         )
-    logits = checks.matrix(logits, "logits")
     n = len(logits)
     labels = checks.labels_for(labels, n, logits.shape[1], "fitting a temperature")
     shard = checked_shard(shard, n)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    beta, reached = _minimum(shifted, labels, 1.0 / highest, 1.0 / lowest)
+    beta, reached = _minimum(logits, labels, 1.0 / highest, 1.0 / lowest)
     replicates = None
     if reached and shard.max() > 0:
-        slope, curve = _derivatives(shifted, labels, beta)
+        slope, curve = _derivatives(logits, labels, beta)
         rest = [total.sum() - np.bincount(shard, weights=total) for total in (slope, curve)]
         moved = beta - rest[0] / np.where(rest[1] > 0, rest[1], np.inf)
         replicates = np.clip(moved, 1.0 / highest, 1.0 / lowest)
@@ -119,21 +168,20 @@ def fit_temperature(
     return FittedTemperature(interval, float(nll(logits, labels, T).mean()), reached)
 
 
-def _minimum(
-    shifted: np.ndarray, labels: np.ndarray, low: float, high: float
-) -> tuple[float, bool]:
+def _minimum(logits: np.ndarray, labels: np.ndarray, low: float, high: float) -> tuple[float, bool]:
     """Return 1 / T of the minimum, and whether it is inside [low, high]."""
     ends = (low, high)
+    near = 1e-12 if pass_dtype(logits) is np.float64 else 1e-7
     beta = min(max(1.0, low), high)
     for _ in range(200):
-        slope, curve = (float(values.mean()) for values in _derivatives(shifted, labels, beta))
-        if slope == 0.0 or high - low <= 1e-13 * high:
+        slope, curve = (float(values.mean()) for values in _derivatives(logits, labels, beta))
+        if slope == 0.0 or high - low <= 0.1 * near * high:
             return beta, True
         if (beta == ends[0] and slope > 0) or (beta == ends[1] and slope < 0):
             return beta, False
         low, high = (low, beta) if slope > 0 else (beta, high)
         proposal = beta - slope / curve if curve > 0 else -np.sign(slope) * np.inf
-        if abs(proposal - beta) <= 1e-12 * beta:
+        if abs(proposal - beta) <= near * beta:
             return beta, True
         if proposal >= high:
             proposal = high if high == ends[1] else (low + high) / 2
@@ -144,12 +192,16 @@ def _minimum(
 
 
 def _derivatives(
-    shifted: np.ndarray, labels: np.ndarray, beta: float
+    logits: np.ndarray, labels: np.ndarray, beta: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Slope and curvature [N] of each sample's negative log likelihood in 1 / T."""
-    weights = np.exp(beta * shifted)
-    total = weights.sum(axis=1)
-    weights *= shifted
-    first = weights.sum(axis=1) / total
-    second = np.einsum("ij,ij->i", weights, shifted) / total
-    return first - shifted[np.arange(len(shifted)), labels], np.maximum(second - first**2, 0.0)
+    slopes, curves = np.empty(len(logits)), np.empty(len(logits))
+    for rows, shifted in shifted_blocks(logits):
+        weights = np.exp(shifted.dtype.type(beta) * shifted)
+        total = weights.sum(axis=1).astype(np.float64)
+        weights *= shifted
+        first = weights.sum(axis=1) / total
+        second = np.einsum("ij,ij->i", weights, shifted) / total
+        slopes[rows] = first - shifted[np.arange(len(shifted)), labels[rows]]
+        curves[rows] = np.maximum(second - first**2, 0.0)
+    return slopes, curves

@@ -17,7 +17,7 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.gram_sums import ROWS, Rematch, ShardGrams
-from bickd_core.geometry.matching import entropies_and_slopes
+from bickd_core.geometry.probabilities import shifted
 
 
 def rematched(
@@ -51,15 +51,29 @@ def rematched(
     gaps, slopes = np.empty(grams.n), np.empty(grams.n)
     for start in range(0, grams.n, ROWS):
         here = slice(start, start + ROWS)
-        scaled = np.asarray(logits[here], dtype=dtype) / dtype(T)
-        scaled -= scaled.max(axis=1, keepdims=True)
+        scaled = shifted(logits[here], dtype)
+        scaled *= dtype(1.0 / T)
         P = np.exp(scaled)
-        P /= P.sum(axis=1, keepdims=True)
-        moved = P * (np.einsum("ij,ij->i", P, scaled)[:, None] - scaled)  # dP / dlog T
-        products += P.T @ moved
-        sums += moved.sum(axis=0, dtype=np.float64)
-        entropies, slopes[here] = entropies_and_slopes(logits[here], T)
-        gaps[here] = entropies - targets[here]
-    rest = [values.sum() - np.bincount(grams.shard, weights=values) for values in (gaps, slopes)]
+        total = P.sum(axis=1)
+        P *= (1.0 / total)[:, None]
+        mean = np.einsum("ij,ij->i", P, scaled)
+        gaps[here] = np.log(total.astype(np.float64)) - mean - targets[here]
+        np.subtract(mean[:, None], scaled, out=scaled)
+        slopes[here] = np.einsum("ij,ij,ij->i", P, scaled, scaled)
+        scaled *= P  # dP / dlog T
+        products += P.T @ scaled
+        sums += scaled.sum(axis=0)
+    steps = rematch_steps(gaps, slopes, grams.shard)
+    return replace(grams, rematch=Rematch(steps, products + products.T, sums))
+
+
+def rematch_steps(gaps: np.ndarray, slopes: np.ndarray, shard: np.ndarray) -> np.ndarray:
+    """The change of log T without each shard, float64 [G], centred.
+
+    Args:
+        gaps: [N] entropies minus their targets. slopes: [N] `dH / dlog T`.
+        shard: [N] from `stratified_shards`.
+    """
+    rest = [values.sum() - np.bincount(shard, weights=values) for values in (gaps, slopes)]
     steps = np.where(rest[1] > 0, -rest[0] / np.where(rest[1] > 0, rest[1], 1.0), 0.0)
-    return replace(grams, rematch=Rematch(steps - steps.mean(), products + products.T, sums))
+    return steps - steps.mean()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.gram_sums import Rematch, ShardGrams
+from bickd_core.geometry.gram_sums import ColumnSums, Rematch, ShardGrams
 from bickd_core.geometry.orthogonality import empty_columns
 from bickd_core.geometry.shards import checked_shard
 
@@ -33,11 +33,11 @@ class Side:
         return self.inverse > 0
 
 
-def side_of(grams: ShardGrams, centred: bool) -> Side:
+def side_of(grams: ShardGrams | ColumnSums, centred: bool) -> Side:
     """Compute one model's column norms in each total. If centred, `s s' / w` is subtracted from the
     products first."""
-    squares = _left_out(np.einsum("gcc->gc", grams.products).astype(np.float64))
-    sums, weights = _left_out(grams.sums), _left_out(grams.weights)
+    squares = left_out(grams.squares.astype(np.float64))
+    sums, weights = left_out(grams.sums), left_out(grams.weights)
     if grams.rematch is not None and len(weights) > 1:
         squares[1:] += grams.rematch.steps[:, None] * np.diagonal(grams.rematch.products)
         sums[1:] += grams.rematch.steps[:, None] * grams.rematch.sums
@@ -67,9 +67,9 @@ def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
     order = np.argsort(shard, kind="stable")
     sizes = np.bincount(shard)
     starts = np.cumsum(sizes) - sizes
-    squares = _left_out(np.add.reduceat(P[order] ** 2, starts, axis=0))
+    squares = left_out(np.add.reduceat(P[order] ** 2, starts, axis=0))
     norms = np.sqrt(np.clip(squares, 0.0, None))
-    empty = empty_columns(norms, _left_out(sizes.astype(np.float64))[:, None])
+    empty = empty_columns(norms, left_out(sizes.astype(np.float64))[:, None])
     inverse = np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms))
     lengths = np.add.reduceat(np.square(P[order] @ inverse.T), starts, axis=0)
     total = lengths.sum(axis=0)
@@ -79,7 +79,7 @@ def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
     return mean_of(total - used, used * (used - 1))
 
 
-def _left_out(by_shard: np.ndarray) -> np.ndarray:
+def left_out(by_shard: np.ndarray) -> np.ndarray:
     """The total, then the total without each of the shards: [R, ...], R = 1 + G, or 1 for one
     shard."""
     total = by_shard.sum(axis=0)

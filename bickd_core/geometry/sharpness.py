@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.geometry import checks
 from bickd_core.geometry.gram_figures import class_figures
 from bickd_core.geometry.gram_streams import logit_grams
-from bickd_core.geometry.probabilities import mean_entropy_at
+from bickd_core.geometry.overlap_streams import streamed_overlaps
+from bickd_core.geometry.probabilities import pass_dtype
 
+MOST_SCORED = 200
 TEMPERATURES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -30,7 +31,8 @@ class TemperatureCurve:
         entropy: [K] mean entropy in nats, which never falls with T.
         overlap: [K] mean off-diagonal of the class Gram, corrected for the bias of few samples; NaN
             with fewer than two usable classes.
-        score: [K] orthogonality score, likewise.
+        score: [K] orthogonality score, likewise; NaN above `MOST_SCORED` classes, where it would
+            take a product of matrices for each temperature.
     """
 
     temperatures: np.ndarray
@@ -54,13 +56,20 @@ def temperature_curve(
         temperatures: K of them, above 0.
         centred: Pearson correlations in place of cosines.
     """
-    logits = checks.matrix(logits, "logits")
     ordered = np.sort(np.asarray(temperatures, dtype=np.float64))
-    entropy, overlap, score = [], [], []
-    for T in ordered.tolist():
-        sums = logit_grams([logits], [T], shard, dtype=np.float64 if centred else np.float32)
-        figures = class_figures(sums.models[0], centred=centred, effective_rank=False)
-        entropy.append(mean_entropy_at(logits, T))
-        overlap.append(np.nan if figures.overlap is None else figures.overlap.estimate)
-        score.append(np.nan if figures.score is None else figures.score.estimate)
-    return TemperatureCurve(ordered, np.array(entropy), np.array(overlap), np.array(score))
+    every = streamed_overlaps(logits, ordered.tolist(), shard, centred=centred)
+    overlap = [np.nan if at.overlap is None else at.overlap.estimate for at in every]
+    return TemperatureCurve(
+        ordered,
+        np.array([at.entropy for at in every]),
+        np.array(overlap),
+        np.array([_score(logits, T, shard, centred) for T in ordered.tolist()]),
+    )
+
+
+def _score(logits: np.ndarray, T: float, shard: np.ndarray, centred: bool) -> float:
+    if logits.shape[1] > MOST_SCORED:
+        return np.nan
+    sums = logit_grams([logits], [T], shard, dtype=np.float64 if centred else pass_dtype(logits))
+    score = class_figures(sums.models[0], centred=centred, effective_rank=False).score
+    return np.nan if score is None else score.estimate

@@ -3,11 +3,14 @@ class."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
 from bickd_core.geometry import checks
+from bickd_core.geometry.probabilities import pass_dtype, row_blocks, shifted
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,14 @@ class Moments:
 def moments(X: np.ndarray, Y: np.ndarray) -> Moments:
     """Moments of two matrices [n, D] and [n, E] on the same samples.
 
-    Float32 matrices are multiplied as they are; sums are float64.
+    Float32 matrices are multiplied as they are, and `cross` is float32; other sums are float64.
     """
     k, l = (np.einsum("ij,ij->i", Z, Z).astype(np.float64) for Z in (X, Y))  # noqa: E741
+    ones = np.ones(len(X), X.dtype)
     return Moments(
-        (X.T @ Y).astype(np.float64, copy=False),
-        X.sum(axis=0, dtype=np.float64),
-        Y.sum(axis=0, dtype=np.float64),
+        X.T @ Y,
+        (ones @ X).astype(np.float64),
+        (ones @ Y).astype(np.float64),
         (l.astype(X.dtype) @ X).astype(np.float64),
         (k.astype(Y.dtype) @ Y).astype(np.float64),
         float(k @ l),
@@ -85,11 +89,52 @@ def hsic(m: Moments) -> float:
 
     where tr(K~L~) = |X'Y|_F^2 - k'l, 1'K~1 = |X'1|^2 - 1'k, and 1'K~L~1 = (X X'1 - k)'(Y Y'1 - l).
     """
+    return hsic_of(m, squared_norm(m.cross), float(m.x @ (m.cross @ m.y)))
+
+
+def hsic_of(m: Moments, squares: float, bilinear: float) -> float:
+    """`hsic` with `|X'Y|_F^2` and `(X'1)' X'Y (Y'1)` given; `cross` is not used."""
     n = m.n
-    trace = float(np.vdot(m.cross, m.cross)) - m.kl
+    trace = squares - m.kl
     sum_k, sum_l = float(m.x @ m.x) - m.k, float(m.y @ m.y) - m.l
-    rows = float(m.x @ m.cross @ m.y) - float(m.x @ m.xl) - float(m.y @ m.yk) + m.kl
+    rows = bilinear - float(m.x @ m.xl) - float(m.y @ m.yk) + m.kl
     return (trace + sum_k * sum_l / ((n - 1) * (n - 2)) - 2.0 * rows / (n - 2)) / (n * (n - 3))
+
+
+def squared_norm(first: np.ndarray, second: np.ndarray | None = None) -> float:
+    """Sum of the squares of a matrix, or of its products with another one, cell by cell. Rows are
+    added up in float64."""
+    second = first if second is None else second
+    return float(np.einsum("ij,ij->i", first, second).sum(dtype=np.float64))
+
+
+def without_each(parts: Sequence[Moments]) -> np.ndarray:
+    """Debiased HSIC of all samples, then without each part [1 + G], from the moments of the parts;
+    NaN below 4 samples.
+
+    `|M - M_g|^2 = |M|^2 - 2 <M, M_g> + |M_g|^2`, so that no difference of matrices is made.
+    """
+    cross = np.zeros(parts[0].cross.shape)
+    for part in parts:
+        cross += part.cross
+    near = cross.astype(parts[0].cross.dtype, copy=False)
+    bare = [replace(part, cross=np.zeros(())) for part in parts]
+    whole = reduce(Moments.plus, bare)
+    every = [whole, *(whole.minus(part) for part in bare)]
+    squares = np.full(len(every), squared_norm(cross))
+    images = np.einsum(
+        "rd,dr->r", np.array([m.x for m in every]), cross @ np.array([m.y for m in every]).T
+    )
+    for g, part in enumerate(parts, start=1):
+        squares[g] += squared_norm(part.cross) - 2.0 * squared_norm(near, part.cross)
+        own = every[g].y.astype(part.cross.dtype)
+        images[g] -= every[g].x @ (part.cross @ own)
+    return np.array(
+        [
+            hsic_of(m, square, image) if m.n > 3 else np.nan
+            for m, square, image in zip(every, squares.tolist(), images.tolist(), strict=True)
+        ]
+    )
 
 
 def ratio(cross: float, first: float, second: float) -> float | None:
@@ -229,9 +274,50 @@ def row_similarity(
     teacher, student = _unit_rows(P_teacher), _unit_rows(P_student)
     member = np.zeros((n_classes, n))
     member[labels, np.arange(n)] = 1.0
-    sums = (member @ teacher) @ (member @ student).T
-    counts = member.sum(axis=1)
     matched = float(np.einsum("ij,ij->", teacher, student))
+    return _row_similarity(member @ teacher, member @ student, matched, labels)
+
+
+def logit_row_similarity(
+    teacher_logits: np.ndarray, student_logits: np.ndarray, labels: np.ndarray, T: float = 1.0
+) -> RowSimilarity:
+    """`row_similarity` of `softmax(logits / T)`, in one pass over the samples class by class,
+    without an N x C matrix of probabilities.
+
+    Args:
+        teacher_logits, student_logits: [N, C] on the same samples.
+        labels: [N] true classes.
+        T: temperature of both.
+    """
+    checks.same_shape(teacher_logits, student_logits, "teacher_logits and student_logits")
+    n, n_classes = np.shape(teacher_logits)
+    labels = checks.labels_for(labels, n, n_classes, "similarity by class")
+    inverse, dtype = 1.0 / checks.positive(T, "T"), pass_dtype(teacher_logits)
+    order = np.argsort(labels, kind="stable")
+    sums, matched = np.zeros((2, n_classes, n_classes)), 0.0
+    for block in row_blocks(n, n_classes):
+        positions = order[block]
+        classes, starts = np.unique(labels[positions], return_index=True)
+        sides = []
+        for k, logits in enumerate((teacher_logits, student_logits)):
+            rows = shifted(logits[positions], dtype)
+            rows *= dtype(inverse)
+            np.exp(rows, out=rows)
+            rows *= (1.0 / np.sqrt(np.einsum("ij,ij->i", rows, rows)))[:, None]
+            sums[k, classes] += np.add.reduceat(rows, starts, axis=0)
+            sides.append(rows)
+        matched += float(np.einsum("ij,ij->i", *sides).sum(dtype=np.float64))
+    return _row_similarity(sums[0], sums[1], matched, labels)
+
+
+def _row_similarity(
+    teacher: np.ndarray, student: np.ndarray, matched: float, labels: np.ndarray
+) -> RowSimilarity:
+    """From the sums of the unit rows of each class [C, C], and of the products of each sample's
+    two rows."""
+    n = len(labels)
+    sums = teacher @ student.T
+    counts = np.bincount(labels, minlength=len(teacher)).astype(np.float64)
     same, everything = float(np.trace(sums)), float(sums.sum())
     n_same = int((counts**2).sum()) - n
     n_other = n * n - n_same - n

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from bickd_core.geometry import agreement
 from bickd_core.geometry.calibration import calibration_interval_of
-from bickd_core.geometry.gram_figures import class_figures, overlap_interval
+from bickd_core.geometry.gram_figures import ClassFigures, class_figures
 from bickd_core.geometry.gram_streams import logit_grams
-from bickd_core.geometry.gram_sums import ShardGrams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
-from bickd_core.geometry.jackknife import CkaSide, cka_between, cka_side
+from bickd_core.geometry.jackknife import CkaSide, Replicated, cka_between, cka_side
 from bickd_core.geometry.matching import entropies_at, matched_temperatures
 from bickd_core.geometry.orthogonality import class_weights
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import (
-    FLOAT32_ABOVE,
     MatchedTemperature,
     matched_temperature,
     mean_entropy_at,
+    pass_dtype,
     top_class,
 )
-from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import SHARDS, stratified_shards
 
 
@@ -100,9 +99,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class TeacherSide:
-    """What `summarise` needs of the teacher at one temperature: entropies [N], its sides of CKA."""
+    """What `summarise` needs of the teacher at one temperature: entropies [N], top-1 classes [N],
+    its sides of CKA."""
 
     entropies: np.ndarray
+    predicted: np.ndarray
     logits: CkaSide
     features: CkaSide | None
 
@@ -118,7 +119,12 @@ def teacher_side(
 
 def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> TeacherSide:
     features = None if teacher.features is None else cka_side(teacher.features, shard)
-    return TeacherSide(entropies_at(teacher.logits, T), cka_side(teacher.logits, shard), features)
+    return TeacherSide(
+        entropies_at(teacher.logits, T),
+        teacher.logits.argmax(axis=1),
+        cka_side(teacher.logits, shard),
+        features,
+    )
 
 
 @dataclass(frozen=True)
@@ -145,22 +151,58 @@ def fixed_figures(
     `summarise`, with a `side` at any T."""
     labels = _labels(teacher, student)
     shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
-    figures: dict[str, Interval | None] = {}
-    if labels is not None:
-        predicted, confidence = top_class(student.logits)
-        right = predicted == labels
-        figures["accuracy"] = proportion_interval(right, labels, level=level)
-        figures["calibration_error"] = calibration_interval_of(confidence, right, level=level)
-    if teacher is not None:
-        same = teacher.logits.argmax(axis=1) == student.logits.argmax(axis=1)
-        figures["agreement"] = proportion_interval(same, labels, level=level)
-        if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
-            side = _teacher_side(teacher, 1.0, shard)
-        own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
-        figures["cka_logits"] = _cka(side.logits, own, level)
-        if side.features is not None and student.features is not None:
-            figures["cka_features"] = _cka(side.features, cka_side(student.features, shard), level)
-    return FixedFigures(**figures)
+    predicted, confidence = top_class(student.logits)
+    if teacher is None:
+        return fixed_figures_of(predicted, confidence, labels, level=level)
+    if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
+        side = _teacher_side(teacher, 1.0, shard)
+    own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
+    features = None
+    if side.features is not None and student.features is not None:
+        features = cka_between(side.features, cka_side(student.features, shard))
+    return fixed_figures_of(
+        predicted,
+        confidence,
+        labels,
+        teacher=side.predicted,
+        cka_logits=cka_between(side.logits, own),
+        cka_features=features,
+        level=level,
+    )
+
+
+def fixed_figures_of(
+    predicted: np.ndarray,
+    confidence: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    teacher: np.ndarray | None = None,
+    cka_logits: Replicated | None = None,
+    cka_features: Replicated | None = None,
+    level: float = 0.95,
+) -> FixedFigures:
+    """The same from their parts.
+
+    Args:
+        predicted: [N] top-1 class. confidence: [N] its probability at T = 1.
+        labels: [N] true classes; None if unknown.
+        teacher: [N] the teacher's top-1 class.
+        cka_logits, cka_features: from `cka_between`.
+    """
+    right = None if labels is None else predicted == labels
+    return FixedFigures(
+        accuracy=None if right is None else proportion_interval(right, labels, level=level),
+        agreement=(
+            None
+            if teacher is None
+            else proportion_interval(teacher == predicted, labels, level=level)
+        ),
+        calibration_error=(
+            None if right is None else calibration_interval_of(confidence, right, level=level)
+        ),
+        cka_logits=None if cka_logits is None else cka_logits.interval(level),
+        cka_features=None if cka_features is None else cka_features.interval(level),
+    )
 
 
 def _labels(teacher: PredictionsLike | None, student: PredictionsLike) -> np.ndarray | None:
@@ -203,55 +245,112 @@ def summarise(
         check_aligned(teacher, student)
     labels = _labels(teacher, student)
     shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
-    dtype = np.float32 if logits.size > FLOAT32_ABOVE else np.float64
-
-    def grams_at(at: float | np.ndarray, weights: np.ndarray | None = None) -> ShardGrams:
-        return logit_grams([logits], [at], shard, weights=weights, dtype=dtype).models[0]
-
-    grams = grams_at(T)
+    grams = logit_grams([logits], [T], shard, dtype=pass_dtype(logits)).models[0]
     figures = class_figures(grams, level=level)
-    intervals: dict[str, Interval | None] = {}
-    if labels is not None:
-        weights = class_weights(labels)
-        balanced = grams if np.ptp(weights) == 0 else grams_at(T, weights)
-        intervals["overlap_balanced"] = overlap_interval(balanced, level=level)
-    matched = unreached = None
+    parts = SummaryParts(figures, mean_entropy_at(logits, T), balanced=figures.replicated)
+    if labels is not None and np.ptp(weights := class_weights(labels)) > 0:
+        parts = replace(parts, balanced=streamed_overlap(logits, T, shard, weights=weights))
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
-        matched = _matched(teacher, student, side, T)
-        intervals |= _moved(teacher, student, T, labels, level)
-        if matched.reached:
-            at_mean = grams if matched.temperature == T else grams_at(matched.temperature)
-            at_mean = rematched(at_mean, logits, matched.temperature, side.entropies, dtype=dtype)
-            intervals["overlap_matched"] = overlap_interval(at_mean, level=level)
-        each = matched_temperatures(logits, side.entropies, start=T)
-        unreached = each.unreached
-        if unreached < len(logits):
-            per_image = grams if student.logits is teacher.logits else grams_at(each.temperatures)
-            intervals["overlap_per_image"] = overlap_interval(per_image, level=level)
+        divergence, distance = agreement.kl_and_hellinger(teacher.logits, logits, T)
+        parts = replace(parts, divergence=divergence, distance=distance)
+        if np.array_equal(teacher.logits, logits):
+            parts = unmoved(parts, side.entropies, T)
+        else:
+            matched = matched_temperature(logits, float(side.entropies.mean()), start=T)
+            each = matched_temperatures(logits, side.entropies, start=T)
+            parts = replace(parts, matched=matched, unreached=each.unreached)
+            if matched.reached:
+                at_mean = streamed_overlap(
+                    logits, matched.temperature, shard, targets=side.entropies
+                )
+                parts = replace(parts, at_mean=at_mean)
+            if each.unreached < len(logits):
+                per_image = streamed_overlap(logits, each.temperatures, shard)
+                parts = replace(parts, per_image=per_image)
     if fixed is None:
         fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
+    return summary_of(parts, fixed, n=len(logits), T=T, labels=labels, level=level)
+
+
+@dataclass(frozen=True)
+class SummaryParts:
+    """The figures of a Summary that depend on T, each from a pass of its own.
+
+    Attributes:
+        figures: of the class Gram at T.
+        mean_entropy: at T, in nats.
+        balanced: overlap with classes weighted alike.
+        divergence, distance: [N] KL and Hellinger distance from the teacher; None without one.
+        matched, at_mean: the temperature at the teacher's mean entropy, and the overlap there.
+        unreached, per_image: samples without a temperature, and the overlap of the others.
+    """
+
+    figures: ClassFigures
+    mean_entropy: float
+    balanced: Replicated | None = None
+    divergence: np.ndarray | None = None
+    distance: np.ndarray | None = None
+    matched: MatchedTemperature | None = None
+    at_mean: Replicated | None = None
+    unreached: int | None = None
+    per_image: Replicated | None = None
+
+
+def unmoved(parts: SummaryParts, entropies: np.ndarray, T: float) -> SummaryParts:
+    """The parts of a model that is its own teacher: it is matched as it is."""
+    target = float(entropies.mean())
+    overlap = parts.figures.replicated
+    return replace(
+        parts,
+        matched=MatchedTemperature(float(T), target, target, True),
+        at_mean=overlap,
+        unreached=0,
+        per_image=overlap,
+    )
+
+
+def summary_of(
+    parts: SummaryParts,
+    fixed: FixedFigures,
+    *,
+    n: int,
+    T: float,
+    labels: np.ndarray | None,
+    level: float = 0.95,
+) -> Summary:
+    """Put the parts of a Summary together. The arguments are those of `summarise`."""
+    figures = parts.figures
+
+    def overlap(replicated: Replicated | None) -> Interval | None:
+        return None if replicated is None else replicated.interval(level)
+
+    def mean(values: np.ndarray | None, highest: float) -> Interval | None:
+        if values is None:
+            return None
+        return mean_interval(values, labels, level=level, bounds=(0.0, highest))
+
     return Summary(
-        n=len(logits),
-        n_classes=logits.shape[1],
+        n=n,
+        n_classes=figures.n_classes,
         n_classes_used=figures.n_classes_used,
         temperature=float(T),
         level=float(level),
-        mean_entropy=mean_entropy_at(logits, T),
-        matched=matched,
-        unreached=unreached,
+        mean_entropy=parts.mean_entropy,
+        matched=parts.matched,
+        unreached=parts.unreached,
         accuracy=fixed.accuracy,
         agreement=fixed.agreement,
-        kl=intervals.get("kl"),
-        displacement=intervals.get("displacement"),
+        kl=mean(parts.divergence, np.inf),
+        displacement=mean(parts.distance, 1.0),
         calibration_error=fixed.calibration_error,
         cka_logits=fixed.cka_logits,
         cka_features=fixed.cka_features,
         overlap=figures.overlap,
-        overlap_matched=intervals.get("overlap_matched"),
-        overlap_per_image=intervals.get("overlap_per_image"),
-        overlap_balanced=intervals.get("overlap_balanced"),
+        overlap_matched=overlap(parts.at_mean),
+        overlap_per_image=overlap(parts.per_image),
+        overlap_balanced=None if labels is None else overlap(parts.balanced),
         score=figures.score,
         effective_rank=figures.effective_rank,
     )
@@ -276,31 +375,3 @@ def _same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
     if first is None or second is None:
         return first is second
     return np.array_equal(first, second)
-
-
-def _matched(
-    teacher: PredictionsLike, student: PredictionsLike, side: TeacherSide, T: float
-) -> MatchedTemperature:
-    target = float(side.entropies.mean())
-    if np.array_equal(teacher.logits, student.logits):
-        return MatchedTemperature(float(T), target, target, True)
-    return matched_temperature(student.logits, target, start=T)
-
-
-def _moved(
-    teacher: PredictionsLike,
-    student: PredictionsLike,
-    T: float,
-    labels: np.ndarray | None,
-    level: float,
-) -> dict[str, Interval | None]:
-    divergence, distance = agreement.kl_and_hellinger(teacher.logits, student.logits, T)
-    return {
-        "kl": mean_interval(divergence, labels, level=level, bounds=(0.0, np.inf)),
-        "displacement": mean_interval(distance, labels, level=level, bounds=(0.0, 1.0)),
-    }
-
-
-def _cka(teacher: CkaSide, student: CkaSide, level: float) -> Interval | None:
-    cka = cka_between(teacher, student)
-    return None if cka is None else cka.interval(level)

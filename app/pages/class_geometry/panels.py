@@ -219,7 +219,10 @@ def _sharpness_charts(comparison: Comparison, shown: tuple[Model, ...], lens: Le
         if now is None:
             continue
         rows = zip(curve.temperatures, curve.entropy, curve.score, strict=True)
-        note = [f"T = {t:g}, entropy {h:.2f} nats, score {s:.3f}" for t, h, s in rows]
+        note = [
+            f"T = {t:g}, entropy {h:.2f} nats" + (f", score {s:.3f}" if np.isfinite(s) else "")
+            for t, h, s in rows
+        ]
         look = looks[model.key]
         by_temperature.append(Curve(look, curve.temperatures, curve.overlap, note, (T, now)))
         entropy = class_geometry.entropy_at(comparison, model, plain)
