@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state
 from app.data import runs
+from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import (
     SavedSelection,
@@ -86,5 +87,8 @@ def _resolved(
         names={model.key: model.called for model in _comparison.models},
         temperature=temperature,
         saved=_saved,
+        match=lambda key, matching: (
+            measures.matched(_comparison, _comparison.model(key), temperature, matching).T
+        ),
     )
     return resolve(Rule.parse(rule), scene)

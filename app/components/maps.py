@@ -47,8 +47,6 @@ def scene(
 
 
 def _panel(comparison: Comparison, model: Model, xy: np.ndarray, T: float) -> MapPanel:
-    predicted = model.predictions.predicted
-    probabilities = measures.probabilities(comparison, model, T)
     shown = int(np.isfinite(xy).all(axis=1).sum())
     total = max(comparison.n_each)
     return MapPanel(
@@ -56,8 +54,8 @@ def _panel(comparison: Comparison, model: Model, xy: np.ndarray, T: float) -> Ma
         coordinates=xy,
         key=model.key,
         note=f"{numbers.count(shown)} of {numbers.count(total)} {comparison.nouns}",
-        predicted=predicted,
-        confidence=probabilities[np.arange(comparison.n), predicted],
+        predicted=model.predictions.predicted,
+        confidence=measures.confidence(comparison, model, T),
         moved=None if model.is_teacher else measures.displacement(comparison, model, T),
     )
 

@@ -152,7 +152,7 @@ def pair_strip(
     """Show the samples that add most to the cosine of two classes, with the model's probabilities
     of both."""
     positions = samples.pair_samples(comparison, model, pair, temperature, most)
-    probabilities = measures.probabilities(comparison, model, temperature)[positions]
+    probabilities = measures.probabilities_at(model, positions, temperature)
     captions = [
         (true_class(comparison, position), f"{row[pair[0]]:.0%} | {row[pair[1]]:.0%}")
         for position, row in zip(positions, probabilities, strict=True)

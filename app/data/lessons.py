@@ -16,9 +16,9 @@ from bickd_core.comparing import lessons
 from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.gradients import Pull
-from bickd_core.comparing.measures import geometry, probabilities
+from bickd_core.comparing.measures import geometry, teacher_entropies
 from bickd_core.geometry.layout import align_to
-from bickd_core.geometry.probabilities import entropy
+from bickd_core.geometry.probabilities import class_probabilities, entropy
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -42,9 +42,7 @@ def start_student(comparison: Comparison, chosen: str) -> Model:
 def images_by_entropy(comparison: Comparison) -> np.ndarray:
     """Return positions of some samples, ordered from the surest prediction of the teacher at T = 1
     to the least sure."""
-    return lessons.from_sure_to_unsure(
-        entropy(probabilities(comparison, comparison.teacher, 1.0)), IMAGES
-    )
+    return lessons.from_sure_to_unsure(teacher_entropies(comparison, 1.0), IMAGES)
 
 
 def sample_entropy(
@@ -87,10 +85,10 @@ def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triang
     teacher = comparison.teacher
     columns = np.array(classes)
     truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
-    P, Q = probabilities(comparison, teacher, 4.0), probabilities(comparison, student, 4.0)
-    own, other = (
-        inner[:, columns] / inner[:, columns].sum(axis=1, keepdims=True) for inner in (P, Q)
+    inner = (
+        class_probabilities(model.predictions.logits, 4.0, classes) for model in (teacher, student)
     )
+    own, other = (parts / parts.sum(axis=1, keepdims=True) for parts in inner)
     at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
         classes,

@@ -11,8 +11,8 @@ from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import probabilities
 from bickd_core.geometry.layout import Layout, align_to
+from bickd_core.geometry.probabilities import class_probabilities, probability_blocks
 from bickd_core.geometry.simplex import Simplex, simplex_view
 from bickd_core.maps import jobs
 from bickd_core.maps.jobs import JobStatus
@@ -65,15 +65,17 @@ def simplex(
     comparison: Comparison, model: Model, temperature: float, classes: tuple[int, ...]
 ) -> Simplex:
     """Return each sample's probability of three classes as shares."""
-    return simplex_view(probabilities(comparison, model, temperature), classes)
+    columns = class_probabilities(model.predictions.logits, temperature, classes)
+    return simplex_view(columns, (0, 1, 2))
 
 
 def third_class(comparison: Comparison, pair: tuple[int, ...], temperature: float) -> list[int]:
     """The pair, and the class that gets most of the teacher's remaining probability on the samples
     that it predicts as one of the pair."""
-    P = probabilities(comparison, comparison.teacher, temperature)
-    of_pair = np.isin(comparison.teacher.predictions.predicted, pair)
-    shares = P[of_pair].sum(axis=0) if of_pair.any() else P.sum(axis=0)
+    predictions = comparison.teacher.predictions
+    of_pair = np.isin(predictions.predicted, pair)
+    logits = predictions.logits[of_pair] if of_pair.any() else predictions.logits
+    shares = sum(P.sum(axis=0) for _, P in probability_blocks(logits, temperature))
     order = np.argsort(-shares, kind="stable")
     return [*pair, *[int(c) for c in order if c not in pair]][:3]
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from app.data.pictures import pictures
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import probabilities
 from bickd_core.data.registry import image_credit as credit_of
 from bickd_core.geometry.orthogonality import pair_contributions
+from bickd_core.geometry.probabilities import class_probabilities
 from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.thumbnails import Thumbnails
 
@@ -18,7 +18,8 @@ def pair_samples(
 ) -> np.ndarray:
     """Return the positions of the samples that contribute most to the cosine of two class columns,
     the largest contribution first."""
-    share = pair_contributions(probabilities(comparison, model, temperature), *pair)
+    columns = class_probabilities(model.predictions.logits, temperature, pair)
+    share = pair_contributions(columns, 0, 1)
     return np.argsort(-share, kind="stable")[:most]
 
 

@@ -13,8 +13,7 @@ import streamlit as st
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, info, library
 from bickd_core.comparing.seeds import one_run_per_seed, recipe, recipe_on_any_data
-from bickd_core.geometry.gram_figures import corrected_overlap
-from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import PredictionsError, align
@@ -143,11 +142,11 @@ def _figures(fingerprint: Fingerprint, teacher: Fingerprint | None) -> _Figures:
     except PredictionsError:
         return _Figures()
     accuracy = None if own.labels is None else float((own.predicted == own.labels).mean())
+    shard = stratified_shards(len(own), own.labels)
+    overlap = streamed_overlap(own.logits, TEMPERATURE, shard)
     return _Figures(
         len(own),
         accuracy,
         agreement,
-        corrected_overlap(
-            softmax(own.logits, TEMPERATURE), stratified_shards(len(own), own.labels)
-        ),
+        None if overlap is None else overlap.estimate,
     )

@@ -8,9 +8,9 @@ import numpy as np
 
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import probabilities
-from bickd_core.geometry.agreement import nearest_neighbours
-from bickd_core.geometry.calibration import calibration_difference
+from bickd_core.comparing.measures import shards
+from bickd_core.geometry.agreement import nearest_logits
+from bickd_core.geometry.calibration import calibration_difference_of
 from bickd_core.geometry.calibration_summary import CalibrationSummary, summarise_calibration
 from bickd_core.geometry.disagreement import (
     ConfusionDifference,
@@ -20,14 +20,18 @@ from bickd_core.geometry.disagreement import (
     outcomes,
 )
 from bickd_core.geometry.intervals import Interval, paired_mean_difference
-from bickd_core.geometry.proper_scores import nll
-from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.proper_scores import SampleScores, sample_scores
 
 
 @cached
 def calibration(comparison: Comparison, model: Model, temperature: float) -> CalibrationSummary:
     """Calibration of one model at T. The comparison has labels."""
-    return summarise_calibration(model.predictions.logits, _labels(comparison), temperature)
+    return summarise_calibration(
+        model.predictions.logits,
+        _labels(comparison),
+        temperature,
+        scores=scores(comparison, model, temperature),
+    )
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,19 @@ def calibration_gap(
     Args:
         at: the temperature of each model.
     """
-    labels = _labels(comparison)
-    models = [model.predictions for model in (first, second)]
-    P, Q = (model.probabilities(T) for model, T in zip(models, at, strict=True))
-    losses = [nll(model.logits, labels, T) for model, T in zip(models, at, strict=True)]
-    shard = stratified_shards(len(labels), labels)
+    a, b = (scores(comparison, model, T) for model, T in zip((first, second), at, strict=True))
+    pair, shard = ((a.confidence, a.right), (b.confidence, b.right)), shards(comparison)
     return CalibrationGap(
-        ece_width=calibration_difference(P, Q, labels, shard, scheme="width"),
-        ece_mass=calibration_difference(P, Q, labels, shard, scheme="mass"),
-        nll=paired_mean_difference(losses[0], losses[1], labels),
+        ece_width=calibration_difference_of(*pair, shard, scheme="width"),
+        ece_mass=calibration_difference_of(*pair, shard, scheme="mass"),
+        nll=paired_mean_difference(a.nll, b.nll, _labels(comparison)),
     )
+
+
+@cached
+def scores(comparison: Comparison, model: Model, temperature: float) -> SampleScores:
+    """Confidence, hits and proper scores of each sample at T. The comparison has labels."""
+    return sample_scores(model.predictions.logits, _labels(comparison), temperature)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions and Hellinger distances of the nearest samples by this model's
     probabilities."""
-    return nearest_neighbours(probabilities(comparison, model, temperature), position, most)
+    return nearest_logits(model.predictions.logits, position, most, temperature)
 
 
 def _labels(comparison: Comparison) -> np.ndarray:

@@ -1,9 +1,4 @@
-"""Class geometry of the models of a comparison: Grams and their figures through a lens.
-
-For large N x C, Grams and intervals are computed in one float32 pass over the logits
-(`logit_grams`), without a matrix of probabilities. Otherwise they are computed from float64
-probabilities.
-"""
+"""Class geometry of the models of a comparison: Grams and their figures through a lens."""
 
 from __future__ import annotations
 
@@ -11,20 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bickd_core.comparing import measures
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import geometry, matched, teacher_entropies
-from bickd_core.geometry.gram_figures import (
-    ClassFigures,
-    CrossFigures,
-    class_figures,
-    cross_figures,
-    cross_geometry_from_sums,
-    geometry_from_sums,
-)
-from bickd_core.geometry.gram_streams import column_cosine, logit_grams
+from bickd_core.geometry.gram_figures import ClassFigures, CrossFigures
+from bickd_core.geometry.gram_streams import column_cosine
 from bickd_core.geometry.intervals import Interval
-from bickd_core.geometry.matching import Matched, Matching, entropies_at
+from bickd_core.geometry.matching import Matched, Matching
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,
@@ -32,8 +20,6 @@ from bickd_core.geometry.orthogonality import (
     pair_contributions,
 )
 from bickd_core.geometry.probabilities import class_probabilities
-from bickd_core.geometry.rematching import rematched
-from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.sharpness import TemperatureCurve, temperature_curve
 
 
@@ -56,7 +42,7 @@ class Lens:
     def match(self, comparison: Comparison, model: Model) -> Matched:
         """Return the temperature of this model, or [N] of its samples, and how many samples cannot
         be matched."""
-        return matched(comparison, model, self.temperature, self.matching)
+        return measures.matched(comparison, model, self.temperature, self.matching)
 
     def at(self, comparison: Comparison, model: Model) -> float | np.ndarray:
         """The temperature of this model, or [N] of its samples."""
@@ -65,6 +51,11 @@ class Lens:
     def on(self, model: Model) -> Lens:
         """The lens for this model. The teacher is at T under every rule."""
         return replace(self, matching="none") if model.is_teacher else self
+
+    @property
+    def arguments(self) -> tuple[float, Matching, bool]:
+        """What the functions of `measures` take."""
+        return self.temperature, self.matching, self.centred
 
     @property
     def what(self) -> str:
@@ -88,67 +79,28 @@ class Lens:
 
 def gram(comparison: Comparison, model: Model, lens: Lens) -> ClassGeometry:
     """The class Gram of one model and its figures."""
-    at = lens.at(comparison, model)
-    if comparison.large or isinstance(at, np.ndarray):
-        return _class_view(comparison, model, lens.on(model))[0]
-    return geometry(comparison, model, at, centred=lens.centred)
+    return measures.class_view(comparison, model, *lens.on(model).arguments)[0]
 
 
 def overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
     """The overlap of one model: the estimate of `gram_figures`."""
-    interval = gram_figures(comparison, model, lens).overlap
-    return None if interval is None else interval.estimate
+    replicated = measures.overlap_at(comparison, model, *lens.on(model).arguments)
+    return None if replicated is None else replicated.estimate
 
 
 def gram_figures(comparison: Comparison, model: Model, lens: Lens) -> ClassFigures:
     """Overlap, score, effective rank and leakage of one model with their intervals over samples."""
-    return _class_view(comparison, model, lens.on(model))[1]
+    return measures.class_view(comparison, model, *lens.on(model).arguments)[1]
 
 
 def cross_gram(comparison: Comparison, model: Model, lens: Lens) -> CrossGeometry:
     """Cosines of the teacher's class columns (rows of the matrix) with those of a model."""
-    return _cross_view(comparison, model, lens)[0]
+    return measures.cross_view(comparison, model, *lens.arguments)[0]
 
 
 def cross_gram_figures(comparison: Comparison, model: Model, lens: Lens) -> CrossFigures:
     """Figures of `cross_gram` with their intervals over samples."""
-    return _cross_view(comparison, model, lens)[1]
-
-
-def _dtype(comparison: Comparison) -> type[np.floating]:
-    return np.float32 if comparison.large else np.float64
-
-
-@cached
-def _class_view(
-    comparison: Comparison, model: Model, lens: Lens
-) -> tuple[ClassGeometry, ClassFigures]:
-    logits, dtype = model.predictions.logits, _dtype(comparison)
-    at = lens.match(comparison, model)
-    shard = stratified_shards(comparison.n, comparison.labels)
-    grams = logit_grams([logits], [at.T], shard, dtype=dtype).models[0]
-    if lens.matching == "mean" and not at.unreached:
-        targets = teacher_entropies(comparison, lens.temperature)
-        grams = rematched(grams, logits, float(at.T), targets, dtype=dtype)
-    return geometry_from_sums(grams, centred=lens.centred), class_figures(
-        grams, centred=lens.centred
-    )
-
-
-@cached
-def _cross_view(
-    comparison: Comparison, model: Model, lens: Lens
-) -> tuple[CrossGeometry, CrossFigures]:
-    both = (comparison.teacher, model)
-    cross = logit_grams(
-        [side.predictions.logits for side in both],
-        [lens.at(comparison, side) for side in both],
-        stratified_shards(comparison.n, comparison.labels),
-        dtype=_dtype(comparison),
-    ).crosses[0]
-    return cross_geometry_from_sums(cross, centred=lens.centred), cross_figures(
-        cross, centred=lens.centred
-    )
+    return measures.cross_view(comparison, model, *lens.arguments)[1]
 
 
 @cached
@@ -161,16 +113,14 @@ def spectrum(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
 @cached
 def sharpness(comparison: Comparison, model: Model, *, centred: bool = False) -> TemperatureCurve:
     """Overlap, score and entropy of one model as functions of temperature."""
-    shard = stratified_shards(comparison.n, comparison.labels)
-    return temperature_curve(model.predictions.logits, shard, centred=centred)
+    logits = model.predictions.logits
+    return temperature_curve(logits, measures.shards(comparison), centred=centred)
 
 
-@cached
 def entropy_at(comparison: Comparison, model: Model, lens: Lens) -> float:
     """Mean entropy of one model's probabilities, in nats."""
-    return float(
-        entropies_at(model.predictions.logits, lens.on(model).at(comparison, model)).mean()
-    )
+    own = lens.on(model)
+    return measures.mean_entropy(comparison, model, own.temperature, own.matching)
 
 
 @dataclass(frozen=True)
@@ -250,5 +200,4 @@ def same_class_interval(
 def _cosine(
     comparison: Comparison, first: np.ndarray, second: np.ndarray, centred: bool
 ) -> Interval | None:
-    shard = stratified_shards(comparison.n, comparison.labels)
-    return column_cosine(first, second, shard, centred=centred)
+    return column_cosine(first, second, measures.shards(comparison), centred=centred)

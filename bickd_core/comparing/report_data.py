@@ -9,7 +9,7 @@ import numpy as np
 
 from bickd_core.comparing.comparison import Comparison, assemble
 from bickd_core.comparing.finding import Finding, finding
-from bickd_core.comparing.seeds import Recipes, score, siblings
+from bickd_core.comparing.seeds import Recipes, Scored, score, scored, siblings
 from bickd_core.geometry.layout import Layout
 from bickd_core.maps.store import stored_layout
 from bickd_core.runs.library import Library, RunError, RunFolder, Split
@@ -165,12 +165,10 @@ def _recipes(
     """
     teacher = comparison.teacher
     alike = siblings(library, students, comparison.split, left_out)
-    groups = {teacher.key: [teacher.predictions]}
-    groups |= {model.key: group for model, group in zip(comparison.students, alike, strict=True)}
-    scored = {
-        key: [score(teacher.predictions, run, T) for run in group] for key, group in groups.items()
-    }
-    runs = {key: tuple(filter(None, group)) for key, group in scored.items()}
+    runs: dict[str, tuple[Scored, ...]] = {teacher.key: (scored(comparison, teacher, T),)}
+    for model, (_, *others) in zip(comparison.students, alike, strict=True):
+        seeds = [score(teacher.predictions, run, T) for run in others]
+        runs[model.key] = (scored(comparison, model, T), *filter(None, seeds))
     return Recipes(teacher.key, runs, comparison.labels)
 
 

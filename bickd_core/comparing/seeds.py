@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from bickd_core.comparing import measures
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry.gram_figures import replicated_overlap
-from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import Replicated, mean_replicated
 from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
-from bickd_core.geometry.rematching import rematched
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_way_mean_difference
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
@@ -179,20 +178,26 @@ def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
     for matching, field in OVERLAPS.items():
         at = Matched(T) if run is teacher else match(own.logits, targets, T, matching)
         if at.unreached < len(own):
-            grams = logit_grams([own.logits], [at.T], shard, cross=False).models[0]
-            if matching == "mean":
-                grams = rematched(grams, own.logits, float(at.T), targets)
-            if (replicated := replicated_overlap(grams)) is not None:
+            means = targets if matching == "mean" else None
+            replicated = streamed_overlap(own.logits, at.T, shard, targets=means)
+            if replicated is not None:
                 overlaps[field] = replicated
     return Scored(shares, overlaps)
 
 
 @cached
 def scored(comparison: Comparison, model: Model, temperature: float) -> Scored:
-    """The scores of a model of the comparison."""
-    own = score(comparison.teacher.predictions, model.predictions, temperature)
-    assert own is not None, "the models of a comparison share their samples"
-    return own
+    """`score` of a model of a comparison, from figures that its summary has as well."""
+    teacher, own = comparison.teacher.predictions, model.predictions
+    shares = {} if teacher.labels is None else {"accuracy": own.predicted == teacher.labels}
+    if not model.is_teacher:
+        shares["agreement"] = own.predicted == teacher.predicted
+    overlaps = {}
+    for matching, field in OVERLAPS.items():
+        replicated = measures.overlap_at(comparison, model, temperature, matching)
+        if replicated is not None:
+            overlaps[field] = replicated
+    return Scored(shares, overlaps)
 
 
 @cached

@@ -19,10 +19,11 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from bickd_core.comparing.saved_selections import SavedSelection
-from bickd_core.geometry.agreement import hellinger
+from bickd_core.geometry.agreement import kl_and_hellinger
 from bickd_core.geometry.calibration import confidence_bins
 from bickd_core.geometry.matching import Matching, entropies_at, match
 from bickd_core.geometry.orthogonality import cross_contributions, pair_contributions
+from bickd_core.geometry.probabilities import class_probabilities, top_class
 from bickd_core.naming import nearest
 from bickd_core.runs.predictions import Predictions
 
@@ -81,12 +82,15 @@ class Scene:
         names: Run key -> its name.
         temperature: T of the probabilities.
         saved: Name -> saved selection.
+        match: (run key, rule) -> temperature at the teacher's entropy, or [N] of the samples, if
+            it is stored somewhere. Default: it is computed.
     """
 
     models: Mapping[str, Predictions]
     names: Mapping[str, str]
     temperature: float
     saved: Mapping[str, SavedSelection] = field(default_factory=dict)
+    match: Callable[[str, Matching], float | np.ndarray] | None = None
 
     @property
     def teacher(self) -> Predictions:
@@ -202,26 +206,26 @@ def _cell(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
     """The samples that account for 80 % of the cosine of two class columns, the largest part
     first."""
     pair = scene.class_index(row), scene.class_index(column)
-    parts = pair_contributions(_seen(scene, key, lens), *pair, centred="centred" in lens)
+    columns = _columns(scene, key, pair, lens)
+    parts = pair_contributions(columns, 0, 1, centred="centred" in lens)
     return f"{row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(parts)
 
 
 def _cross(scene: Scene, key: str, row: str, column: str, *lens: str) -> Picked:
     """The samples that account for 80 % of the cosine of the teacher's column `row` with the
     model's column `column`."""
-    pair = scene.class_index(row), scene.class_index(column)
-    student = _seen(scene, key, lens)
-    parts = cross_contributions(
-        scene.teacher.probabilities(scene.temperature), student, *pair, centred="centred" in lens
-    )
+    first, second = scene.class_index(row), scene.class_index(column)
+    student = _columns(scene, key, (second,), lens)
+    teacher = class_probabilities(scene.teacher.logits, scene.temperature, (first,))
+    parts = cross_contributions(teacher, student, 0, 0, centred="centred" in lens)
     return f"the teacher's {row} × {column} in {scene.name(key)}{_lens_title(lens)}", _carriers(
         parts
     )
 
 
-def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
-    """A model's probabilities at T, or at the temperatures that match its entropy to the
-    teacher's."""
+def _columns(scene: Scene, key: str, classes: tuple[int, ...], lens: tuple[str, ...]) -> np.ndarray:
+    """A model's probabilities of some classes [N, k] at T, or at the temperatures that match its
+    entropy to the teacher's."""
     matching: Matching = _MATCHED.get(lens[0], "none") if lens else "none"
     if lens != lens_arguments(matching, "centred" in lens):
         raise SelectionError(
@@ -230,10 +234,11 @@ def _seen(scene: Scene, key: str, lens: tuple[str, ...]) -> np.ndarray:
         )
     model, T = scene.model(key), scene.temperature
     if matching == "none" or model is scene.teacher:
-        return model.probabilities(T)
-    return model.probabilities(
-        match(model.logits, entropies_at(scene.teacher.logits, T), T, matching).T
-    )
+        return class_probabilities(model.logits, T, classes)
+    if scene.match is not None:
+        return class_probabilities(model.logits, scene.match(key, matching), classes)
+    targets = entropies_at(scene.teacher.logits, T)
+    return class_probabilities(model.logits, match(model.logits, targets, T, matching).T, classes)
 
 
 def _lens_title(lens: tuple[str, ...]) -> str:
@@ -288,10 +293,7 @@ def _outcome(scene: Scene, first: str, second: str, outcome: str) -> Picked:
 
 def displacement(scene: Scene, key: str) -> np.ndarray:
     """Hellinger distance of a model's probabilities from the teacher's, float64 [N]."""
-    return hellinger(
-        scene.teacher.probabilities(scene.temperature),
-        scene.model(key).probabilities(scene.temperature),
-    )
+    return kl_and_hellinger(scene.teacher.logits, scene.model(key).logits, scene.temperature)[1]
 
 
 def _disagree(scene: Scene, key: str) -> Picked:
@@ -314,8 +316,7 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     from 1."""
     try:
         count, number, T = int(bins), int(which), float(temperature)
-        probabilities = scene.model(key).probabilities(T)
-        confidence = probabilities.max(axis=1)
+        predicted, confidence = top_class(scene.model(key).logits, T)
         edges, index = confidence_bins(confidence, count, scheme)  # type: ignore[arg-type]
     except SelectionError:
         raise
@@ -326,7 +327,7 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     if not 1 <= number < len(edges):
         raise SelectionError(f"a bin is a number from 1 to {len(edges) - 1}, got '{which:.20}'.")
     inside = np.flatnonzero(index == number - 1)
-    wrong = probabilities.argmax(axis=1) != scene.labels()
+    wrong = predicted != scene.labels()
     order = np.lexsort((-confidence[inside], ~wrong[inside]))
     return (
         f"{scene.name(key)} with confidence {edges[number - 1]:.0%} to {edges[number]:.0%}",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bickd_core.geometry.probabilities import top_class
+from bickd_core.geometry.proper_scores import nll
 from bickd_core.runs.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -55,12 +57,12 @@ def selection_table(
         columns["true_class"] = names[labels]
     columns["temperature"] = np.full(len(ids), float(temperature))
     for name, predictions in models.items():
-        own = predictions.take(positions)
-        P, rows = own.probabilities(temperature), np.arange(len(ids))
-        columns[f"{name}_predicted"] = names[own.predicted]
-        columns[f"{name}_probability"] = P[rows, own.predicted]
+        logits = predictions.logits[positions]
+        predicted, confidence = top_class(logits, temperature)
+        columns[f"{name}_predicted"] = names[predicted]
+        columns[f"{name}_probability"] = confidence
         if labels is not None:
-            columns[f"{name}_probability_of_true"] = P[rows, labels]
+            columns[f"{name}_probability_of_true"] = np.exp(-nll(logits, labels, temperature))
     return pd.DataFrame(columns)
 
 

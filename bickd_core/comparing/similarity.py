@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bickd_core.comparing import measures
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.measures import probabilities
 from bickd_core.geometry.intervals import Interval
-from bickd_core.geometry.jackknife import Replicated, replicated_cka, replicated_difference
+from bickd_core.geometry.jackknife import CkaSide, Replicated, replicated_difference
+from bickd_core.geometry.probabilities import pass_dtype, softmax
 from bickd_core.geometry.procrustes import procrustes, procrustes_null
 from bickd_core.geometry.rsa import RankedDistances, ranked_distances, rsa, rsa_null, rsa_sample
 from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.shuffles import (
+    LEAST_SAMPLES,
+    column_spectrum,
+    limit_cka_null,
+    limit_procrustes_null,
+)
 from bickd_core.geometry.similarity import PermutedNull, cka_null
 
 MEASURES = ("cka", "rsa", "procrustes")
@@ -83,15 +90,13 @@ def _relevant(measure: str, basis: str, temperature: float) -> float:
     return temperature if (measure, basis) == ("rsa", "outputs") else 0.0
 
 
-def _rows(model: Model, basis: str) -> np.ndarray | None:
-    return model.predictions.logits if basis == "outputs" else model.predictions.features
-
-
 @cached
 def _similarity(
     comparison: Comparison, model: Model, measure: str, basis: str, temperature: float
 ) -> Replicated | None:
-    X, Y = _rows(comparison.teacher, basis), _rows(model, basis)
+    if measure == "cka":
+        return measures.cka(comparison, model, basis)
+    X, Y = measures.rows_of(comparison.teacher, basis), measures.rows_of(model, basis)
     if X is None or Y is None or comparison.n < 4:
         return None
     labels = comparison.labels
@@ -102,8 +107,18 @@ def _similarity(
             _ranked(comparison, side, basis, temperature) for side in (comparison.teacher, model)
         )
         return rsa(teacher, own, shard)
-    shard = stratified_shards(comparison.n, labels)
-    return (replicated_cka if measure == "cka" else procrustes)(X, Y, shard)
+    return procrustes(X, Y, measures.shards(comparison))
+
+
+@cached
+def _spectrum(comparison: Comparison, model: Model, basis: str) -> np.ndarray:
+    return column_spectrum(_side(comparison, model, basis))
+
+
+def _side(comparison: Comparison, model: Model, basis: str) -> CkaSide:
+    side = measures.side_of_cka(comparison, model, basis)
+    assert side is not None, "callers ask only if the measure is defined"
+    return side
 
 
 @cached
@@ -112,9 +127,8 @@ def _ranked(
 ) -> RankedDistances:
     positions = sampled(comparison)
     if basis == "outputs":
-        return ranked_distances(
-            probabilities(comparison, model, temperature)[positions], "hellinger"
-        )
+        rows = softmax(model.predictions.logits[positions], temperature)
+        return ranked_distances(rows, "hellinger")
     features = model.predictions.features
     assert features is not None, "callers ask only if there are features"
     return ranked_distances(features[positions], "euclidean")
@@ -129,7 +143,16 @@ def _chance(
             _ranked(comparison, side, basis, temperature) for side in (comparison.teacher, model)
         )
         return rsa_null(teacher, own, permutations=_SHUFFLES)
-    X, Y = _rows(comparison.teacher, basis), _rows(model, basis)
+    X, Y = measures.rows_of(comparison.teacher, basis), measures.rows_of(model, basis)
     assert X is not None, "callers ask only if the measure is defined"
     assert Y is not None, "callers ask only if the measure is defined"
+    if pass_dtype(X) is np.float32 and len(X) >= LEAST_SAMPLES:
+        found = _similarity(comparison, model, measure, basis, temperature)
+        assert found is not None, "callers ask only if the measure is defined"
+        both = comparison.teacher, model
+        spectra = _spectrum(comparison, both[0], basis), _spectrum(comparison, both[1], basis)
+        if measure == "procrustes":
+            return limit_procrustes_null(found.value, len(X), spectra, permutations=_SHUFFLES)
+        sides = _side(comparison, both[0], basis), _side(comparison, both[1], basis)
+        return limit_cka_null(found.value, *sides, spectra, permutations=_SHUFFLES)
     return (cka_null if measure == "cka" else procrustes_null)(X, Y, permutations=_SHUFFLES)

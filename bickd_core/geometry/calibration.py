@@ -255,8 +255,8 @@ def calibration_difference(
         shard: [N] from `stratified_shards`.
     """
     checks.same_shape(np.asarray(first), np.asarray(second), "first and second")
-    sides = (_confidence(P, labels) for P in (first, second))
-    return calibration_difference_of(*sides, shard, bins=bins, scheme=scheme, level=level)
+    a, b = (_confidence(P, labels) for P in (first, second))
+    return calibration_difference_of(a, b, shard, bins=bins, scheme=scheme, level=level)
 
 
 def calibration_difference_of(

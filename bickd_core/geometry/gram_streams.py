@@ -105,7 +105,7 @@ def logit_grams(
             for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
         part = None if weights is None else weights[positions]
-        gram_pass.add(rows, shard[positions], part, checked=True)
+        gram_pass.add_shard(rows, int(shard[positions[0]]), part)
     sums = gram_pass.finish()
     models = tuple(
         ShardGrams(grams.products, grams.sums, grams.weights, shard) for grams in sums.models

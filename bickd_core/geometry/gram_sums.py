@@ -151,12 +151,7 @@ class GramPass:
         self._waiting_rows = np.zeros(shards, dtype=np.int64)
 
     def add(
-        self,
-        rows: Sequence[np.ndarray],
-        shard: np.ndarray,
-        weights: np.ndarray | None = None,
-        *,
-        checked: bool = False,
+        self, rows: Sequence[np.ndarray], shard: np.ndarray, weights: np.ndarray | None = None
     ) -> None:
         """Take the next block of samples.
 
@@ -164,7 +159,6 @@ class GramPass:
             rows: for each model [B, C] probabilities of these samples.
             shard: [B] the shard of each, 0 .. G - 1.
             weights: [B] of the samples; None for 1 each.
-            checked: True if the values are known to be finite and at least 0.
 
         Raises:
             ValueError: a shape does not fit, or a value is negative, NaN or infinite.
@@ -183,7 +177,7 @@ class GramPass:
             raise ValueError(
                 f"shard must lie between 0 and {shards - 1}, got {shard.min()} to {shard.max()}."
             )
-        ready = [self._ready(part, weights, checked) for part in rows]
+        ready = [self._ready(part, weights) for part in rows]
         self._shard.append(shard.astype(np.int64))
         order = np.argsort(shard, kind="stable")
         in_order = bool((order[1:] > order[:-1]).all())
@@ -199,6 +193,24 @@ class GramPass:
                 None if weights is None else weights[members],
             )
             start = end
+
+    def add_shard(
+        self, rows: Sequence[np.ndarray], g: int, weights: np.ndarray | None = None
+    ) -> None:
+        """Take many samples of one shard, whose values are known to be probabilities in the type of
+        the products. They are multiplied at once.
+
+        Args:
+            rows, weights: as in `add`.
+            g: the shard.
+        """
+        if weights is not None:
+            roots = np.sqrt(weights).astype(self._dtype)[:, None]
+            rows = [part * roots for part in rows]
+        self._shard.append(np.full(len(rows[0]), g))
+        self._weights[g] += len(rows[0]) if weights is None else weights.sum()
+        self._sum(g, rows, weights)
+        self._multiply(g, rows)
 
     def finish(self) -> GramSums:
         """Return the sums of all blocks.
@@ -226,9 +238,9 @@ class GramPass:
         )
         return GramSums(models, crosses)
 
-    def _ready(self, part: np.ndarray, weights: np.ndarray | None, checked: bool) -> np.ndarray:
+    def _ready(self, part: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         """Convert the rows to the type of the products, multiplied by the root of their weights."""
-        if not checked and not (part.min() >= 0 and np.isfinite(part.max())):
+        if not (part.min() >= 0 and np.isfinite(part.max())):
             raise ValueError(
                 f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to"
                 f" {part.max():.3g}: pass softmax(logits, T), not the logits."
@@ -238,9 +250,7 @@ class GramPass:
         return np.asarray(part, dtype=self._dtype)
 
     def _take(self, g: int, rows: tuple[np.ndarray, ...], weights: np.ndarray | None) -> None:
-        ones = np.ones(len(rows[0])) if weights is None else np.sqrt(weights)
-        for k, part in enumerate(rows):
-            self._sums[k, g] += ones.astype(self._dtype) @ part
+        self._sum(g, rows, weights)
         if len(rows[0]) >= ROWS // 2:
             self._multiply(g, rows)
             return
@@ -251,6 +261,11 @@ class GramPass:
         if self._waiting_rows[g] >= ROWS // 2:
             self._flush(g)
 
+    def _sum(self, g: int, rows: Sequence[np.ndarray], weights: np.ndarray | None) -> None:
+        roots = np.ones(len(rows[0])) if weights is None else np.sqrt(weights)
+        for k, part in enumerate(rows):
+            self._sums[k, g] += roots.astype(self._dtype) @ part
+
     def _flush(self, g: int) -> None:
         if self._waiting[g]:
             self._multiply(
@@ -258,7 +273,7 @@ class GramPass:
             )
             self._waiting[g], self._waiting_rows[g] = [], 0
 
-    def _multiply(self, g: int, rows: tuple[np.ndarray, ...]) -> None:
+    def _multiply(self, g: int, rows: Sequence[np.ndarray]) -> None:
         for start in range(0, len(rows[0]), ROWS):
             for products, (first, second) in zip(self._products, self._pairs, strict=True):
                 left, right = rows[first][start : start + ROWS], rows[second][start : start + ROWS]

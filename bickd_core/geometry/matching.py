@@ -86,7 +86,8 @@ def matched_temperatures(
         targets: [N] in nats, at least 0; for example `entropies_at(teacher_logits, T)`.
         lowest, highest: the range searched.
         start: where the search begins.
-        dtype: as in `shifted_blocks`. Entropies are met to 1e-5 nats in float32, to 1e-10 in float64.
+        dtype: as in `shifted_blocks`. Entropies are met to 1e-5 nats in float32, to 1e-10 in
+            float64.
 
     Raises:
         ValueError: targets that are not N finite numbers of at least 0, logits that are not finite,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,16 +53,16 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     groups, total = len(parts), parts[0]
     for part in parts[1:]:
         total = total.plus(part)
-    rest = [total.minus(part) for part in parts] if groups > 1 else []
-    norms = _nuclear_norms(total.inner(), [part.inner() for part in rest])
-    whole, *others = (
-        _distance_of(norm, *part.squares())
-        for norm, part in zip(norms, [total, *rest], strict=True)
-    )
+    norms = _nuclear_norms(total.inner(), (total.minus(part).inner() for part in parts))
+    whole = _distance_of(next(norms), *total.squares())
     if whole is None:
         return None
     if groups < 2:
         return Replicated(whole, np.zeros(0), n, (0.0, 1.0))
+    others = [
+        _distance_of(norm, *total.minus(part).squares())
+        for norm, part in zip(norms, parts, strict=True)
+    ]
     replicates = np.array([np.nan if value is None else value for value in others])
     limited = n >= SAMPLES_A_COLUMN * min(X.shape[1], Y.shape[1])
     return Replicated(whole, replicates, n, (0.0, 1.0), limited)
@@ -78,11 +79,18 @@ class _Sums:
     yy: float
     n: int
 
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def plus(self, other: _Sums, sign: int = 1) -> _Sums:
+        return _Sums(
+            self.cross + sign * other.cross,
+            self.x + sign * other.x,
+            self.y + sign * other.y,
+            self.xx + sign * other.xx,
+            self.yy + sign * other.yy,
+            self.n + sign * other.n,
+        )
 
     def minus(self, other: _Sums) -> _Sums:
-        return _Sums(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+        return self.plus(other, -1)
 
     def inner(self) -> np.ndarray:
         """X'Y of the centred columns."""
@@ -117,24 +125,27 @@ def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
         ones = np.ones(len(x), dtype)
         squares = [float(np.einsum("ij,ij->i", z, z).sum(dtype=np.float64)) for z in (x, y)]
         sums = [(ones @ z).astype(np.float64) for z in (x, y)]
-        parts.append(_Sums(x.T @ y, *sums, *squares, len(x)))
+        parts.append(_Sums(x.T @ y, sums[0], sums[1], squares[0], squares[1], len(x)))
     return parts
 
 
-def _nuclear_norms(whole: np.ndarray, others: list[np.ndarray]) -> list[float]:
-    """Nuclear norms of a matrix and of others near it.
+def _nuclear_norms(whole: np.ndarray, others: Iterable[np.ndarray]) -> Iterator[float]:
+    """Yield the nuclear norms of a matrix and of others near it.
 
     Above `EXACT_COLUMNS` columns only the first is decomposed, `M = U S V'`. With `E = U' (N - M)
     V`, that of N is `sum S + tr E + sum_{i < j} (sqrt((s_i + s_j)^2 + (E_ij - E_ji)^2) - s_i -
     s_j)`, exact for two columns and to second order for more.
     """
-    if min(whole.shape) <= EXACT_COLUMNS or not others:
-        return [float(np.linalg.svd(M, compute_uv=False).sum()) for M in (whole, *others)]
+    if min(whole.shape) <= EXACT_COLUMNS:
+        for M in (whole, *others):
+            yield float(np.linalg.svd(M, compute_uv=False).sum())
+        return
     if whole.shape[0] < whole.shape[1]:
-        return _nuclear_norms(whole.T, [other.T for other in others])
+        yield from _nuclear_norms(whole.T, (other.T for other in others))
+        return
     U, s, Vt = np.linalg.svd(whole, full_matrices=False)
-    pairs = s[:, None] + s
-    norms = [float(s.sum(dtype=np.float64))]
+    pairs, norm = s[:, None] + s, float(s.sum(dtype=np.float64))
+    yield norm
     for other in others:
         change = (other - whole) @ Vt.T
         E = U.T @ change
@@ -142,8 +153,7 @@ def _nuclear_norms(whole: np.ndarray, others: list[np.ndarray]) -> list[float]:
         outside = np.einsum("ij,ij->j", change, change) - np.einsum("ij,ij->j", E, E)
         tall = np.hypot(s, np.sqrt(np.clip(outside, 0.0, None))) - s
         added = np.trace(E, dtype=np.float64) + turned.sum(dtype=np.float64) / 2 + tall.sum()
-        norms.append(norms[0] + float(added))
-    return norms
+        yield norm + float(added)
 
 
 def procrustes_null(
@@ -174,7 +184,7 @@ def procrustes_null(
 
 def _distance(cross: np.ndarray, first: float, second: float) -> float | None:
     """The distance from X'Y and the two squared norms; None if a norm is 0."""
-    return _distance_of(_nuclear_norms(cross, [])[0], first, second)
+    return _distance_of(float(np.linalg.svd(cross, compute_uv=False).sum()), first, second)
 
 
 def _distance_of(nuclear: float, first: float, second: float) -> float | None:

@@ -198,7 +198,7 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """The predicted class of each sample, int64 [N]."""
+        """The predicted class of each sample, int64 [N]. The array is shared: do not change it."""
         return self.logits.argmax(axis=1)
 
     def probabilities(self, temperature: float | np.ndarray = 1.0) -> np.ndarray:

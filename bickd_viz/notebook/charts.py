@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
+from bickd_core.comparing.calibration import scores
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.geometry.calibration import reliability
+from bickd_core.geometry.calibration import reliability_of
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.reliability import reliability_diagram
 from bickd_viz.report import charts as comparison_charts
@@ -66,13 +67,10 @@ def leakage(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
 
 def calibration(comparison: Comparison, theme: str) -> go.Figure:
     """Return accuracy by stated probability at T = 1. The comparison has labels."""
-    chosen, labels = theme_named(theme), comparison.labels
+    chosen = theme_named(theme)
     looks = _looks(comparison, chosen)
-    assert labels is not None, "the caller asks only where there are labels"
-    bins = [
-        (looks[model.key], reliability(model.predictions.probabilities(), labels))
-        for model in comparison.models
-    ]
+    every = [(model, scores(comparison, model, 1.0)) for model in comparison.models]
+    bins = [(looks[model.key], reliability_of(own.confidence, own.right)) for model, own in every]
     return _solid(reliability_diagram(bins, theme=chosen), chosen)
 
 

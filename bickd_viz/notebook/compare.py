@@ -17,7 +17,7 @@ from bickd_core.comparing.comparison import TEACHER, Comparison, Model
 from bickd_core.comparing.figures import FIGURES, Figure
 from bickd_core.comparing.measures import summary
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.comparing.seeds import Recipes, score
+from bickd_core.comparing.seeds import Recipes, Scored, scored
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.summary import Summary
 from bickd_core.naming import not_known
@@ -154,18 +154,14 @@ class NotebookComparison:
             )
             for name, own in self.predictions.items()
         )
-        teacher = self.predictions[TEACHER]
-        scored = {
-            name: score(teacher, own, self.temperature) for name, own in self.predictions.items()
+        comparison = Comparison("", "test", models, self.n_each, noun="sample")
+        runs: dict[str, tuple[Scored, ...]] = {
+            model.key: (scored(comparison, model, self.temperature),) for model in models
         }
         return ReportData(
-            comparison=Comparison("", "test", models, self.n_each, noun="sample"),
+            comparison=comparison,
             temperature=self.temperature,
-            recipes=Recipes(
-                TEACHER,
-                {name: (run,) for name, run in scored.items() if run is not None},
-                teacher.labels,
-            ),
+            recipes=Recipes(TEACHER, runs, comparison.labels),
             pictures=Thumbnails(
                 None, "There are no images: the models came as predictions.", noun="sample"
             ),

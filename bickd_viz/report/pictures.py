@@ -9,9 +9,10 @@ import numpy as np
 
 from bickd_core.comparing.comparison import Model
 from bickd_core.comparing.finding import separated_pair
-from bickd_core.comparing.measures import displacement, probabilities
+from bickd_core.comparing.measures import displacement
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry.orthogonality import pair_contributions
+from bickd_core.geometry.probabilities import class_probabilities
 from bickd_viz import tables
 from bickd_viz.charts.map import map_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
@@ -97,12 +98,12 @@ def images(data: ReportData) -> list[Section]:
     student, baseline = comparison.focus(), comparison.baseline()
     pair = separated_pair(comparison, T)
     row, column = pair.classes
-    P = probabilities(comparison, baseline, T)
-    carried = np.argsort(-pair_contributions(P, row, column), kind="stable")[:_MOST_IMAGES]
+    P = class_probabilities(baseline.predictions.logits, T, (row, column))
+    carried = np.argsort(-pair_contributions(P, 0, 1), kind="stable")[:_MOST_IMAGES]
     moved = np.argsort(-displacement(comparison, student, T), kind="stable")[:_MOST_IMAGES]
     names = comparison.class_names
     predicted = [model.predictions.predicted for model in (comparison.teacher, student)]
-    first = [f"{P[i, row]:.0%} | {P[i, column]:.0%}" for i in carried]
+    first = [f"{P[i, 0]:.0%} | {P[i, 1]:.0%}" for i in carried]
     second = [" | ".join(names[classes[i]] for classes in predicted) for i in moved]
     title = separated_pair_title(
         student.name, baseline.called, names[row], names[column], separated=pair.separated

@@ -76,7 +76,9 @@ def test_a_lens_is_what_it_says(compare):
     )
     figures = gram_figures(comparison, student, lens)
     assert figures.overlap.raw == pytest.approx(overlap(P_s))
-    assert class_geometry_figures.overlap(comparison, student, lens) == figures.overlap.estimate
+    assert class_geometry_figures.overlap(comparison, student, lens) == pytest.approx(
+        figures.overlap.estimate
+    )
     assert class_geometry_figures.cross_gram(comparison, student, lens).gram == pytest.approx(
         cross_gram(P_t, P_s).gram
     )
@@ -109,6 +111,7 @@ def test_large_comparisons_give_the_same_figures_from_one_float32_pass(compare, 
     lens = Lens(2.0)
     exact = class_geometry_figures.gram(comparison, comparison.students[0], lens)
     monkeypatch.setattr("bickd_core.comparing.comparison.LARGE", 0)
+    monkeypatch.setattr("bickd_core.geometry.probabilities.FLOAT32_ABOVE", 0)
     assert comparison.large
     comparison = replace(comparison, cache=MemoryCache())
     assert class_geometry_figures.gram(

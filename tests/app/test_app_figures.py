@@ -113,16 +113,16 @@ def test_the_figure_of_other_models_is_computed_at_the_same_time(large, another_
     monkeypatch.setattr(cache, "_processes", Here)
     compared = comparison(large)
     teacher, kd, _ = compared.models
-    measures.distance(compared, teacher, kd, 4.0)
+    measures.divergences(compared, teacher, kd, 4.0)
     assert submitted == [["teacher", "kd"]]
     submitted.clear()
-    measures.geometry(compared, kd, 4.0)
+    measures.class_view(compared, kd, 4.0)
     assert submitted == [["kd"], ["bickd"]]
     submitted.clear()
-    measures.geometry(compared, teacher, 4.0)
+    measures.class_view(compared, teacher, 4.0)
     assert submitted == [["teacher"], ["kd"], ["bickd"]]
     submitted.clear()
-    measures.geometry(compared, teacher, 4.0)
+    measures.class_view(compared, teacher, 4.0)
     assert submitted == []  # it is in memory
     assert store.get(Figure(len, "x", compared, ())) is MISSING
 

@@ -141,5 +141,5 @@ def test_a_figure_knows_the_same_figure_of_another_model(comparison):
     teacher, kd, bickd = comparison.models
     figure = figure_of(measures.summary, comparison, kd, 4.0)
     assert figure.of(bickd).key == figure_of(measures.summary, comparison, bickd, 4.0).key
-    assert figure_of(measures.distance, comparison, kd, bickd, 4.0).of(teacher) is None
+    assert figure_of(measures.divergences, comparison, kd, bickd, 4.0).of(teacher) is None
     assert figure_of(measures.teacher_entropies, comparison, 4.0).of(kd) is None

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
+from bickd_core.geometry import procrustes as module
 from bickd_core.geometry.jackknife import replicated_difference
 from bickd_core.geometry.procrustes import procrustes, procrustes_null
 from bickd_core.geometry.shards import stratified_shards
@@ -65,6 +66,23 @@ def test_replicates_leave_out_each_shard(n, d):
         assert found.replicates[g] == pytest.approx(
             procrustes(X[shard != g], Y[shard != g]).value, abs=1e-7
         )
+
+
+@pytest.mark.parametrize(("d", "e"), [(6, 6), (9, 5), (5, 9)])
+def test_replicates_of_many_columns_are_expanded_to_second_order(d, e, monkeypatch):
+    random = np.random.default_rng(3)
+    X = random.normal(size=(2_000, d))
+    Y = X[:, :1] + random.normal(size=(2_000, e))
+    Y[:, : min(d, e)] += X[:, : min(d, e)]
+    shard = stratified_shards(2_000)
+    exact = procrustes(X, Y, shard)
+    monkeypatch.setattr(module, "EXACT_COLUMNS", 0)
+    near = procrustes(X, Y, shard)
+    assert near.value == pytest.approx(exact.value, abs=1e-12)
+    assert near.replicates == pytest.approx(exact.replicates, abs=1e-5)
+    moved = abs(exact.replicates - exact.value)
+    assert abs(near.replicates - exact.replicates).max() < 0.01 * moved.max()
+    assert near.estimate == pytest.approx(exact.estimate, abs=1e-4)
 
 
 def test_differences_are_paired():

@@ -11,7 +11,7 @@ from app.components import chart, frame, selection_bar, style, thumbs
 from app.data import best_temperature, samples
 from app.pages.calibration import panels
 from app.plain import st
-from bickd_core.comparing import calibration
+from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.calibration import BINS
@@ -195,7 +195,7 @@ def _images(comparison: Comparison, student: Model, controls: Controls) -> None:
         )
     shown = chosen.positions[:MOST_IMAGES]
     model = comparison.model(chosen.rule.arguments[0])
-    sure = model.predictions.take(shown).probabilities(float(chosen.rule.arguments[4])).max(axis=1)
+    sure = measures.probabilities_at(model, shown, float(chosen.rule.arguments[4])).max(axis=1)
     style.card_title(
         f"{numbers.count(len(shown))} of {numbers.counted(len(chosen), comparison.noun)}:"
         f" {chosen.title}",

@@ -181,13 +181,13 @@ def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -
     )
     looks, theme = style.styles(comparison), style.theme()
     pair = [
-        (looks[model.key], measures.probabilities(comparison, model, T))
+        (looks[model.key], measures.probabilities_at(model, positions, T))
         for model in (other, student)
     ]
     cards = []
-    for p in positions.tolist():
+    for i, p in enumerate(positions.tolist()):
         bars = paired_html(
-            [(look, values[p]) for look, values in pair],
+            [(look, values[i]) for look, values in pair],
             comparison.class_names,
             true_class=None if comparison.labels is None else int(comparison.labels[p]),
             theme=theme,

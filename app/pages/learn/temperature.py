@@ -70,7 +70,7 @@ def show(comparison: Comparison, height: int) -> None:
     picture, bars, curves = st.columns([2, 5, 5], gap="medium")
     with picture:
         _picture(comparison, at)
-    p = measures.probabilities(comparison, comparison.teacher, T)[at]
+    p = measures.probabilities_at(comparison.teacher, np.array([at]), T)[0]
     truth = None if labels is None else int(labels[at])
     colour = (
         style.styles(comparison)[comparison.students[-1].key].colour

@@ -160,7 +160,7 @@ def _bars(comparison: Comparison, position: int, T: float) -> None:
     )
     looks = style.styles(comparison)
     models = [
-        (looks[model.key], measures.probabilities(comparison, model, T)[position])
+        (looks[model.key], measures.probabilities_at(model, np.array([position]), T)[0])
         for model in comparison.models
     ]
     true = None if comparison.labels is None else int(comparison.labels[position])
