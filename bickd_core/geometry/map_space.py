@@ -34,8 +34,8 @@ class MapSpace:
 
     Attributes:
         points: [N, D] sqrt(P). With more than `MOST_DIMENSIONS` classes, its first `REDUCED_TO`
-            principal components: a UMAP of these is faster, takes less memory, and is no less
-            trustworthy (docs/performance.md).
+            principal components: a UMAP of these was more trustworthy and takes less memory, in
+            the same time (docs/performance.md).
         axes: of the components; None if `points` is sqrt(P).
         sampled: positions of a seeded draw of at most `QUALITY_LIMIT` samples, rising.
         rows: [len(sampled), C] sqrt(P) of these.
