@@ -1,5 +1,5 @@
-"""Folders and sizes from environment variables (BICKD_RUNS, BICKD_CACHE, BICKD_MEMORY_GB, ...), and
-the app's own folder."""
+"""Folders, sizes, counts and switches from environment variables (BICKD_RUNS, BICKD_CACHE,
+BICKD_MEMORY_GB, BICKD_SLOTS, ...), and the app's own folder."""
 
 from __future__ import annotations
 
@@ -55,6 +55,36 @@ def bytes_from_environment(variable: str) -> int | None:
             " unset it."
         )
     return int(gigabytes * 1e9)
+
+
+def count_from_environment(variable: str) -> int | None:
+    """Return the whole number of at least 1 that an environment variable gives; None if it is not
+    set or empty.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise ValueError(
+            f"{variable} must be a whole number of at least 1, got '{text:.200}'; correct or unset"
+            " it."
+        )
+    return int(text)
+
+
+def switch_from_environment(variable: str) -> bool:
+    """Return whether an environment variable is 1; False if it is 0, not set or empty.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    text = os.environ.get(variable, "").strip()
+    if text not in ("", "0", "1"):
+        raise ValueError(f"{variable} must be 0 or 1, got '{text:.200}'; correct or unset it.")
+    return text == "1"
 
 
 def cache_folder() -> Path:

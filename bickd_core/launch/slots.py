@@ -14,6 +14,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from bickd_core.cores import available_cores
+from bickd_core.places import count_from_environment
 
 GIB_PER_RUN = 2.0
 CORES_PER_RUN = 2
@@ -30,13 +31,8 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
         cores_per_run: two by default, because small networks gain little from more threads. A run
             also needs 2 GiB.
     """
-    if wanted := os.environ.get("BICKD_SLOTS"):
-        if not wanted.isdecimal() or int(wanted) < 1:
-            raise ValueError(
-                f"BICKD_SLOTS must be a whole number of at least 1, got '{wanted}'; correct or"
-                " unset it."
-            )
-        return int(wanted)
+    if (wanted := count_from_environment("BICKD_SLOTS")) is not None:
+        return wanted
     cores = available_cores() // cores_per_run
     memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))
