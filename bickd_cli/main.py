@@ -404,7 +404,7 @@ class Runs:
         table = Table("key", "state", "role", "model", "data", "objective")
         problems, own = [], 0
         for run in library.runs():
-            own += not run.read_only
+            own += run.origin != "bundled"
             try:
                 info, status = run.info(), run.status()
             except RunError as error:

@@ -192,7 +192,7 @@ def assemble(
         PredictionsError: the runs cannot be compared.
     """
     check_same_data(infos)
-    names = shown_names(infos, [not run.read_only for run in runs])
+    names = shown_names(infos, [run.origin != "bundled" for run in runs])
     aligned = align(list(predictions), names)
     models = tuple(
         Model(run.key, name, info.objective if i else TEACHER, info, own, run)

@@ -73,8 +73,7 @@ class SavedSelections:
             raise SavedSelectionError("a selection must hold at least one sample, got none.")
         named = bool(name)
         if not named:
-            content = json.dumps([dataset, split, sorted(ids)])
-            name = hashlib.sha256(content.encode()).hexdigest()[:8]
+            name = unnamed(ids, dataset=dataset, split=split)
         if not _NAME.fullmatch(name):
             raise SavedSelectionError(
                 "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a"
@@ -105,13 +104,17 @@ class SavedSelections:
             if _fits(stored, dataset, split) and _is_named(name, stored)
         ]
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a selection with this name, for any data."""
+        return _NAME.fullmatch(name) is not None and self._path(name).exists()
+
     def find(self, name: str, *, dataset: str, split: str) -> SavedSelection:
         """Return the selection with this name.
 
         Raises:
             SavedSelectionError: it does not exist, belongs to other data, or its file is damaged.
         """
-        if not _NAME.fullmatch(name) or not self._path(name).exists():
+        if not self.has(name):
             raise SavedSelectionError(
                 f"there is no saved selection '{name:.60}' here; the link may come from another"
                 " machine."
@@ -158,6 +161,12 @@ class SavedSelections:
                 f"{path.name} is not a saved selection (it names no data); delete it."
             )
         return stored
+
+
+def unnamed(ids: Sequence[int] | Sequence[str], *, dataset: str, split: str) -> str:
+    """Return the name of a selection that the user did not name: a hash of its samples."""
+    content = json.dumps([dataset, split, sorted(ids)])
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def _whole(ids: list[object]) -> bool:

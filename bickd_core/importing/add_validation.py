@@ -34,7 +34,8 @@ def add_validation(
         The runs, in the order of the models.
 
     Raises:
-        PredictionsError, RunError: a run does not exist or does not fit. Nothing is saved then.
+        PredictionsError, RunError: a run does not exist, does not fit or is read-only. Nothing is
+            saved then.
     """
     names = names or {}
     fitted = [
@@ -66,6 +67,7 @@ def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFold
             f"there is no run '{key}' to add validation predictions to; import its test predictions"
             " first, or both in one go."
         ) from error
+    run.check_writable("changed")
     if run.info().source.kind != "predictions":
         raise PredictionsError(
             f"run '{key}' was not imported as predictions, so validation predictions cannot be"

@@ -47,8 +47,10 @@ def create_runs(
         The runs, the teacher first if it is among them.
 
     Raises:
-        PredictionsError, RunError: something does not fit. Nothing is created then.
+        PredictionsError, RunError: something does not fit, or the library is read-only. Nothing is
+            created then.
     """
+    library.home()
     names = dict(names or {})
     _check_models(imported, names)
     models = {model.name: model for model in imported.models}
@@ -192,7 +194,7 @@ def _run_names(library: Library, imported: Imported, names: Mapping[str, str]) -
         if (
             name == base and model.name in names
         ):  # the user's own key, which is taken as it is or not at all
-            if (library.own / name).exists() or name in runs.values():
+            if library.taken(name) or name in runs.values():
                 raise NameTaken(name)
             wanted = name
         else:
@@ -212,7 +214,7 @@ def _make(
     samples: SampleFile,
 ) -> Path:
     """Write a complete run folder under a hidden name."""
-    folder = library.own / f".making-{uuid.uuid4().hex}"
+    folder = library.home() / f".making-{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     try:
         run = RunFolder(folder, key=info.name)
@@ -242,7 +244,7 @@ def _appear(library: Library, pending: list[tuple[Path, str]]) -> list[RunFolder
     done: list[Path] = []
     try:
         for folder, name in pending:
-            target = library.own / name
+            target = library.home() / name
             if target.exists():
                 raise NameTaken(name)
             os.rename(folder, target)

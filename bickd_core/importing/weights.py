@@ -35,7 +35,15 @@ from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, prepr
 from bickd_core.importing.layout import FileSplit
 from bickd_core.importing.load_network import LoadedNetwork, load_network
 from bickd_core.models.catalogue import resolve
-from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Source, check_name
+from bickd_core.runs.library import (
+    Library,
+    NameTaken,
+    RunError,
+    RunFolder,
+    RunInfo,
+    Source,
+    check_name,
+)
 from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.runs.status import Status, Worker
 
@@ -142,15 +150,16 @@ def import_weights(
             f"a run with role 'teacher' must have no `teacher`, got {request.teacher!r:.80}; leave"
             " it out."
         )
-    if (library.own / request.name).exists():
-        raise RunError(f"a run named '{request.name}' already exists; choose another name.")
-    making = (library.own if inside is None else inside) / f".making-{uuid.uuid4().hex}"
+    home = library.home()
+    if library.taken(request.name):
+        raise NameTaken(request.name)
+    making = (home if inside is None else inside) / f".making-{uuid.uuid4().hex}"
     making.mkdir(parents=True)
     try:
         _fill(making, file, request, library, say)
-        target = library.own / request.name
+        target = home / request.name
         if target.exists():
-            raise RunError(f"a run named '{request.name}' already exists; choose another name.")
+            raise NameTaken(request.name)
         os.rename(making, target)
     finally:
         shutil.rmtree(making, ignore_errors=True)

@@ -87,7 +87,12 @@ def _schema() -> TypeAdapter[JobStatus]:
 
 def start(maps: Maps) -> None:
     """Start the job in a separate process, unless it is running. The process continues if this one
-    ends."""
+    ends.
+
+    Raises:
+        RunError: the library is read-only.
+    """
+    maps.library.home()
     now = status(maps.library, maps.name)
     if now is not None and now.state == "running":
         return
@@ -125,7 +130,12 @@ def start(maps: Maps) -> None:
 
 
 def stop(library: Library, name: str) -> None:
-    """End the job now. Finished maps are kept; the unfinished one is lost."""
+    """End the job now. Finished maps are kept; the unfinished one is lost.
+
+    Raises:
+        RunError: the library is read-only.
+    """
+    library.home()
     now = status(library, name)
     if now is None or now.state != "running":
         return

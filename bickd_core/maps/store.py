@@ -1,9 +1,9 @@
 """Stored maps of runs: where they lie, how they are keyed, and the two that every finished run has.
 
 A map belongs to the predictions it was made from and, for a student, to the teacher's map that it
-started from; both are part of its key, so a map never outlives its data. A shelf is read-only: maps
-of its runs that were not bundled go to `.layouts` among one's own runs. The other methods are made
-in `map_making`.
+started from; both are part of its key, so a map never outlives its data. Maps of bundled and shared
+runs go to `.layouts` among the user's own runs, because those runs are read-only. The other methods
+are made in `map_making`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -76,7 +75,7 @@ def stored_layout(
     """Return a stored map, or None. Its rows are the samples that run and teacher share, in the
     teacher's order."""
     name = layout_key(run, split, method, teacher, together)
-    places = [run.layout_path(name), _aside(library, name)]
+    places = [run.layout_path(name), *reversed(library.places(_aside(name)))]
     # the place that `store_layout` writes to comes first
     for path in reversed(places) if run.read_only else places:
         if path.exists():
@@ -91,9 +90,14 @@ def store_layout(
     """Store a map atomically in its run's folder.
 
     Args:
-        aside: store it among the user's runs instead. Maps of bundled runs are always stored there.
+        aside: store it among the user's runs instead. Maps of read-only runs are always stored
+            there.
+
+    Raises:
+        RunError: the library is read-only.
     """
-    target = _aside(library, name) if aside or run.read_only else run.layout_path(name)
+    home = library.home()
+    target = home / _aside(name) if aside or run.read_only else run.layout_path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(target) as temporary:
         layout.save(temporary)
@@ -154,8 +158,8 @@ def _make(predictions: Predictions, method: str, base: Layout | None) -> Layout:
     return Layout(**{**vars(layout), "coordinates": turned})
 
 
-def _aside(library: Library, name: str) -> Path:
-    return library.own / ".layouts" / f"layout-{name}.npz"
+def _aside(name: str) -> str:
+    return f".layouts/layout-{name}.npz"
 
 
 _keys: dict[str, str] = {}

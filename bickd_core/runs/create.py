@@ -24,6 +24,7 @@ from bickd_core.models.catalogue import resolve
 from bickd_core.models.own import check_allowed, is_own
 from bickd_core.runs.library import (
     Library,
+    NameTaken,
     RunError,
     RunFolder,
     RunInfo,
@@ -44,16 +45,17 @@ def create_run(
 
     Raises:
         ValueError: a data set, model or teacher is unknown, the teacher was trained on other data,
-            or the name is taken.
+            the name is taken, or the library is read-only.
     """
+    home = library.home()
     info = check_run(config, library)
+    if name and library.taken(name):
+        raise NameTaken(name)
     library.sweep_unfinished()
 
     def make() -> RunFolder:
         chosen = name or library.free_name(default_name(info.config or config))
-        return RunFolder.create(
-            library.own, info.model_copy(update={"name": chosen, "title": title})
-        )
+        return RunFolder.create(home, info.model_copy(update={"name": chosen, "title": title}))
 
     return make() if name else with_a_free_name(make)
 

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -25,7 +25,7 @@ from bickd_core import atomic
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_text
 from bickd_core.config import one_sentence
 from bickd_core.data.registry import held_out_table
-from bickd_core.disk import explain_os_error
+from bickd_core.disk import explain_os_error, size_of
 from bickd_core.reading import (
     DOCUMENT_BYTES,
     ReadError,
@@ -43,6 +43,10 @@ from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.stages import Stages
 from bickd_core.runs.status import Status
 
+Origin = Literal["own", "shared", "bundled", "other"]
+"""Whose a run is: the user's own, shared with all users of a server, bundled with the program, or
+another user's."""
+
 
 class NameTaken(RunError):
     """A run with this name already exists."""
@@ -53,10 +57,17 @@ class NameTaken(RunError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The paths of one run folder, with methods to read it and write it atomically."""
+    """The paths of one run folder, with methods to read it and write it atomically.
+
+    Attributes:
+        key: identifies the run in links.
+        origin: whose it is.
+        read_only: whether it may not be changed, resumed, stopped or deleted here.
+    """
 
     path: Path
     key: str = ""
+    origin: Origin = "own"
     read_only: bool = False
 
     # -- making ------------------------------------------------------------------------------------
@@ -212,6 +223,12 @@ class RunFolder:
         write_json(self.path / "status.json", status.to_dict())
 
     def request_stop(self) -> None:
+        """Ask the worker to stop.
+
+        Raises:
+            RunError: the run is read-only.
+        """
+        self.check_writable("stopped")
         (self.path / "control").mkdir(exist_ok=True)
         (self.path / "control" / "stop").touch()
 
@@ -219,6 +236,7 @@ class RunFolder:
         return (self.path / "control" / "stop").exists()
 
     def clear_requests(self) -> None:
+        """Withdraw a request to stop."""
         (self.path / "control" / "stop").unlink(missing_ok=True)
 
     @property
@@ -230,6 +248,7 @@ class RunFolder:
 
     def check_resumable(self) -> None:
         """Raise RunError with the reason if the run cannot be resumed."""
+        self.check_writable("resumed")
         if not self.resumable:
             raise RunError(f"run '{self.key}' is {self.status().state} and cannot be resumed.")
 
@@ -388,6 +407,24 @@ class RunFolder:
         return self.path / f"layout-{key}.npz"
 
     # -- changing ----------------------------------------------------------------------------------
+    def check_writable(self, what: str) -> None:
+        """Check that the run may be changed.
+
+        Args:
+            what: what is to be done with it, such as "deleted".
+
+        Raises:
+            RunError: it is read-only; the message says why.
+        """
+        if not self.read_only:
+            return
+        if self.origin == "bundled":
+            raise RunError(f"run '{self.key}' is a bundled run and cannot be {what}.")
+        if self.origin == "other":
+            raise RunError(f"this run of another user cannot be {what}.")
+        reason = "it is a shared run" if self.origin == "shared" else "this server is read-only"
+        raise RunError(f"run '{self.key}' cannot be {what}: {reason}.")
+
     def rename(self, name: str) -> RunFolder:
         """Rename the run, and update the students that have it as their teacher.
 
@@ -446,12 +483,11 @@ class RunFolder:
         """Hold the worker's lock, so that no worker works on the run while it changes.
 
         Raises:
-            RunError: the run is bundled, or a worker holds it.
+            RunError: the run is read-only, or a worker holds it.
         """
         from filelock import FileLock, Timeout  # 20 ms that listing runs does not need
 
-        if self.read_only:
-            raise RunError(f"run '{self.key}' is a bundled run and cannot be {what}.")
+        self.check_writable(what)
         try:
             status = self.status()
         except RunError:
@@ -482,14 +518,8 @@ class RunFolder:
             lock.release()
 
     def size_bytes(self) -> int:
-        """Return the bytes of all files in the folder. Files that disappear in the meantime do not
-        count."""
-        total = 0
-        for folder, _, names in os.walk(self.path):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    total += (Path(folder) / name).stat().st_size
-        return total
+        """Return the bytes of all files in the folder."""
+        return size_of(self.path)
 
     def sweep_temporary(self) -> None:
         """Remove temporary files that a killed worker left behind. Only the holder of the worker

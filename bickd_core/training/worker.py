@@ -150,7 +150,7 @@ def work_race(
         if entrants:
             try:
                 if stack.enter_context(
-                    wait_for_slot(library.own, _all_stopped(entrants), slots=slots)
+                    wait_for_slot(library.root, _all_stopped(entrants), slots=slots)
                 ):
                     _train(entrants, library)
             except BaseException as error:
