@@ -1,4 +1,5 @@
-"""Refuse requests for unknown hosts, and add security headers to every response.
+"""Refuse requests for unknown hosts and uploads to a read-only server, and add security headers to
+every response.
 
 Without a check of the Host header, a web site whose name resolves to 127.0.0.1 could open a
 session, start trainings and delete runs (DNS rebinding). Streamlit checks `server.allowedHosts`
@@ -20,6 +21,8 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 from streamlit import config
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+from app import settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,8 +80,8 @@ def content_policy() -> str:
 
 
 class Guard:
-    """ASGI middleware that refuses unknown hosts with 403 and adds the headers to every
-    response."""
+    """ASGI middleware that refuses unknown hosts, and uploads to a read-only server, with 403. It
+    adds the headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,6 +103,11 @@ class Guard:
             await answer(scope, receive, send)
             return
 
+        if is_upload(scope) and settings.read_only():
+            answer = PlainTextResponse(settings.refusal("upload files"), status_code=403)
+            await answer(scope, receive, send)
+            return
+
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -108,6 +116,12 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, sent)
+
+
+def is_upload(scope: Scope) -> bool:
+    """Return whether this request sends a file for `st.file_uploader`."""
+    sends = scope["type"] == "http" and scope["method"] in ("PUT", "POST")
+    return sends and "/_stcore/upload_file/" in scope["path"]
 
 
 def answer_own_names() -> None:

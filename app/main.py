@@ -13,13 +13,14 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit.auth_util import get_secrets_auth_section
 from streamlit.runtime.pages_manager import PagesManager
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # streamlit puts only this folder on the path
 
+from app import settings
 from app.guard import Guard, answer_own_names
-from bickd_core.places import bytes_from_environment
 
 FIRST_PAGE = (
     "app.pages.overview.page",
@@ -42,7 +43,7 @@ def warm() -> None:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    bytes_from_environment("BICKD_MEMORY_GB")  # what is no number is refused at the start
+    settings.check_environment(signs_in=bool(get_secrets_auth_section()))
     answer_own_names()
     threading.Thread(target=warm, name="warm", daemon=True).start()
     yield

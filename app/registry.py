@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from app import settings
+
 
 @dataclass(frozen=True)
 class Page:
     """A page of the app. Its module, `app.pages.PATH.page`, has a function `show`.
 
     The module is imported when the page is first opened. A hidden page is not in the sidebar; links
-    lead to it.
+    lead to it. A page that only writes is hidden on a read-only server.
     """
 
     path: str
@@ -23,6 +25,7 @@ class Page:
     icon: str
     default: bool = False
     hidden: bool = False
+    only_writes: bool = False
 
     @property
     def show(self) -> Callable[[], None]:
@@ -32,6 +35,10 @@ class Page:
         run.__name__ = self.path  # Streamlit tells pages apart by the name of their function
         return run
 
+    @property
+    def is_hidden(self) -> bool:
+        return self.hidden or (self.only_writes and settings.read_only())
+
     def entry(self) -> StreamlitPage:
         """The page for `st.navigation`."""
         return st.Page(
@@ -40,12 +47,12 @@ class Page:
             icon=self.icon,
             url_path=self.path,
             default=self.default,
-            visibility="hidden" if self.hidden else "visible",
+            visibility="hidden" if self.is_hidden else "visible",
         )
 
 
 PAGES = (
-    Page("bring_your_own", "Bring your own", ":material/upload_file:"),
+    Page("bring_your_own", "Bring your own", ":material/upload_file:", only_writes=True),
     Page("overview", "Overview", ":material/insights:", default=True),
     Page("class_geometry", "Class geometry", ":material/grid_on:"),
     Page("by_epoch", "By epoch", ":material/timeline:"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,23 +121,17 @@ def accuracies(records: Sequence[dict[str, Any]]) -> tuple[float | None, float |
 def ordered(
     runs: Sequence[tuple[RunFolder, RunInfo]], which: str
 ) -> list[tuple[RunFolder, RunInfo]]:
-    """Sort the user's own runs first, the newest at the top, then the bundled runs by key.
+    """Sort the user's own runs first, then the shared runs, the newest at the top of each, then the
+    bundled runs by key.
 
     Args:
-        which: "all", "mine" or "bundled".
+        which: "all", "own", "shared" or "bundled".
     """
-    filters: dict[str, Callable[[RunFolder], bool]] = {
-        "all": lambda run: True,
-        "mine": lambda run: not run.read_only,
-        "bundled": lambda run: run.read_only,
-    }
-    filtered = [pair for pair in runs if filters[which](pair[0])]
-    own = sorted(
-        (pair for pair in filtered if not pair[0].read_only),
-        key=lambda pair: pair[1].created,
-        reverse=True,
-    )
-    return own + [pair for pair in filtered if pair[0].read_only]
+    filtered = [pair for pair in runs if which in ("all", pair[0].origin)]
+    newest = sorted(filtered, key=lambda pair: pair[1].created, reverse=True)
+    trained = [pair for pair in newest if pair[0].origin != "bundled"]
+    trained.sort(key=lambda pair: pair[0].origin != "own")
+    return trained + [pair for pair in filtered if pair[0].origin == "bundled"]
 
 
 def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
-from app import state
+from app import settings, state
 from app.data import runs
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison
@@ -14,8 +15,15 @@ from bickd_core.comparing.saved_selections import (
     SavedSelection,
     SavedSelectionError,
     SavedSelections,
+    unnamed,
 )
 from bickd_core.comparing.selection import Rule, Scene, Selection, SelectionError, resolve
+
+FOLDER = ".selections"
+"""The folder among the runs."""
+_LASSOS = "selection-lassos"
+"""Selections of this session on a read-only server, by name, data and split."""
+_MOST_LASSOS = 8
 
 
 def select(kind: str, *arguments: str) -> None:
@@ -28,17 +36,73 @@ def clear() -> None:
 
 
 def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> None:
-    """Select these samples. The link holds up to eight ids; more are saved under a hash."""
+    """Select these samples. The link holds up to eight ids; more are saved under a hash. A
+    read-only server remembers them only for this session."""
     if len(ids) == 0:
         clear()
     elif len(ids) <= 8:
         select("samples", *map(str, ids))
+    elif settings.read_only():
+        name = unnamed(ids, dataset=comparison.dataset, split=comparison.split)
+        lassos = st.session_state.setdefault(_LASSOS, {})
+        lassos[name, comparison.dataset, comparison.split] = SavedSelection(
+            np.array(ids), named=False
+        )
+        for old in list(lassos)[:-_MOST_LASSOS]:
+            del lassos[old]
+        select("kept", name)
     else:
-        select("kept", saved().save(ids, dataset=comparison.dataset, split=comparison.split))
+        select("kept", save(comparison, ids))
 
 
-def saved() -> SavedSelections:
-    return SavedSelections(runs.library().own / ".selections")
+def save(
+    comparison: Comparison,
+    ids: Sequence[int] | Sequence[str],
+    *,
+    name: str = "",
+    origin: str = "",
+    ranked: bool = False,
+) -> str:
+    """Save ids among the user's runs; see `SavedSelections.save`.
+
+    Raises:
+        RunError: this server is read-only.
+        SavedSelectionError: the name is not allowed.
+    """
+    return SavedSelections(runs.library().home() / FOLDER).save(
+        ids,
+        dataset=comparison.dataset,
+        split=comparison.split,
+        name=name,
+        origin=origin,
+        ranked=ranked,
+    )
+
+
+def saved_names(comparison: Comparison) -> list[str]:
+    """Return the names of the user's selections for this data and split, then those of shared ones.
+
+    Raises:
+        SavedSelectionError: a folder cannot be read.
+    """
+    names = [
+        name
+        for folder in runs.library().places(FOLDER)
+        for name in SavedSelections(folder).names(
+            dataset=comparison.dataset, split=comparison.split
+        )
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _find(comparison: Comparison, name: str) -> SavedSelection:
+    """Return the selection with this name: this session's, the user's or a shared one."""
+    lassos: dict[tuple[str, str, str], SavedSelection] = st.session_state.get(_LASSOS, {})
+    if lasso := lassos.get((name, comparison.dataset, comparison.split)):
+        return lasso
+    folders = [SavedSelections(folder) for folder in runs.library().places(FOLDER)]
+    holder = next((folder for folder in folders if folder.has(name)), folders[0])
+    return holder.find(name, dataset=comparison.dataset, split=comparison.split)
 
 
 def selected(comparison: Comparison) -> Selection | None:
@@ -55,9 +119,7 @@ def read(comparison: Comparison) -> tuple[Selection | None, str]:
         rule = Rule.parse(view.selection)
         stored: dict[str, SavedSelection] = {}
         if rule.kind == "kept" and rule.arguments:
-            stored[rule.arguments[0]] = saved().find(
-                rule.arguments[0], dataset=comparison.dataset, split=comparison.split
-            )
+            stored[rule.arguments[0]] = _find(comparison, rule.arguments[0])
         content = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
         return _resolved(
             comparison.key, str(rule), view.temperature, content, comparison, stored

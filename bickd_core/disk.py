@@ -37,11 +37,17 @@ _MEANINGS = {
 }
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of all files in a folder. Files that disappear in the meantime do not count,
-    and links are not followed."""
+def size_of(folder: Path, *, without: Path | None = None) -> int:
+    """Return the bytes of all files in a folder.
+
+    Files that disappear in the meantime do not count, and links are not followed.
+
+    Args:
+        without: a folder in it that does not count.
+    """
     total = 0
-    for place, _, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place, name) != without]
         for name in names:
             with contextlib.suppress(OSError):
                 total += (Path(place) / name).lstat().st_size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.components.fields import Fields
 from app.data import runs
 from app.distill.form_values import data_sentences, order_labels, sentence
@@ -39,6 +41,7 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
     if not typed:
         return None
     try:
+        runs.library().check_path(Path(named(typed).partition(":")[2]))
         info = dataset_info(named(typed))
     except ValueError as error:
         st.error(sentence(error))

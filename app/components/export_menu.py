@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app import page_export
+from app.data import access
 from app.plain import md, st
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _choices(key: str, chart_export: ChartExport, parquet: bool) -> None:
         for kind, mime in _KINDS.items():
             st.download_button(
                 kind.upper(),
-                _image(chart_export, kind, width, points, palette),
+                access.in_session(_image(chart_export, kind, width, points, palette)),
                 f"{chart_export.name}.{kind}",
                 mime,
                 key=f"take-{kind}-{key}",
@@ -132,16 +133,20 @@ def _choices(key: str, chart_export: ChartExport, parquet: bool) -> None:
         for label, write, suffix, mime in _TABLES[: None if parquet else -1]:
             st.download_button(
                 label,
-                partial(_table, chart_export, write),
+                access.in_session(partial(_table, chart_export, write)),
                 f"{chart_export.name}.{suffix}",
                 mime,
                 key=f"take-{suffix}-{key}",
                 on_click="ignore",
             )
         st.download_button(
-            "HTML", _page(chart_export, link), f"{chart_export.name}.html", "text/html",
-            key=f"take-html-{key}", on_click="ignore",
-        )  # fmt: skip
+            "HTML",
+            access.in_session(_page(chart_export, link)),
+            f"{chart_export.name}.html",
+            "text/html",
+            key=f"take-html-{key}",
+            on_click="ignore",
+        )
 
 
 def _table(chart_export: ChartExport, write: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app import page_export
 from app.components.browser_part import part
+from app.data import access
 from app.page_export import PageContent
 from app.plain import st
 
@@ -27,7 +28,7 @@ def show() -> None:
         ):
             st.caption("One HTML file that works offline. Making it takes a few seconds.")
             st.download_button(
-                "This page", lambda: page_export.page_report(content),
+                "This page", access.in_session(lambda: page_export.page_report(content)),
                 f"bickd-{_stem(content)}.html", "text/html",
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
@@ -35,7 +36,7 @@ def show() -> None:
             address = content.link.split("?")[0].rsplit("/", 1)[0] + "/"
             st.download_button(
                 "The whole comparison",
-                lambda: page_export.comparison_report(comparison, T, address),
+                access.in_session(lambda: page_export.comparison_report(comparison, T, address)),
                 "bickd-comparison.html",
                 "text/html",
                 key="report-comparison",

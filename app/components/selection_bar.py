@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from html import escape
 
-from app import selection, state
+from app import selection, settings, state
 from app.components import thumbs
 from app.data import selection_files
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import SavedSelectionError
 from bickd_core.comparing.selection import Rule, Selection
+from bickd_core.runs.library import RunError
 from bickd_viz.text import numbers
 
 MOST_IMAGES = 24
@@ -39,7 +40,8 @@ def show(comparison: Comparison) -> None:
             )
             if len(chosen):
                 _images(comparison, chosen)
-                _save(comparison, chosen)
+                if not settings.read_only():
+                    _save(comparison, chosen)
             _download(comparison, chosen)
         st.button(
             "Clear",
@@ -100,11 +102,14 @@ def _save(comparison: Comparison, chosen: Selection) -> None:
         elif submitted:
             ids = comparison.teacher.predictions.ids[chosen.positions].tolist()
             try:
-                saved_name = selection.saved().save(
-                    ids, dataset=comparison.dataset, split=comparison.split, name=name,
-                    origin=chosen.origin_at(state.current().temperature), ranked=chosen.ranked,
-                )  # fmt: skip
-            except SavedSelectionError as error:
+                saved_name = selection.save(
+                    comparison,
+                    ids,
+                    name=name,
+                    origin=chosen.origin_at(state.current().temperature),
+                    ranked=chosen.ranked,
+                )
+            except (SavedSelectionError, RunError) as error:
                 st.error(str(error))
             else:
                 selection.select("kept", saved_name)
@@ -145,7 +150,7 @@ def _download(comparison: Comparison, chosen: Selection) -> None:
 def saved_list(comparison: Comparison) -> None:
     """Show the sidebar's list of saved selections for this data and split."""
     try:
-        names = selection.saved().names(dataset=comparison.dataset, split=comparison.split)
+        names = selection.saved_names(comparison)
     except SavedSelectionError as error:
         with st.sidebar:
             st.warning(str(error))

@@ -35,12 +35,10 @@ class Group:
 
 def hierarchy(comparison: Comparison) -> Hierarchy | None:
     """Return the uploaded hierarchy of this data set if it fits these classes, else the bundled
-    one, else None."""
-    return _hierarchy(
-        comparison.dataset,
-        comparison.class_names,
-        fingerprint_of(_hierarchy_path(comparison.dataset)),
-    )
+    one, else None. The user's own upload comes before a shared one."""
+    paths = library().places(_hierarchy_file(comparison.dataset))
+    path = next((path for path in paths if path.exists()), paths[0])
+    return _hierarchy(comparison.dataset, comparison.class_names, fingerprint_of(path))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -56,12 +54,13 @@ def _hierarchy(
     return bundled_hierarchy(dataset, class_names)
 
 
-def _hierarchy_path(dataset: str) -> Path:
+def _hierarchy_file(dataset: str) -> str:
+    """Return the file of uploaded superclasses, among the runs."""
     word = short_name(dataset)
     plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
     if word != dataset:  # the user's own data: several folders may have the same name
         plain += f"-{hashlib.sha256(dataset.encode()).hexdigest()[:12]}"
-    return library().own / ".hierarchies" / f"{plain}.csv"
+    return f".hierarchies/{plain}.csv"
 
 
 def save_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hierarchy:
@@ -69,21 +68,26 @@ def save_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hie
 
     Raises:
         HierarchyError: a row is wrong; the message names it.
+        RunError: this server is read-only.
     """
     hierarchy = read_hierarchy(content, filename, comparison.class_names)
-    path = _hierarchy_path(comparison.dataset)
+    path = library().home() / _hierarchy_file(comparison.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, to_csv(comparison.class_names, hierarchy.superclass).encode())
     return hierarchy
 
 
 def forget_hierarchy(comparison: Comparison) -> None:
-    """Go back to the bundled hierarchy."""
-    _hierarchy_path(comparison.dataset).unlink(missing_ok=True)
+    """Go back to the shared or bundled hierarchy.
+
+    Raises:
+        RunError: this server is read-only.
+    """
+    (library().home() / _hierarchy_file(comparison.dataset)).unlink(missing_ok=True)
 
 
 def has_own_hierarchy(comparison: Comparison) -> bool:
-    return _hierarchy_path(comparison.dataset).exists()
+    return (library().own / _hierarchy_file(comparison.dataset)).exists()
 
 
 def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:

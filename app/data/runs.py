@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from app.data import access
 from app.state import MAX_STUDENTS, ViewState
 from bickd_core.comparing.names import short_method
 from bickd_core.data.registry import called
@@ -27,7 +28,8 @@ class Fingerprint(NamedTuple):
 
 
 def library() -> Library:
-    return Library.default()
+    """Return the runs that this session sees."""
+    return access.library()
 
 
 def fingerprint_of(path: Path) -> Fingerprint:

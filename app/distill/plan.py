@@ -23,7 +23,7 @@ from bickd_core.presets.catalogue import (
 )
 from bickd_core.presets.options import Options
 from bickd_core.runs.create import default_name
-from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, with_a_free_name
+from bickd_core.runs.library import Library, NameTaken, RunFolder, RunInfo, with_a_free_name
 from bickd_viz.text import numbers
 
 MAX_SEEDS = 20
@@ -200,17 +200,14 @@ def start(plan: Plan, library: Library) -> list[list[RunFolder]]:
     """Start a worker for each group, or queue it.
 
     Raises:
-        ValueError: a name already exists, or a config cannot be started. That group leaves nothing
-            behind.
+        ValueError: a name already exists, a config cannot be started, or the library is read-only.
+            That group leaves nothing behind.
     """
     existing = [
-        run.name
-        for group in plan.groups
-        for run in group
-        if run.named and (library.own / run.name).exists()
+        run.name for group in plan.groups for run in group if run.named and library.taken(run.name)
     ]
     if existing:
-        raise RunError(f"a run named '{existing[0]}' already exists; choose another name.")
+        raise NameTaken(existing[0])
     return [_submit(group, library) for group in plan.groups]
 
 

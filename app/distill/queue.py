@@ -39,8 +39,16 @@ class Entry:
         return tuple(run.key for run, _ in self.runs)
 
     @property
+    def of_another(self) -> bool:
+        """Whether it belongs to another user of this server."""
+        return any(run.origin == "other" for run, _ in self.runs)
+
+    @property
     def title(self) -> str:
-        """The run's name, or the methods of the race."""
+        """The run's name, or the methods of the race. The names of other users' runs are not
+        shown."""
+        if self.of_another:
+            return "A training of another user"
         infos = {run.key: info for run, info in self.runs}
         if len(infos) == 1:
             return next(iter(infos.values())).name
@@ -72,7 +80,7 @@ def entries(
     now = time.time() if now is None else now
     active = {}
     for run, info in runs:
-        if run.read_only:
+        if run.origin == "bundled":
             continue
         try:
             status = run.status()

@@ -74,14 +74,14 @@ def start_on_ray(plan: Plan, name: str, library: Library) -> str:
         The name of the sweep.
 
     Raises:
-        ValueError: a run cannot be made, or the cluster refuses.
+        ValueError: a run cannot be made, the cluster refuses, or the library is read-only.
     """
     from bickd_core.launch.ray import connect
 
     sweep = as_sweep(plan, free_sweep_name(name, library))
     check_sweep(planned_runs(sweep), library)
     connect(None)
-    path = write_sweep(sweep, library.own)
+    path = write_sweep(sweep, library.home())
     process = _sweep(path, library)
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return sweep.name

@@ -100,13 +100,13 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
     runs = list(runs)
     alone = {
         group[0].key
-        for group in races.groups(run for run, _ in runs if not run.read_only)
+        for group in races.groups(run for run, _ in runs if run.origin != "bundled")
         if len(group) == 1
     }
     for run, info in runs:
         if (
             run.key not in alone
-            or run.read_only
+            or run.origin == "bundled"
             or info.config is None
             or info.dataset != config.dataset
         ):
@@ -165,7 +165,7 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
         alike = (
             info.config.objective.kind == config.objective.kind,
             (info.config.teacher is None) == (config.teacher is None),
-            not run.read_only,
+            run.origin != "bundled",
         )
         if best is None or alike > best[0]:
             speeds = sorted(

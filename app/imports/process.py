@@ -25,7 +25,7 @@ from bickd_core.atomic import write_json
 from bickd_core.data.normalisation import Choice
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.launch.openmp import brief_waits
-from bickd_core.runs.library import Library, RunError, check_name
+from bickd_core.runs.library import Library, NameTaken, check_name
 from bickd_core.runs.status import Worker
 
 BASE = Path(__file__).resolve().parents[2]
@@ -62,12 +62,12 @@ def start(
     """Write the upload to a new folder and start the process on it; returns the folder.
 
     Raises:
-        RunError: the run's name is not valid or already exists.
+        RunError: the run's name is not valid or already exists, or the library is read-only.
     """
     check_name(request.name)
-    if (library.own / request.name).exists():
-        raise RunError(f"a run named '{request.name}' already exists; choose another name.")
-    folder = library.own / f"{_PREFIX}{uuid.uuid4().hex}"
+    if library.taken(request.name):
+        raise NameTaken(request.name)
+    folder = library.home() / f"{_PREFIX}{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     try:
         name = safe_file_name(file_name)
@@ -144,7 +144,10 @@ def remove(folder: Path) -> None:
 
 
 def sweep(library: Library, current: Path | None = None) -> None:
-    """Remove finished uploads that no page waits for any more."""
+    """Remove finished uploads that no page waits for any more. A read-only library is left as it
+    is."""
+    if not library.writable:
+        return
     for folder in library.own.glob(f"{_PREFIX}*"):
         try:
             old = time.time() - folder.stat().st_mtime > _KEEP_SECONDS

@@ -94,22 +94,31 @@ class AppServer:
 
     Args:
         script: another script than the app, as a benchmark needs for comparison.
+        variables: more environment variables for the process.
     """
 
     def __init__(
-        self, runs: Path, shelf: Path | None = None, script: str | Path = "app/main.py"
+        self,
+        runs: Path,
+        shelf: Path | None = None,
+        script: str | Path = "app/main.py",
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.runs = runs
         self.script = str(script)
         self.shelf = ROOT / "pretrained" if shelf is None else shelf
         self.port = free_port()
+        self.front = self.port
+        """The port that browsers use: another one if there is a proxy in front of the app."""
+        self.variables = dict(variables or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.log = runs.parent / f"{runs.name}-app.log"
         self.contexts: dict[tuple[int, int, str, float], BrowserContext] = {}
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        base = self.variables.get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+        return f"http://127.0.0.1:{self.front}" + (f"/{base}" if base else "")
 
     def url(self, page: str = "", query: Mapping[str, str] | None = None) -> str:
         return f"{self.address}/{page}" + (f"?{urlencode(query)}" if query else "")
@@ -141,7 +150,7 @@ class AppServer:
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **folders},
+                env={**os.environ, **folders, **self.variables},
                 start_new_session=True,
             )
 

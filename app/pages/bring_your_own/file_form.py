@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.components.fields import Fields
+from app.data.runs import library
 from app.distill.form_values import sentence
 from app.pages.bring_your_own.files import (
     SUFFIXES,
@@ -59,7 +60,7 @@ def reading(fields: Fields, source: Source) -> Reading:
     key = (source.key, hints)
     if key not in store:
         with st.spinner(f"Reading {source.name}"):
-            new_reading = read(source, hints)
+            new_reading = read(source, hints, library())
         for old in [old_key for old_key in store if old_key[0] == source.key] + list(store)[:-8]:
             store.pop(old, None)
         store[key] = new_reading

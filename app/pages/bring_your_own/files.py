@@ -14,6 +14,7 @@ from bickd_core.importing.matching import Imported
 from bickd_core.importing.predictions import match_files, parts_of
 from bickd_core.importing.read_process import FileContent, read_file
 from bickd_core.importing.scores import ScaleError
+from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 
 SUFFIXES = (
@@ -73,16 +74,21 @@ def typed_paths(text: str) -> list[Source]:
     return sources
 
 
-def read(source: Source, hints: Hints) -> Reading:
-    """Read a file in a process with limits. An upload is first written to a temporary folder."""
+def read(source: Source, hints: Hints, library: Library) -> Reading:
+    """Read a file in a process with limits. An upload is first written to a temporary folder.
+
+    Args:
+        library: of the user, who may not read the files of other users.
+    """
     try:
         if source.path is not None:
+            library.check_path(source.path)
             return Reading(source, read_file(source.path, hints=hints))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / safe_file_name(source.name)
             path.write_bytes(source.content or b"")
             return Reading(source, read_file(path, hints=hints))
-    except (PredictionsError, OSError) as error:
+    except (PredictionsError, RunError, OSError) as error:
         return Reading(source, problem=str(error), wrong_scale=isinstance(error, ScaleError))
 
 

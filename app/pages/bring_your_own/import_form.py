@@ -8,14 +8,15 @@ from pathlib import Path
 from app import state
 from app.components import notice
 from app.components.fields import Fields
-from app.data.runs import described, info, library, with_predictions
+from app.data import access
+from app.data.runs import described, info, with_predictions
 from app.distill.form_values import sentence
 from app.pages.bring_your_own.files import likely_teacher
 from app.plain import st
 from app.registry import open_page
 from app.state import MAX_STUDENTS
 from bickd_core.importing.matching import Imported
-from bickd_core.runs.library import RunError
+from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 
 
@@ -153,12 +154,29 @@ def _table(imported: Imported) -> list[dict[str, str]]:
     return rows
 
 
+def allowed(imported: Imported, images: Path | None) -> Library:
+    """Return the library, after checking that these predictions fit and that the folder of images
+    is not another user's.
+
+    Raises:
+        RunError: they do not fit, or it is.
+    """
+    models = (
+        *imported.models,
+        *(() if imported.validation is None else imported.validation.models),
+    )
+    library = access.for_import(sum(model.predictions.logits.nbytes for model in models))
+    if images is not None:
+        library.check_path(images)
+    return library
+
+
 def _add(imported: Imported, names: dict[str, str], images: str) -> None:
     from bickd_core.importing.add_validation import add_validation
 
     folder = Path(images) if images else None
     try:
-        runs = add_validation(imported, library(), names=names, images=folder)
+        runs = add_validation(imported, allowed(imported, folder), names=names, images=folder)
     except (PredictionsError, RunError, OSError) as error:
         st.error(sentence(error))
         return
@@ -177,7 +195,7 @@ def _create(
         with st.spinner("Creating the runs"):
             runs = create_runs(
                 imported,
-                library(),
+                allowed(imported, Path(images) if images else None),
                 teacher=teacher,
                 names=names,
                 dataset=label or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app import settings
 from app.components.fields import Fields
 from app.distill.form_values import sentence
 from app.pages.bring_your_own import file_form, import_form, templates
@@ -19,6 +20,9 @@ def show() -> None:
         " gives to every test sample. You need no weights or images. Files are only read, never"
         " run."
     )
+    if settings.read_only():
+        st.info(settings.refusal("import predictions"), icon=":material/lock:")
+        return
     _help()
     fields = Fields("byo")
     sources = file_form.sources(fields)

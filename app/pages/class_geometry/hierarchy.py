@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app import settings
 from app.data import class_groups
 from app.plain import lines, md, st
 from bickd_core.comparing.comparison import Comparison
@@ -34,6 +35,9 @@ def show(comparison: Comparison) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+        if settings.read_only():
+            st.caption(settings.refusal("upload superclasses"))
+            return
         uploaded = st.file_uploader(
             "Your superclasses",
             type=["csv", "tsv", "json", "yaml", "yml"],

@@ -7,10 +7,10 @@ import html
 import time
 from collections.abc import Callable
 
-from app import state
+from app import settings, state
 from app.add_to_comparison import opened
 from app.components import notice, run_figures
-from app.data import reached, runs
+from app.data import access, reached, runs
 from app.distill.form_values import Phase, phase, progress_text, sentence
 from app.pages.distill import curves, form
 from app.pages.runs import lineage
@@ -138,12 +138,13 @@ def buttons(run: RunFolder, info: RunInfo, now: Phase, prefix: str) -> None:
     if may_resume and st.button(
         "Resume", key=f"{prefix}-resume", icon=":material/play_arrow:", type="primary"
     ):
-        _do(run, lambda chosen: local.resume(chosen, runs.library()), started=True)
+        _do(run, lambda chosen: local.resume(chosen, access.for_training(1)), started=True)
     teaches = (
         info.role == "teacher"
         and now.name == "finished"
         and run.weights_path.exists()
         and run.has_predictions("validation")
+        and not settings.read_only()
     )
     if teaches and st.button(
         "Distil a student",

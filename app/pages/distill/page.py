@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app import state
+from app import settings, state
+from app.data import access
 from app.data.runs import info, library, runs_with_info
 from app.distill import queue as queueing
 from app.distill.form_values import sentence
@@ -55,7 +56,8 @@ def _open_run() -> tuple[RunFolder, RunInfo] | None:
     except RunError as error:
         st.warning(f"The run in this link cannot be opened: {sentence(error)}")
         return None
-    return None if run.read_only or run_info.config is None else (run, run_info)
+    here = run.origin != "bundled" and run_info.config is not None
+    return (run, run_info) if here else None
 
 
 def _open_race() -> list[tuple[RunFolder, RunInfo]]:
@@ -68,7 +70,7 @@ def _open_race() -> list[tuple[RunFolder, RunInfo]]:
             run.status()
         except RunError:
             continue
-        if not run.read_only and run_info.config is not None:
+        if run.origin != "bundled" and run_info.config is not None:
             racers.append((run, run_info))
     return racers
 
@@ -82,6 +84,8 @@ def _leave(infos: list[RunInfo]) -> None:
     ):
         state.update(run="")
         st.rerun()
+    if settings.read_only():
+        return
     if st.button("New run", key="distill-new", icon=":material/add:"):
         state.update(run="", race=())
         st.rerun()
@@ -103,6 +107,10 @@ def _new() -> None:
     st.caption(
         "Training runs in a separate process. You can close this page and come back to it later."
     )
+    if settings.read_only():
+        st.info(settings.refusal("train"), icon=":material/lock:")
+        queue.show()
+        return
     queue.show()
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -122,7 +130,7 @@ def _plan(form: dict[str, Any]) -> None:
         st.error(sentence(error))
         return
     st.write(plan_text(plan, _teacher_of(plan.configs[0])))
-    known = _speeds()
+    known = _speeds(str(library().own))
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), known))
     waiting = meter.ask(plan.configs) is None
     st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
@@ -172,14 +180,15 @@ def _start(plan: Plan, turn: int, sweep: str) -> None:
     if st.session_state.get(_TURN) != turn:
         return
     try:
+        allowed = access.for_training(sum(map(len, plan.groups)))
         if sweep:
-            name = start_on_ray(plan, sweep, library())
+            name = start_on_ray(plan, sweep, allowed)
             st.session_state[_TURN] = turn + 1
             st.session_state[_SENT] = (
                 f"The sweep {name} was submitted to Ray. Its runs appear on Runs when they start."
             )
             return
-        started = start(plan, library())
+        started = start(plan, allowed)
     except (ValueError, OSError) as error:
         st.session_state[_ERROR] = sentence(error)
         return
@@ -196,8 +205,9 @@ def _start(plan: Plan, turn: int, sweep: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _speeds() -> dict[str, Speed | str]:
-    """Return all speeds measured on this machine since the app started, shared by all sessions."""
+def _speeds(own: str) -> dict[str, Speed | str]:
+    """Return all speeds measured on this machine since the app started, for the user with this
+    folder. All sessions of the user share them."""
     return {}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from app import state
-from app.data.runs import runs_with_info
+from app.data import access
+from app.data.runs import info, library, runs_with_info
 from app.distill import queue
 from app.distill.form_values import sentence
 from app.distill.queue import Entry
@@ -36,8 +38,12 @@ def show(but: Sequence[str] = ()) -> None:
 
 
 def entries() -> list[Entry]:
-    """Return all working and waiting runs."""
-    return queue.entries(runs_with_info(), _expected)
+    """Return the working and waiting runs of all users."""
+    active = []
+    for run in access.queue_runs():
+        with contextlib.suppress(RunError):  # Runs shows what is wrong with its own
+            active.append((run, info(run)))
+    return queue.entries(active, _expected)
 
 
 def _without(all_entries: list[Entry], but: Sequence[str]) -> list[Entry]:
@@ -45,11 +51,13 @@ def _without(all_entries: list[Entry], but: Sequence[str]) -> list[Entry]:
 
 
 def _expected(configs: Sequence[TrainConfig]) -> float | None:
-    return _guessed(tuple(config.model_dump_json() for config in configs))
+    own = str(library().own)
+    return _guessed(own, tuple(config.model_dump_json() for config in configs))
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def _guessed(configs: tuple[str, ...]) -> float | None:
+def _guessed(own: str, configs: tuple[str, ...]) -> float | None:
+    """Return the expected seconds, from the runs that the user with this folder sees."""
     parsed = [TrainConfig.model_validate_json(config) for config in configs]
     return guess_seconds(parsed, runs_with_info())
 
@@ -86,6 +94,9 @@ def _entry(entry: Entry) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key=f"queue-{first}"
     ):
+        if entry.of_another:
+            st.caption(f"{entry.title} · {entry.progress}", width="content")
+            return
         st.button(
             entry.title,
             key=f"distill-watch-{first}",
@@ -94,6 +105,8 @@ def _entry(entry: Entry) -> None:
             args=(entry.keys,),
         )
         st.caption(entry.progress, width="content")
+        if any(run.read_only for run, _ in entry.runs):
+            return
         st.button(
             "Stop" if entry.working else "Cancel",
             key=f"queue-stop-{first}",

@@ -11,8 +11,9 @@ import pandas as pd
 from app import state
 from app.add_to_comparison import together
 from app.components import chart, notice, style
+from app.data import access
 from app.data import runs as runs_data
-from app.data.runs import library, with_predictions
+from app.data.runs import with_predictions
 from app.distill import races
 from app.distill.form_values import Phase, sentence
 from app.pages.distill import curves, live
@@ -103,9 +104,7 @@ def _looks(racers: list[Racer]) -> dict[str, ModelStyle]:
 # -- what can be done
 # ----------------------------------------------------------------------------------
 def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
-    working = [
-        run for (run, _), phase in zip(racers, phases, strict=True) if phase.name in live.STOPPABLE
-    ]
+    working = [run for (run, _), phase in zip(racers, phases, strict=True) if _may_stop(run, phase)]
     halted = [
         run for (run, _), phase in zip(racers, phases, strict=True) if _may_resume(run, phase)
     ]
@@ -137,8 +136,12 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
             _compare(done)
 
 
+def _may_stop(run: RunFolder, phase: Phase) -> bool:
+    return phase.name in live.STOPPABLE and not run.read_only
+
+
 def _may_resume(run: RunFolder, phase: Phase) -> bool:
-    return phase.name in live.HALTED and not has_diverged(run.status())
+    return phase.name in live.HALTED and not run.read_only and not has_diverged(run.status())
 
 
 def _comparable(key: str, racers: list[Racer], phases: list[Phase]) -> bool:
@@ -148,7 +151,7 @@ def _comparable(key: str, racers: list[Racer], phases: list[Phase]) -> bool:
 
 def _resume(runs: list[RunFolder]) -> None:
     try:
-        local.resume(runs[0], library(), *runs[1:])
+        local.resume(runs[0], access.for_training(len(runs)), *runs[1:])
     except (ValueError, OSError) as error:
         st.error(sentence(error))
         return
@@ -192,7 +195,7 @@ def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> N
             "Open", key=f"race-focus-{run.key}", type="tertiary", icon=":material/open_in_full:",
             on_click=_focus, args=(run.key,),
         )  # fmt: skip
-        if phase.name in live.STOPPABLE and st.button(
+        if _may_stop(run, phase) and st.button(
             "Stop", key=f"race-stop-{run.key}", type="tertiary", icon=":material/stop_circle:"
         ):
             _each([run], local.stop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import page_export, state
+from app import page_export, settings, state
 from app.components import (
     export_menu,
     frame,
@@ -73,19 +73,23 @@ def _title(comparison: Comparison, finding: Finding | None) -> None:
 
 def _buttons() -> None:
     with st.container(horizontal=True):
-        if st.button(
-            "Train one now", type="primary", key="overview-train", icon=":material/science:"
-        ):
-            open_page("distill")
-        if st.button("Bring your own", key="overview-bring", icon=":material/upload_file:"):
-            open_page("bring_your_own")
-        if st.button("Load weights", key="overview-load", icon=":material/upload:"):
-            from app.pages.runs import import_form  # imported late: the first page does not need it
-
-            import_form.open_next()
-            open_page("runs")
+        if not settings.read_only():
+            _new_runs()
         if st.button("Take the tour", key="overview-tour", icon=":material/tour:"):
             tour.start()
+
+
+def _new_runs() -> None:
+    """Draw the buttons that lead to new runs."""
+    if st.button("Train one now", type="primary", key="overview-train", icon=":material/science:"):
+        open_page("distill")
+    if st.button("Bring your own", key="overview-bring", icon=":material/upload_file:"):
+        open_page("bring_your_own")
+    if st.button("Load weights", key="overview-load", icon=":material/upload:"):
+        from app.pages.runs import import_form  # imported late: the first page does not need it
+
+        import_form.open_next()
+        open_page("runs")
 
 
 def _cards(comparison: Comparison, recipes: Recipes, T: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import state
+from app import settings, state
 from app.data import comparison as comparisons
 from app.plain import md, st
 from app.registry import open_page
@@ -96,10 +96,15 @@ _CSS_ABOVE = (
 """A lesson fills the whole page, so the card goes above it."""
 
 
+def steps() -> tuple[tuple[str, str, str], ...]:
+    """Return page, title and text of each step. A read-only server has no step on training."""
+    return tuple(step for step in STEPS if step[0] != "distill" or not settings.read_only())
+
+
 def start() -> None:
     """Begin at the first step, on its page."""
     _go(0)
-    open_page(STEPS[0][0])
+    open_page(steps()[0][0])
 
 
 def show() -> None:
@@ -107,16 +112,16 @@ def show() -> None:
     step: int | None = st.session_state.get(_KEY)
     if step is None:
         return
-    page, title, text = STEPS[step]
+    page, title, text = steps()[step]
     st.html(_CSS)
     if page == "learn":
         st.html(_CSS_ABOVE)
-    last = step == len(STEPS) - 1
+    last = step == len(steps()) - 1
     with st.container(key="tour", border=True, gap="small"):
         st.markdown(md("**{title}**", title=title))
         st.markdown(worded(text, _noun()))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f"{step + 1} of {len(STEPS)}", width="content")
+            st.caption(f"{step + 1} of {len(steps())}", width="content")
             if step and st.button("Back", key="tour-back"):
                 _turn(step - 1)
             if not last and st.button("Next", key="tour-next", type="primary"):
@@ -142,7 +147,7 @@ def _noun() -> str:
 def _turn(step: int) -> None:
     """Go to another step and open its page."""
     _go(step)
-    open_page(STEPS[step][0])
+    open_page(steps()[step][0])
 
 
 def _go(step: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from app import settings
 from app.data.maps import map_job, map_view, start_maps, stop_maps
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison, Model
@@ -36,10 +37,11 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
         st.error(f"The maps could not be made: {now.error}")
     elif now is not None and now.state == "stopped":
         st.info("Stopped. Finished maps are saved, unfinished ones are discarded.")
-    st.info(
-        f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet. Making it"
-        f" takes {took} here. You can use the app meanwhile."
-    )
+    lacking_map = f"There is no {maps.METHODS[method]} map of {names} on {comparison.split} yet."
+    if settings.read_only():
+        st.info(f"{lacking_map} {settings.refusal('make maps')}")
+        return
+    st.info(f"{lacking_map} Making it takes {took} here. You can use the app meanwhile.")
     st.button(
         "Make the maps",
         type="primary",
@@ -61,6 +63,8 @@ def measure(comparison: Comparison, method: str) -> None:
         st.caption(
             "The effect of another seed on these maps has not been measured.", width="content"
         )
+        if settings.read_only():
+            return
         st.button("Measure it", key="map-measure", on_click=start_maps, args=(comparison, method))
 
 
@@ -79,6 +83,6 @@ def _watch(comparison: Comparison, method: str) -> None:
         share = now.done / now.steps if now.steps else 0.0
         step = f"step {now.done + 1} of {now.steps}, " if now.steps else ""
         st.progress(share, f"{now.words[:1].upper()}{now.words[1:]}: {step}{spent} s so far")
-        if st.button("Stop", key="map-stop", icon=":material/stop:"):
+        if not settings.read_only() and st.button("Stop", key="map-stop", icon=":material/stop:"):
             stop_maps(comparison, method)
             st.rerun()

@@ -11,6 +11,7 @@ import yaml
 from app import state
 from app.card_text import card_markdown
 from app.components import run_export_menu, run_figures
+from app.data.runs import library
 from app.distill.form_values import sentence
 from app.pages.distill import curves, live
 from app.pages.runs import lineage
@@ -22,10 +23,15 @@ from bickd_core.data.normalisation import TITLES, applied
 from bickd_core.data.registry import made_square, tried_split
 from bickd_core.importing.weights import HELD_OUT
 from bickd_core.reading import ReadError, opened, read_bytes
-from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.library import NameTaken, RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 _PROBLEM = "runs-said"
+_FIXED = {
+    "bundled": "This is a bundled run. You can compare and download it, but not change it.",
+    "shared": "This is a shared run. You can compare and download it, but not change it.",
+}
+"""Why a run cannot be changed, by its origin."""
 
 
 def show(
@@ -38,12 +44,13 @@ def show(
             now = live.current_phase(run)
         except RunError as error:
             st.error(sentence(error))
-            _change(run, students_of(run.key, everyone))
+            if not run.read_only:
+                _change(run, students_of(run.key, everyone))
             return
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(now.word, icon=now.icon, color=now.colour)
             live.buttons(run, info, now, "runs")
-            if not run.read_only and info.config is not None:
+            if run.origin != "bundled" and info.config is not None:
                 label = "Watch on Distill" if now.live else "Open on Distill"
                 if st.button(label, key="runs-distill", icon=":material/science:"):
                     open_page("distill")
@@ -53,8 +60,8 @@ def show(
         lineage.show(run, info, finished=now.name == "finished", prefix="runs")
         if problem := st.session_state.pop(_PROBLEM, None):
             st.error(problem)
-        if run.read_only:
-            st.caption("This is a bundled run. You can compare and download it, but not change it.")
+        if run.origin in _FIXED:
+            st.caption(_FIXED[run.origin])
         if now.name == "failed":
             live.show_failure(run.status())
         for problem in reached.problems:
@@ -215,6 +222,8 @@ def _rename(run: RunFolder, widget: str) -> None:
     if name == run.key:
         return
     try:
+        if library().taken(name):
+            raise NameTaken(name)
         run.rename(name)
     except (RunError, OSError) as error:
         st.session_state[_PROBLEM] = sentence(error)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app import state
 from app.components import data_form, inputs_form
 from app.components.fields import Fields
-from app.data import runs
+from app.data import access, runs
 from app.data.runs import DEFAULT_DATASET
 from app.distill.form_values import sentence, teachers_for
 from app.distill.model_choice import choices
@@ -187,7 +187,7 @@ def _form(busy: bool) -> None:
             **({} if resize is None else {"resize": resize}),
         )
         st.session_state[_FOLDER] = process.start(
-            upload.getbuffer(), upload.name, request, runs.library()
+            upload.getbuffer(), upload.name, request, access.for_import(upload.size)
         )
     except (RunError, OSError, ValidationError) as error:
         st.error(sentence(error))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app import state
-from app.data import runs
+from app import settings, state
+from app.data import access, runs
 from app.distill.form_values import sentence, train_images
 from app.distill.speed import BESIDE_SECONDS
 from app.pages.distill import form
@@ -30,7 +30,7 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
         if info.extends is not None:
             page = prefix if "/" not in info.extends else "runs"
             _link("Extends", info.extends, f"{prefix}-parent", ":material/history:", page)
-        if info.config is None:
+        if info.config is None or settings.read_only():
             return
         if finished and run.weights_path.exists():
             with st.popover("Extend", icon=":material/more_time:", key=f"{prefix}-extend-open"):
@@ -83,7 +83,7 @@ def _extend(run: RunFolder, info: RunInfo, prefix: str) -> None:
     ):
         return
     try:
-        longer = local.submit(extension(run, epochs), runs.library())
+        longer = local.submit(extension(run, epochs), access.for_training(1))
     except (ValueError, OSError) as error:
         st.error(sentence(error))
         return
@@ -99,6 +99,6 @@ def _expected(run: RunFolder, config: TrainConfig, epochs: int) -> float | None:
     speeds = [
         record["images_per_second"] for record in run.metrics() if record.get("images_per_second")
     ]
-    if run.read_only or not speeds:
+    if run.origin == "bundled" or not speeds:
         return None
     return epochs * train_images(config) / speeds[-1] + BESIDE_SECONDS

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from app import state
-from app.data import reached
+from app import settings, state
+from app.data import access, reached
 from app.data.cache import memory_use
 from app.data.runs import info, readable_runs
 from app.pages.distill import live
@@ -18,7 +18,13 @@ from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 _SEEDS = "seeds"
-_VIEWS = {"all": "All", "mine": "Mine", "bundled": "Bundled", _SEEDS: "Over seeds"}
+_VIEWS = {
+    "all": "All",
+    "own": "Mine",
+    "shared": "Shared",
+    "bundled": "Bundled",
+    _SEEDS: "Over seeds",
+}
 _REFRESH_SECONDS = 2.0
 SPARE = ("Validation", "Created")
 """Columns that are hidden at first, so that the others fit beside the sidebar."""
@@ -29,17 +35,22 @@ def show() -> None:
     import_form.sweep()
     runs, problems = readable_runs()
     pairs = [(run, info(run)) for run in runs]
-    own_count = sum(not run.read_only for run in runs)
-    st.title(_title(len(runs), own_count))
-    import_form.show(first=not own_count)
+    origins = [run.origin for run in runs]
+    own_count = origins.count("own")
+    st.title(_title(len(runs), own_count, origins.count("shared")))
+    if settings.read_only():
+        st.info(settings.refusal("load weights or change runs"), icon=":material/lock:")
+    else:
+        import_form.show(first=not own_count)
     if problems:
         _broken(problems)
     if not pairs:
-        st.info("Train a teacher on Distill, or load weights above. Each becomes a run.")
+        if not settings.read_only():
+            st.info("Train a teacher on Distill, or load weights above. Each becomes a run.")
         return
     which = st.segmented_control(
         "Show",
-        list(_VIEWS),
+        [view for view in _VIEWS if view != "shared" or "shared" in origins],
         key="runs-filter",
         format_func=lambda which: _VIEWS[which],
         required=True,
@@ -49,7 +60,9 @@ def show() -> None:
         seed_table.show(runs)
         return
     shown = ordered(pairs, which or "all")
-    if not shown:
+    if not shown and settings.read_only():
+        st.info("None yet.")
+    elif not shown:
         st.info("None yet. Train one on Distill, or load weights above.")
     else:
         busy = any(_live(run) for run, _ in shown)
@@ -62,16 +75,22 @@ def show() -> None:
         help="When it is full, what was used longest ago is dropped and made again when needed. "
         "`BICKD_MEMORY_GB` sets the limit.",
     )
+    if (disk := access.disk_use()) is not None:
+        st.caption(
+            f"Disk for your runs: {disk[0] / 1e9:.1f} of {disk[1] / 1e9:.1f} GB.",
+            help="When it is full, no training or import starts until you delete runs."
+            " `BICKD_MAX_DISK_GB` sets the limit.",
+        )
 
 
-def _title(total: int, own_count: int) -> str:
+def _title(total: int, own_count: int, shared_count: int) -> str:
     if not total:
         return "No runs yet"
-    return (
-        f"{numbers.counted(total, 'run')}, {own_count} of them yours"
-        if own_count
-        else f"{numbers.counted(total, 'bundled run')}"
-    )
+    if own_count:
+        return f"{numbers.counted(total, 'run')}, {own_count} of them yours"
+    if shared_count:
+        return numbers.counted(total, "run")
+    return numbers.counted(total, "bundled run")
 
 
 def _live(run: RunFolder) -> bool:
