@@ -124,8 +124,10 @@ class Library:
         return [folder / name for folder in (self.own, self.shared) if folder is not None]
 
     def taken(self, name: str) -> bool:
-        """Return whether one of the user's runs or of the shared ones has this name."""
-        return any(path.exists() for path in self.places(name))
+        """Return whether one of the user's runs or of the shared ones has this name. No run has a
+        name that is not valid."""
+        valid = NAME.fullmatch(name) is not None
+        return valid and any(path.exists() for path in self.places(name))
 
     def runs(self) -> list[RunFolder]:
         """Return every run folder, sorted by key: the bundled ones, the shared ones that no run of

@@ -89,6 +89,7 @@ def test_a_new_run_takes_no_name_of_a_shared_one(server):
     assert ann.free_name("common") == "common-2"
     with pytest.raises(NameTaken, match="a run named 'common' already exists"):
         create_run(small_config(), ann, name="common")
+    assert not ann.taken(f"../{USERS}/ann")  # no name, and no question about other folders
     assert create_run(small_config(), ann, name="new").path == ann.own / "new"
     assert [run.key for run in server.runs()] == ["digits/kd-s0", "common"]
 
