@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,11 @@ def runs(library, make_run, monkeypatch) -> Library:
     """A server's runs: a comparison, and a run in each state that has buttons."""
     monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))
-    options = {"role": "teacher", "objective": "ce"}
-    make_run("teacher", info=options, state="finished", predictions=random_predictions(60))
-    make_run("student", state="finished", predictions=random_predictions(60, seed=1))
+    options = {"role": "teacher"}
+    first = random_predictions(60)
+    second = replace(first, logits=random_predictions(60, seed=1).logits)
+    make_run("teacher", info=options, state="finished", predictions=first)
+    make_run("student", state="finished", predictions=second)
     progress, worker = Progress(1, 4, 0, 6), Worker("elsewhere", 1, 1.0)
     working = Status("running", progress, worker, heartbeat=time.time() + 3600)
     make_run("working", status=working, config=small_config(epochs=4))
@@ -117,7 +120,9 @@ def test_every_page_opens_without_a_control_that_writes_and_writes_nothing(
     noted, monkeypatch, path, link
 ):
     monkeypatch.setenv("BICKD_READ_ONLY", "1")
-    assert writing(opened(path, **link)) == set()
+    app = opened(path, **link)
+    assert not app.title or app.title[0].value != "This comparison cannot be shown"
+    assert writing(app) == set()
     assert noted == []
 
 
