@@ -8,7 +8,7 @@ import numpy as np
 from bickd_core.comparing.cache import cached
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.layout import align_to
-from bickd_core.geometry.map_space import map_space_from_logits, principal_components
+from bickd_core.geometry.map_space import principal_components_of
 from bickd_core.maps.store import TEMPERATURE
 
 
@@ -18,5 +18,5 @@ def pca_map(comparison: Comparison, model: Model) -> np.ndarray:
 
     A student's are turned and scaled to fit the teacher's.
     """
-    own = principal_components(map_space_from_logits(model.predictions.logits, TEMPERATURE))
+    own = principal_components_of(model.predictions.logits, TEMPERATURE)
     return own if model.is_teacher else align_to(pca_map(comparison, comparison.teacher), own)

@@ -31,6 +31,8 @@ MOST_PROCESSES = 4
 MEMORY_BYTES = 3 * 10**8
 """Figures that a process keeps in memory, for other figures that use them."""
 MOST_TRIES = 3
+_NO_LEAK = "1e12"
+"""loky takes mapped predictions for a leak of memory, and would start a new process after them."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class FigureProcesses:
             timeout=IDLE_SECONDS,
             initializer=_prepare,
             initargs=(self.folder,),
-            env=dict.fromkeys(names, threads),
+            env={**dict.fromkeys(names, threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK},
         )
         comparison = figure.comparison
         assert isinstance(comparison, Comparison), "callers ask only if `can_compute`"
@@ -209,5 +211,5 @@ def _load(folder: Path, source: _Source) -> Comparison:
         Model(side.key, side.name, side.kind, side.info, own, side.folder)
         for side, own in zip(source.sides, aligned.predictions, strict=True)
     )
-    cache = StoredCache(MemoryCache(MEMORY_BYTES), FigureStore(folder), quick=0.0)
+    cache = StoredCache(MemoryCache(MEMORY_BYTES), FigureStore(folder), quick=0.0, shared=True)
     return Comparison(source.key, source.split, models, aligned.n_each, source.noun, cache)

@@ -15,11 +15,12 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from filelock import FileLock
 
 import bickd_core
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
@@ -80,6 +81,22 @@ class FigureStore:
         with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as file:
             np.savez(file, **{_TREE: np.array(json.dumps(tree))}, **named)  # type: ignore[arg-type]
 
+    @contextlib.contextmanager
+    def computing(self, figure: Figure) -> Iterator[None]:
+        """Let one process at a time compute a figure. The lock of a killed process is free."""
+        path = self._path(figure).with_suffix(".lock")
+        lock = FileLock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError:  # a folder that cannot be written: each process computes for itself
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _path(self, figure: Figure) -> Path:
         name = hashlib.sha256(repr(figure.key).encode()).hexdigest()[:40]
         return self.folder / code_version() / name[:2] / f"{name}.npz"
@@ -90,14 +107,21 @@ class StoredCache:
 
     Args:
         quick: seconds; what is computed in less time is not written.
+        shared: whether other processes compute figures too. What one computes, others wait for.
     """
 
     def __init__(
-        self, memory: MemoryCache, store: FigureStore, *, quick: float = QUICK_SECONDS
+        self,
+        memory: MemoryCache,
+        store: FigureStore,
+        *,
+        quick: float = QUICK_SECONDS,
+        shared: bool = False,
     ) -> None:
         self.memory = memory
         self.store = store
         self.quick = quick
+        self.shared = shared
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
         return self.memory(key, lambda: self._stored(make))
@@ -106,11 +130,19 @@ class StoredCache:
         if not isinstance(make, Figure) or not make.stored:
             return make()
         value = self.store.get(make)
-        if value is MISSING:
-            began = time.perf_counter()
-            value = make()
-            if time.perf_counter() - began >= self.quick:
-                self._store(make, value)
+        if value is not MISSING:
+            return value
+        if not self.shared:
+            return self._computed(make)
+        with self.store.computing(make):
+            value = self.store.get(make)  # another process may have been first
+            return self._computed(make) if value is MISSING else value
+
+    def _computed(self, figure: Figure) -> Any:
+        began = time.perf_counter()
+        value = figure()
+        if time.perf_counter() - began >= self.quick:
+            self._store(figure, value)
         return value
 
     def _store(self, figure: Figure, value: Any) -> None:
@@ -145,9 +177,10 @@ def _sweep(folder: Path, kept_bytes: int) -> None:
             newest = max((f.stat().st_mtime for f in version.rglob("*.npz")), default=0.0)
             if now - newest > _SECONDS_A_DAY:
                 shutil.rmtree(version, ignore_errors=True)
-    for left in folder.rglob(f"*{TEMPORARY_SUFFIX}"):  # of a process that was killed
-        if now - left.stat().st_mtime > _SECONDS_A_DAY:
-            left.unlink(missing_ok=True)
+    for pattern in (f"*{TEMPORARY_SUFFIX}", "*.lock"):
+        for left in folder.rglob(pattern):  # of a process that has ended
+            if now - left.stat().st_mtime > _SECONDS_A_DAY:
+                left.unlink(missing_ok=True)
     stats = [(file, file.stat()) for file in folder.rglob("*.npz")]
     total = sum(stat.st_size for _, stat in stats)
     for file, stat in sorted(stats, key=lambda each: each[1].st_mtime):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import FLOAT32_ABOVE, softmax
+from bickd_core.geometry.probabilities import pass_dtype, shifted, softmax_in_place
 
 MOST_DIMENSIONS = 100
 REDUCED_TO = 50
@@ -82,10 +82,17 @@ def map_space_from_logits(
         T: temperature, above 0.
         like: as in `map_space`.
     """
-    n, c = np.shape(logits)
-    dtype = np.float32 if n * c > FLOAT32_ABOVE else np.float64
-    T = checks.positive(T, "T")
-    return _space(lambda rows: np.sqrt(softmax(logits[rows], T)), (n, c), dtype, like)
+    return _space(_roots(logits, T), np.shape(logits), pass_dtype(logits), like)
+
+
+def principal_components_of(logits: np.ndarray, T: float) -> np.ndarray:
+    """`principal_components` of `map_space_from_logits(logits, T)`, without the space."""
+    roots_of, shape, dtype = _roots(logits, T), np.shape(logits), pass_dtype(logits)
+    axes = _principal_axes(roots_of, shape, dtype, 2)
+    coordinates = np.zeros((shape[0], 2), dtype=np.float32)
+    for rows in _blocks(shape[0]):
+        coordinates[rows, : axes.vectors.shape[1]] = (roots_of(rows) - axes.mean) @ axes.vectors
+    return coordinates
 
 
 def principal_components(space: MapSpace) -> np.ndarray:
@@ -113,6 +120,17 @@ def row_digests(roots: np.ndarray) -> list[bytes]:
     return [hashlib.blake2b(row, digest_size=16).digest() for row in rounded]
 
 
+def _roots(logits: np.ndarray, T: float) -> Callable[[slice | np.ndarray], np.ndarray]:
+    """A function that returns sqrt(softmax(logits / T)) of some rows."""
+    at, dtype = np.array([[checks.positive(T, "T")]]), pass_dtype(logits)
+
+    def roots_of(rows: slice | np.ndarray) -> np.ndarray:
+        P = softmax_in_place(shifted(logits[rows], dtype), at)
+        return np.sqrt(P, out=P)
+
+    return roots_of
+
+
 def _space(
     roots_of: Callable[[slice | np.ndarray], np.ndarray],
     shape: tuple[int, int],
@@ -121,17 +139,16 @@ def _space(
 ) -> MapSpace:
     """
     Args:
-        roots_of: returns sqrt(P) of some rows, float64.
+        roots_of: returns sqrt(P) of some rows.
         shape: N and C.
         dtype: of the points and of the products.
     """
     n, c = shape
     sampled = sampled_positions(n)
     seen: set[bytes] = set()
-    if like is not None:
-        axes = like.axes
-    else:
-        axes = _principal_axes(roots_of, shape, dtype) if c > MOST_DIMENSIONS else None
+    axes = None if like is None else like.axes
+    if like is None and c > MOST_DIMENSIONS:
+        axes = _principal_axes(roots_of, shape, dtype, REDUCED_TO)
     points = np.empty((n, c if axes is None else axes.vectors.shape[1]), dtype)
     for rows in _blocks(n):
         roots = roots_of(rows)
@@ -145,6 +162,7 @@ def _principal_axes(
     roots_of: Callable[[slice | np.ndarray], np.ndarray],
     shape: tuple[int, int],
     dtype: type[np.floating],
+    most: int,
 ) -> Axes:
     n, c = shape
     sums, products = np.zeros(c), np.zeros((c, c))
@@ -153,7 +171,8 @@ def _principal_axes(
         sums += block.sum(axis=0, dtype=np.float64)
         products += block.T @ block
     mean = sums / n
-    return Axes(mean, _axes(products - n * np.outer(mean, mean), REDUCED_TO))
+    vectors = _axes(products - n * np.outer(mean, mean), most)
+    return Axes(mean.astype(dtype), vectors.astype(dtype))
 
 
 def _axes(scatter: np.ndarray, most: int) -> np.ndarray:

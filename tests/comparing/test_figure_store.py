@@ -1,6 +1,7 @@
 """Figures on disk: what is read back is what was computed, and a file can do no harm."""
 
 import json
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -162,9 +163,31 @@ def test_a_figure_that_is_too_large_stays_in_memory(tmp_path, monkeypatch):
     assert disk.get(figure()) is MISSING
 
 
-def test_a_folder_that_cannot_be_written_costs_only_the_storing(tmp_path):
+def test_processes_that_share_a_folder_compute_a_figure_once(tmp_path):
+    calls, values = [], []
+
+    def slow(_, temperature):
+        calls.append(temperature)
+        time.sleep(0.2)
+        return 2.5
+
+    def process():
+        cache = StoredCache(MemoryCache(), FigureStore(tmp_path), quick=0.0, shared=True)
+        values.append(cache("key", replace(figure(), function=slow)))
+
+    threads = [threading.Thread(target=process) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (calls, values) == ([4.0], [2.5] * 4)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_folder_that_cannot_be_written_costs_only_the_storing(tmp_path, shared):
     (tmp_path / "file").touch()
-    cache = StoredCache(MemoryCache(), FigureStore(tmp_path / "file" / "figures"), quick=0.0)
+    disk = FigureStore(tmp_path / "file" / "figures")
+    cache = StoredCache(MemoryCache(), disk, quick=0.0, shared=shared)
     with pytest.warns(UserWarning, match="figures are not stored"):
         assert cache("key", replace(figure(), function=lambda _, temperature: 2.5)) == 2.5
 

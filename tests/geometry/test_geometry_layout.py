@@ -12,7 +12,12 @@ from bickd_core.geometry.layout import (
     layout_quality,
     pca_layout,
 )
-from bickd_core.geometry.map_space import map_space, map_space_from_logits, principal_components
+from bickd_core.geometry.map_space import (
+    map_space,
+    map_space_from_logits,
+    principal_components,
+    principal_components_of,
+)
 from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
 from bickd_core.geometry.orthogonality import class_gram
 from bickd_core.geometry.probabilities import softmax
@@ -187,7 +192,7 @@ def test_superclass_order_keeps_the_order_within():
 def test_a_space_from_logits_is_that_of_the_probabilities(dtype, many, monkeypatch):
     where = "bickd_core.geometry.map_space"
     if dtype == "float32":
-        monkeypatch.setattr(f"{where}.FLOAT32_ABOVE", 0)
+        monkeypatch.setattr("bickd_core.geometry.probabilities.FLOAT32_ABOVE", 0)
     monkeypatch.setattr(f"{where}._ROWS", 70)
     monkeypatch.setattr(f"{where}.QUALITY_LIMIT", 50)
     if many:
@@ -200,12 +205,15 @@ def test_a_space_from_logits_is_that_of_the_probabilities(dtype, many, monkeypat
     assert blocks.points.shape == (300, 4 if many else 7)
     assert blocks.points.dtype == dtype
     np.testing.assert_allclose(blocks.points, whole.points, atol=1e-5)
-    np.testing.assert_allclose(blocks.rows, np.sqrt(P)[blocks.sampled])
+    np.testing.assert_allclose(blocks.rows, np.sqrt(P)[blocks.sampled], atol=1e-6)
     assert blocks.duplicate_fraction == duplicate_fraction(P) == pytest.approx(1 / 3)
 
     centred = np.sqrt(P) - np.sqrt(P).mean(axis=0)
     first_two = np.abs(centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T)
     np.testing.assert_allclose(np.abs(principal_components(blocks)), first_two, atol=1e-5)
+    np.testing.assert_allclose(
+        principal_components_of(logits, 2.0), principal_components(blocks), atol=1e-5
+    )
 
 
 def test_a_space_with_the_axes_of_another_keeps_distances_between_them(monkeypatch):
