@@ -143,9 +143,8 @@ class _Pass:
         moved = None
         if self.targets is not None:
             np.subtract(mean[:, None], scaled, out=scaled)
-            self.slopes[positions] = np.einsum("ij,ij,ij->i", P, scaled, scaled)
-            moved = scaled
-            moved *= P
+            moved = P * scaled
+            self.slopes[positions] = np.einsum("ij,ij->i", moved, scaled)
         if self.centred:
             if self.origin is None:
                 self.origin = P.mean(axis=0)

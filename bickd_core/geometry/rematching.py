@@ -17,7 +17,7 @@ import numpy as np
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.gram_sums import ROWS, Rematch, ShardGrams
-from bickd_core.geometry.probabilities import shifted
+from bickd_core.geometry.probabilities import row_blocks, shifted
 
 
 def rematched(
@@ -49,20 +49,24 @@ def rematched(
     n_classes = grams.sums.shape[1]
     products, sums = np.zeros((n_classes, n_classes)), np.zeros(n_classes)
     gaps, slopes = np.empty(grams.n), np.empty(grams.n)
+    both = np.empty((2, min(ROWS, grams.n), n_classes), dtype)
     for start in range(0, grams.n, ROWS):
-        here = slice(start, start + ROWS)
-        scaled = shifted(logits[here], dtype)
-        scaled *= dtype(1.0 / T)
-        P = np.exp(scaled)
-        total = P.sum(axis=1)
-        P *= (1.0 / total)[:, None]
-        mean = np.einsum("ij,ij->i", P, scaled)
-        gaps[here] = np.log(total.astype(np.float64)) - mean - targets[here]
-        np.subtract(mean[:, None], scaled, out=scaled)
-        slopes[here] = np.einsum("ij,ij,ij->i", P, scaled, scaled)
-        scaled *= P  # dP / dlog T
-        products += P.T @ scaled
-        sums += scaled.sum(axis=0)
+        stop = min(start + ROWS, grams.n)
+        for piece in row_blocks(stop - start, n_classes):  # which stay in the processor's cache
+            here = slice(start + piece.start, start + piece.stop)
+            scaled = shifted(logits[here], dtype)
+            scaled *= dtype(1.0 / T)
+            P, moved = both[:, piece]
+            np.exp(scaled, out=P)
+            total = P.sum(axis=1)
+            P *= (1.0 / total)[:, None]
+            mean = np.einsum("ij,ij->i", P, scaled)
+            gaps[here] = np.log(total.astype(np.float64)) - mean - targets[here]
+            np.subtract(mean[:, None], scaled, out=scaled)
+            np.multiply(P, scaled, out=moved)  # dP / dlog T
+            slopes[here] = np.einsum("ij,ij->i", moved, scaled)
+            sums += moved.sum(axis=0)
+        products += both[0, : stop - start].T @ both[1, : stop - start]
     steps = rematch_steps(gaps, slopes, grams.shard)
     return replace(grams, rematch=Rematch(steps, products + products.T, sums))
 

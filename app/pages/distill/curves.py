@@ -14,8 +14,9 @@ from app.data import runs
 from app.data.runs import Fingerprint
 from app.plain import st
 from bickd_core.geometry.layout import align_to
-from bickd_core.geometry.orthogonality import overlap
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import softmax
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_viz import colouring
@@ -156,7 +157,9 @@ def _measured(fingerprint: Fingerprint) -> Reference | None:
         return None
     labels = teacher.labels
     accuracy = None if labels is None else float((teacher.predicted == labels).mean())
-    return Reference(accuracy, overlap(softmax(teacher.logits, TEMPERATURE)))
+    shard = stratified_shards(len(teacher), labels)
+    overlap = streamed_overlap(teacher.logits, TEMPERATURE, shard)
+    return Reference(accuracy, None if overlap is None else overlap.value)
 
 
 # -- the small map ---------------------------------------------------------------------------------
