@@ -13,6 +13,8 @@ from bickd_viz.theme import ModelStyle
 
 MOST_POINTS = 20
 """Up to this many eigenvalues, each has a symbol."""
+MOST_DRAWN = 200
+"""Of more eigenvalues, the largest quarter of this number and evenly spaced others are drawn."""
 
 
 def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: int = 220) -> Plot:
@@ -30,7 +32,8 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
         values, drawn = _falling(eigenvalues)
         if not len(values):
             continue
-        heights = np.log10(drawn)
+        places = _drawn(len(values))
+        heights = np.log10(drawn[places])
         lows.append(float(drawn[-1]))
         highs.append(float(drawn[0]))
         longest = max(longest, len(values))
@@ -40,9 +43,9 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
                 style.name,
                 style.colour,
                 "line",
-                np.arange(1, len(values) + 1),
+                places + 1,
                 heights,
-                [f"{v:.3g}, eigenvalue {k}" for k, v in enumerate(values.tolist(), 1)],
+                [f"{values[k]:.3g}, eigenvalue {k + 1}" for k in places.tolist()],
                 style.symbol,
                 points=len(values) <= MOST_POINTS,
             )
@@ -66,6 +69,19 @@ def spectrum_plot(models: Sequence[tuple[ModelStyle, np.ndarray]], *, height: in
         ends=ends,
         rules=[("y", 0.0, "")],
     )
+
+
+def _drawn(count: int) -> np.ndarray:
+    """The positions of the eigenvalues that are drawn.
+
+    >>> len(_drawn(20)), len(_drawn(1000)), _drawn(1000)[[0, 49, -1]].tolist()
+    (20, 200, [0, 49, 999])
+    """
+    if count <= MOST_DRAWN:
+        return np.arange(count)
+    first = MOST_DRAWN // 4
+    others = np.linspace(first, count - 1, MOST_DRAWN - first).round().astype(np.int64)
+    return np.concatenate([np.arange(first), others])
 
 
 def _falling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -216,6 +216,14 @@ def test_angles_are_shares_and_drop_classes_without_an_angle():
     assert list(figure.layout.xaxis.range) == [80.0, 90.0]
 
 
+def test_of_a_thousand_eigenvalues_a_line_keeps_the_largest_and_the_last():
+    values = np.linspace(3.0, 0.1, 1000)
+    (series,) = spectrum_plot([(STYLES[2], values)]).series
+    assert len(series.x) == len(series.y) == len(series.notes) == 200
+    assert list(series.x[:50]) == list(range(1, 51))
+    assert series.notes[-1] == "0.1, eigenvalue 1000"
+
+
 def test_a_spectrum_is_sorted_and_floors_zeros_for_the_log_axis():
     figure = spectrum_plot([(STYLES[2], np.array([0.0, 2.0, 1.0]))]).figure()
     assert list(figure.data[0].y) == pytest.approx([2.0, 1.0, 2e-4])
