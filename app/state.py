@@ -29,7 +29,7 @@ CHOICES = {
     "colour": ("highlight", "true", "predicted", "disagreement", "displacement"),
 }
 """Fields with a fixed set of values."""
-WORDS = ("students", "race", "pair")
+WORDS = ("students", "race", "pair", "group")
 """Fields with several values, which a link separates by "~"."""
 FLAGS = ("present", "centred")
 _KEY, _UNREAD, _BEHIND = "view", "view-unread", "view-behind"
@@ -53,7 +53,9 @@ class ViewState:
         sample: id of the sample whose page is open, as text.
         against: key of the model that Disagreements compares with the focused student; "" for the
             teacher.
-        order: how classes are ordered in matrices.
+        order: how classes are ordered in matrices; "" for the usual order.
+        group: names of the groups of classes, one or two, that matrices show class by class; () for
+            what they begin with.
         matching: how the students' entropy is matched to the teacher's in Grams: "none", "mean"
             (one temperature for each model) or "image" (a temperature for each image).
         centred: whether their columns are centred (Pearson).
@@ -75,7 +77,8 @@ class ViewState:
     selection: str = ""
     sample: str = ""
     against: str = ""
-    order: str = "cluster"
+    order: str = ""
+    group: tuple[str, ...] = ()
     matching: Literal["none", "mean", "image"] = "none"
     centred: bool = False
     layout: str = "umap"
@@ -116,13 +119,14 @@ class ViewState:
                 if field.name in ("students", "race") and self._repeats(field.name, given):
                     sentences.append("The link names a run twice. Each run is compared once.")
                     continue
+                instead = "the default" if field.name in CHOICES else "none"
                 known = (
                     f" The choices are {', '.join(CHOICES[field.name])}."
                     if field.name in CHOICES
                     else ""
                 )
                 sentences.append(
-                    f"The link's {field.name} “{given:.60}” cannot be shown, so {used or 'none'}"
+                    f"The link's {field.name} “{given:.60}” cannot be shown, so {used or instead}"
                     f" is used instead.{known}"
                 )
         return sentences
@@ -154,6 +158,9 @@ class ViewState:
         pair = _split(query.get("pair", ""))
         if len(pair) == 2:
             values["pair"] = pair
+        group = _split(query.get("group", ""))
+        if group != ("",):
+            values["group"] = group[:2]
         temperature = _number(query.get("temperature"))
         if temperature is not None:
             values["temperature"] = min(TEMPERATURES, key=lambda t: abs(t - temperature))

@@ -24,7 +24,8 @@ Values = Sequence[tuple[ModelStyle, np.ndarray]]
 
 
 def matrix_table(scene: MatrixScene) -> pd.DataFrame:
-    """The matrix as row_class, column_class, value: C * C rows, row by row as shown.
+    """The matrix as row_class, column_class, value: C * C rows, row by row as shown. A matrix of
+    groups also has the number of pairs of classes in each cell.
 
     >>> scene = MatrixScene(np.array([[1.0, 0.5], [0.25, 1.0]]), ["cat", "dog"])
     >>> matrix_table(scene).values.tolist()[1:3]
@@ -32,13 +33,14 @@ def matrix_table(scene: MatrixScene) -> pd.DataFrame:
     """
     count, places = len(scene.class_names), scene.places
     names = np.array([str(name) for name in scene.class_names], dtype=object)[places]
-    return pd.DataFrame(
-        {
-            "row_class": np.repeat(names, count),
-            "column_class": np.tile(names, count),
-            column(scene.value_name): np.asarray(scene.values)[np.ix_(places, places)].ravel(),
-        }
-    )
+    columns = {
+        "row_class": np.repeat(names, count),
+        "column_class": np.tile(names, count),
+        column(scene.value_name): np.asarray(scene.values)[np.ix_(places, places)].ravel(),
+    }
+    if scene.pairs is not None:
+        columns["pairs"] = np.asarray(scene.pairs)[np.ix_(places, places)].ravel()
+    return pd.DataFrame(columns)
 
 
 def layers_table(

@@ -80,4 +80,11 @@ def class_order(comparison: Comparison, key: str) -> str:
         for how in ORDERS
         if how != "hierarchy" or class_groups.hierarchy(comparison) is not None
     ]
-    return one_of("order", "Order of classes", orders, key, names=ORDERS, otherwise="cluster")
+    return one_of(
+        "order",
+        "Order of classes",
+        orders,
+        key,
+        names=ORDERS,
+        otherwise=class_groups.usual_order(comparison),
+    )

@@ -79,8 +79,10 @@ def show(
             "group": group,
             "blocks": [list(block) for block in scene.blocks],
             "label": scene.label
-            or f"{scene.value_name} of {count} by {count} classes; arrow keys move, Enter chooses a"
-            " cell",
+            or f"{scene.value_name} of {count} by {count}"
+            f" {'classes' if scene.pairs is None else 'groups of classes'}; arrow keys move, Enter"
+            " chooses a cell",
+            "pairs": None if scene.pairs is None else scene.pairs.ravel().tolist(),
             "clickable": on_cell is not None,
         },
         on_cell_change=clicked,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.measures import ORDER_TEMPERATURE, class_order, geometry
 from bickd_core.data.hierarchy import (
+    ENDINGS,
     Hierarchy,
     HierarchyError,
     bundled_hierarchy,
@@ -22,36 +22,51 @@ from bickd_core.data.hierarchy import (
     to_csv,
 )
 from bickd_core.data.registry import short_name
-from bickd_core.geometry.ordering import cluster_groups, superclass_order
+from bickd_core.geometry.class_groups import (
+    MOST_CLASSES,
+    Group,
+    by_clusters,
+    by_neighbours,
+    by_paths,
+)
+from bickd_core.places import folder_from_environment
 
-
-@dataclass(frozen=True)
-class Group:
-    """Some classes under one name, in the order shown."""
-
-    name: str
-    members: tuple[int, ...]
+MOST_SHARED = 50
+"""So many files of `BICKD_HIERARCHIES` are read."""
 
 
 def hierarchy(comparison: Comparison) -> Hierarchy | None:
-    """Return the uploaded hierarchy of this data set if it fits these classes, else the bundled
-    one, else None. The user's own upload comes before a shared one."""
+    """Return the first hierarchy that fits these classes: the uploaded one of this data set, the
+    user's own before a shared one; a file in the folder that `BICKD_HIERARCHIES` names; or the
+    bundled one. None if none fits."""
     paths = library().places(_hierarchy_file(comparison.dataset))
-    path = next((path for path in paths if path.exists()), paths[0])
-    return _hierarchy(comparison.dataset, comparison.class_names, fingerprint_of(path))
+    files = [*paths, *_shared_files()]
+    return _hierarchy(comparison.dataset, comparison.class_names, tuple(map(fingerprint_of, files)))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _hierarchy(
-    dataset: str, class_names: tuple[str, ...], fingerprint: Fingerprint
+    dataset: str, class_names: tuple[str, ...], fingerprints: tuple[Fingerprint, ...]
 ) -> Hierarchy | None:
-    path = Path(fingerprint.path)
-    if path.exists():
+    for fingerprint in fingerprints:
+        path = Path(fingerprint.path)
         try:
             return read_hierarchy(path.read_bytes(), path.name, class_names)
         except (OSError, HierarchyError):
-            pass  # it is for other classes, so the bundled one may fit
+            pass  # it is missing, or for other classes, so the next one may fit
     return bundled_hierarchy(dataset, class_names)
+
+
+def _shared_files() -> list[Path]:
+    """The hierarchy files in the folder that `BICKD_HIERARCHIES` names, by name."""
+    folder = folder_from_environment("BICKD_HIERARCHIES")
+    if folder is None:
+        return []
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    except OSError:
+        return []  # the folder is missing or closed to us, which shows as no hierarchy
+    return found[:MOST_SHARED]
 
 
 def _hierarchy_file(dataset: str) -> str:
@@ -73,7 +88,7 @@ def save_hierarchy(comparison: Comparison, content: bytes, filename: str) -> Hie
     hierarchy = read_hierarchy(content, filename, comparison.class_names)
     path = library().home() / _hierarchy_file(comparison.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, to_csv(comparison.class_names, hierarchy.superclass).encode())
+    write_bytes(path, to_csv(comparison.class_names, hierarchy.paths).encode())
     return hierarchy
 
 
@@ -90,6 +105,12 @@ def has_own_hierarchy(comparison: Comparison) -> bool:
     return (library().own / _hierarchy_file(comparison.dataset)).exists()
 
 
+def usual_order(comparison: Comparison) -> str:
+    """The order if none was chosen: by superclass for many classes, else the teacher's clusters."""
+    many = len(comparison.class_names) > MOST_CLASSES
+    return "hierarchy" if many and hierarchy(comparison) is not None else "cluster"
+
+
 def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
     """Return the order of the classes.
 
@@ -97,45 +118,27 @@ def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
         how: as for `class_order`, or "hierarchy": by superclass, and within a superclass by the
             teacher's clusters.
     """
-    superclasses = hierarchy(comparison) if how == "hierarchy" else None
-    if superclasses is None:
-        return class_order(comparison, "cluster" if how == "hierarchy" else how)
-    return superclass_order(superclasses.superclass, within=class_order(comparison, "cluster"))
+    return np.array(class_groups(comparison, how).members, dtype=np.int64)
 
 
-def class_groups(comparison: Comparison, how: str) -> tuple[Group, ...]:
-    """Divide the classes in this order into groups: superclasses, branches of the teacher's
-    dendrogram, or groups of equal size."""
-    order = order_of_classes(comparison, how)
-    superclasses = hierarchy(comparison) if how == "hierarchy" else None
-    if superclasses is not None:
-        labels: list[str] | np.ndarray = list(superclasses.superclass)
-    elif how in ("cluster", "hierarchy"):
-        labels = _branches(comparison)
-    else:
-        size = max(2, round(len(order) ** 0.5))
-        labels = np.argsort(order) // size
-    members: dict[str | int, list[int]] = {}
-    for c in order.tolist():
-        members.setdefault(labels[c], []).append(c)
-    return tuple(
-        Group(
-            str(label) if superclasses is not None else _span(comparison, classes), tuple(classes)
-        )
-        for label, classes in members.items()
-    )
-
-
-def _span(comparison: Comparison, classes: list[int]) -> str:
-    names = comparison.class_names
-    if len(classes) == 1:
-        return names[classes[0]]
-    return f"{names[classes[0]]} to {names[classes[-1]]} ({len(classes)})"
+def class_groups(comparison: Comparison, how: str) -> Group:
+    """Divide the classes in this order into groups: superclasses, clusters of the teacher, or
+    groups of equal size."""
+    found = hierarchy(comparison) if how == "hierarchy" else None
+    if found is not None:
+        return _groups_of(comparison, found.paths)
+    return _groups(comparison, "cluster" if how == "hierarchy" else how)
 
 
 @cached_in_memory
-def _branches(comparison: Comparison) -> np.ndarray:
+def _groups_of(comparison: Comparison, paths: tuple[tuple[str, ...], ...]) -> Group:
+    return by_paths(paths, comparison.class_names, class_order(comparison, "cluster"))
+
+
+@cached_in_memory
+def _groups(comparison: Comparison, how: str) -> Group:
+    order = class_order(comparison, how)
+    if how != "cluster":
+        return by_neighbours(comparison.class_names, order)
     teacher = geometry(comparison, comparison.teacher, ORDER_TEMPERATURE)
-    return cluster_groups(
-        teacher.gram, max(2, round(len(comparison.class_names) ** 0.5)), teacher.empty
-    )
+    return by_clusters(teacher.gram, teacher.empty, comparison.class_names, order)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.data.class_groups import class_groups, order_of_classes
 from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of
 from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.agreement import agrees, correct
+from bickd_core.geometry.class_groups import Part, group_matrix
 from bickd_core.geometry.epochs import EpochFigures, epoch_figures
 from bickd_core.geometry.gram_figures import overlap_interval, paired_overlap_difference
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.gram_sums import ShardGrams
 from bickd_core.geometry.intervals import Interval, proportion_interval
 from bickd_core.geometry.matching import Matching, entropies_at
-from bickd_core.geometry.orthogonality import group_means
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import stratified_shards
@@ -96,7 +96,7 @@ def has_courses(comparison: Comparison) -> bool:
 def courses(
     comparison: Comparison,
     temperature: float,
-    how: str,
+    part: Part,
     *,
     teacher_learns: bool = False,
     matching: Matching = "none",
@@ -104,7 +104,7 @@ def courses(
     """Return the courses of teacher and students; None if no student has stored one.
 
     Args:
-        how: the order of the classes, see `order_of_classes`.
+        part: the classes, or groups of classes, of the Grams.
         teacher_learns: show the teacher during its training, not the finished teacher.
         matching: how the entropy of every model and epoch is matched to the finished teacher's at
             T. It has no effect if the teacher has stored no predictions on these samples.
@@ -117,7 +117,7 @@ def courses(
         for model in comparison.models
         for path in (model.run.trajectory_path, model.run.predictions_path("validation"))
     )
-    return _courses(comparison, fingerprints, temperature, how, teacher_learns, matching)
+    return _courses(comparison, fingerprints, temperature, part, teacher_learns, matching)
 
 
 @cached_in_memory
@@ -125,7 +125,7 @@ def _courses(
     comparison: Comparison,
     fingerprints: tuple[Fingerprint, ...],
     T: float,
-    how: str,
+    part: Part,
     teacher_learns: bool,
     matching: Matching,
 ) -> Courses | None:
@@ -134,15 +134,17 @@ def _courses(
     if not students:
         return None
     finished = _finished(comparison)
-    parts = [
+    stored = [
         trajectory for model in students if (trajectory := trajectories[model.key]) is not None
     ]
-    ids = parts[0].ids
-    for ids_of in [part.ids for part in parts[1:]] + ([] if finished is None else [finished.ids]):
+    ids = stored[0].ids
+    for ids_of in [each.ids for each in stored[1:]] + ([] if finished is None else [finished.ids]):
         ids = ids[np.isin(ids, ids_of)]
     if not len(ids):
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
-    names, groups = _rows(comparison, how)
+    names = tuple(group.name for group in part.groups) or tuple(
+        comparison.class_names[c] for c in part.members
+    )
     reference = None if finished is None else _on_samples(finished, ids).logits[-1]
     targets = None if reference is None else entropies_at(reference, T)
     courses, missing = [], []
@@ -160,7 +162,7 @@ def _courses(
             targets=targets,
             labels=own.labels,
             reference=None if model.is_teacher else reference,
-            reduce=_reducer(comparison, how, groups),
+            reduce=_reducer(part),
         )
         courses.append(
             Course(model, figures, learns=not model.is_teacher or teacher_learns, logits=own.logits)
@@ -169,13 +171,13 @@ def _courses(
         courses=tuple(courses),
         missing=tuple(missing),
         names=names,
-        grouped=groups is not None,
+        grouped=bool(part.groups),
         n=len(ids),
         n_validation=_validation_size(comparison),
         last=max(int(course.figures.epochs[-1]) for course in courses if course.learns),
         temperature=T,
         mean_targets=targets if matching == "mean" else None,
-        labels=_on_samples(parts[0], ids).labels,
+        labels=_on_samples(stored[0], ids).labels,
         reference=reference,
     )
 
@@ -230,30 +232,11 @@ def _validation_size(comparison: Comparison) -> int | None:
     return len(predictions_at(fingerprint_of(run.predictions_path("validation"))))
 
 
-def _rows(comparison: Comparison, how: str) -> tuple[tuple[str, ...], list[str] | None]:
-    """Return the names along the Grams, and the group of each class if the Grams show groups."""
-    if len(comparison.class_names) <= MOST_CLASSES:
-        return tuple(comparison.class_names[c] for c in order_of_classes(comparison, how)), None
-    groups = class_groups(comparison, how)
-    label = [""] * len(comparison.class_names)
-    for group in groups:
-        for c in group.members:
-            label[c] = group.name
-    return tuple(group.name for group in groups), label
-
-
-def _reducer(comparison: Comparison, how: str, groups: list[str] | None):
-    if groups is None:
-        order = order_of_classes(comparison, how)
-        return lambda gram, empty: gram[np.ix_(order, order)]
-    wanted = [group.name for group in class_groups(comparison, how)]
-
-    def means(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
-        group_gram, names = group_means(gram, empty, groups)
-        back = [names.index(name) for name in wanted]
-        return np.nan_to_num(group_gram[np.ix_(back, back)])
-
-    return means
+def _reducer(part: Part) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    if not part.groups:
+        members = list(part.members)
+        return lambda gram, empty: gram[np.ix_(members, members)]
+    return lambda gram, empty: np.nan_to_num(group_matrix(gram, part.groups, empty).values)
 
 
 @dataclass(frozen=True)

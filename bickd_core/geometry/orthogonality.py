@@ -12,7 +12,6 @@ A class that is never predicted has a column near zero, without a direction. It 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -231,33 +230,6 @@ def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
     if used < 2:
         return np.zeros(len(gram))
     return np.where(empty, 0.0, (gram.sum(axis=1) - np.diag(gram)) / (used - 1))
-
-
-def group_means(
-    gram: np.ndarray, empty: np.ndarray, group: Sequence[str]
-) -> tuple[np.ndarray, list[str]]:
-    """Mean cosine between the classes of two groups, without the cosine of a class with itself.
-
-    Args:
-        gram: [C, C] class Gram, or a cross Gram or a difference of two.
-        empty: [C] bool, classes that take no part.
-        group: the group of each class, C entries.
-
-    Returns:
-        Means [S, S], NaN where there is no pair (a group of one class with itself), and the S
-        groups in order of first appearance.
-
-    >>> group_means(np.array([[1.0, 0.2, 0.4], [0.2, 1.0, 0.6], [0.4, 0.6, 1.0]]), np.zeros(3,
-    ...     bool), "aab")[0].round(3).tolist()
-    [[0.2, 0.5], [0.5, nan]]
-    """
-    names = list(dict.fromkeys(group))
-    member = np.zeros((len(names), len(group)))
-    member[[names.index(name) for name in group], np.arange(len(group))] = ~empty
-    sizes = member.sum(axis=1)
-    pairs = np.outer(sizes, sizes) - np.diag(sizes)
-    total = member @ (gram - np.diag(np.diag(gram))) @ member.T
-    return np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan), names
 
 
 def class_geometry(

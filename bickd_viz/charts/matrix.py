@@ -40,6 +40,7 @@ class MatrixScene:
             thin lines between them.
         selected: The cell that the canvas outlines, in original class indices.
         label: What the matrix shows, for screen readers and as the title of an export.
+        pairs: Number of pairs of classes that each cell of groups is over, [C, C].
     """
 
     values: np.ndarray
@@ -54,6 +55,7 @@ class MatrixScene:
     blocks: Sequence[tuple[str, int]] = ()
     selected: tuple[int, int] | None = None
     label: str = ""
+    pairs: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         count, shape = len(self.class_names), np.shape(self.values)
@@ -98,11 +100,15 @@ class MatrixScene:
         # Few classes: whole names in the hover, as the axes may cut them. Many: the axes carry the
         # names.
         pair, pairs = "<b>%{y}</b> × <b>%{x}</b>", None
+        over = ""
         if len(names) <= MAX_LABELLED:
             escaped = [plotly_text(name) for name in names]
             pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in escaped] for row in escaped]
             pair = "%{hovertext}"
         value = f"%{{z:.{self.decimals + 1 if self.decimals else 0}f}}"
+        counts = None
+        if self.pairs is not None and len(names) == len(self.class_names):
+            counts, over = self.pairs[np.ix_(places, places)], ", pairs of classes: %{customdata}"
 
         fig = go.Figure()
         layout_defaults(fig, theme, height=height, top=6, dragmode="zoom")
@@ -114,7 +120,10 @@ class MatrixScene:
                 colorscale=[list(stop) for stop in getattr(theme, self.scale)],
                 showscale=True,
                 colorbar=_scale(theme, self.value_name, self.ends),
-                hovertemplate=f"{pair}<br>{plotly_text(self.value_name)} {value}<extra></extra>",
+                customdata=counts,
+                hovertemplate=(
+                    f"{pair}<br>{plotly_text(self.value_name)} {value}{over}<extra></extra>"
+                ),
                 hovertext=pairs,
             )
         )

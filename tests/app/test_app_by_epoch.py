@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from app.data import class_groups
+from app.data import class_groups, epochs
 from app.data import comparison as comparisons
-from app.data.epochs import courses, end_gap, epoch_intervals
+from app.data.epochs import end_gap, epoch_intervals
 from app.pages.by_epoch import player
 from app.state import ViewState
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry import gram_figures, jackknife
+from bickd_core.geometry.class_groups import part_of
 from bickd_core.geometry.gram_figures import corrected_overlap
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import entropy, mean_entropy, softmax
@@ -40,6 +41,12 @@ def trajectory(seed: int, epochs: int, ids: np.ndarray) -> dict[str, np.ndarray]
         "labels": labels,
         "epochs": np.arange(epochs),
     }
+
+
+def courses(comparison, T, how, *, most=epochs.MOST_CLASSES, **more):
+    """The courses over the part that the page begins with."""
+    part = part_of(class_groups.class_groups(comparison, how), (), most=most)
+    return epochs.courses(comparison, T, part, **more)
 
 
 @pytest.fixture
@@ -176,15 +183,14 @@ def test_no_trajectory_at_all(compare):
     assert app.title[0].value == "No epochs to show"
 
 
-def test_many_classes_travel_as_groups(compare, monkeypatch):
+def test_many_classes_travel_as_groups(compare):
     _, comparison = compare(2)
-    monkeypatch.setattr("app.data.epochs.MOST_CLASSES", 4)
-    found = courses(comparison, 4.0, "name")
+    found = courses(comparison, 4.0, "name", most=4)
     assert found.grouped
     assert found.courses[1].figures.grams.shape == (2, len(found.names), len(found.names))
     stored = trajectory(1, 2, np.arange(P))["logits"][1].astype(float)
     gram = class_geometry(softmax(stored, 4.0)).gram
-    rows = class_groups.class_groups(comparison, "name")[0].members
+    rows = class_groups.class_groups(comparison, "name").parts[0].members
     pairs = [gram[a, b] for a in rows for b in rows if a != b]
     assert found.courses[1].figures.grams[1, 0, 0] == pytest.approx(np.mean(pairs), abs=1e-6)
 

@@ -146,7 +146,7 @@ def test_parts_of_a_cell_sum_to_it_and_are_ranked(compare):
 @pytest.mark.parametrize("how", ["cluster", "index", "name", "hierarchy"])
 def test_groups_hold_each_class_once_in_the_order_shown(compare, how):
     _, comparison = compare(c=30)
-    groups = class_groups.class_groups(comparison, how)
+    groups = class_groups.class_groups(comparison, how).parts
     members = [c for group in groups for c in group.members]
     assert members == class_groups.order_of_classes(comparison, how).tolist()
     assert sorted(members) == list(range(30))
@@ -161,7 +161,7 @@ def test_an_uploaded_hierarchy_orders_the_classes_and_can_be_forgotten(compare):
     assert class_groups.hierarchy(comparison).groups == ("even", "odd")
     order = class_groups.order_of_classes(comparison, "hierarchy")
     assert len({c % 2 for c in order[:4].tolist()}) == 1
-    assert {group.name for group in class_groups.class_groups(comparison, "hierarchy")} == {
+    assert {group.name for group in class_groups.class_groups(comparison, "hierarchy").parts} == {
         "even",
         "odd",
     }

@@ -29,7 +29,8 @@ STATES = st.builds(
     selection=st.sampled_from(["", "class:crab", "cell:crab~lobster"]),
     sample=st.just("") | st.integers(0, 10**6).map(str) | CLASS,
     against=st.just("") | KEY,
-    order=st.sampled_from(CHOICES["order"]),
+    order=st.just("") | st.sampled_from(CHOICES["order"]),
+    group=st.lists(CLASS.filter(bool), max_size=2, unique=True).map(tuple),
     matching=st.sampled_from(CHOICES["matching"]),
     centred=st.booleans(),
     layout=st.sampled_from(CHOICES["layout"]),
@@ -97,7 +98,7 @@ def test_what_a_link_says_and_cannot_be_shown_is_told_with_what_stands_instead()
     said = view.unread(query)
     assert len(said) == 5
     assert (
-        "The link's order “size” cannot be shown, so cluster is used instead. The choices are"
+        "The link's order “size” cannot be shown, so the default is used instead. The choices are"
         " cluster, " in " ".join(said)
     )
     assert "“yes” cannot be shown, so none is used instead." in " ".join(said)

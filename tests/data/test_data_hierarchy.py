@@ -51,10 +51,88 @@ def test_every_way_of_writing_gives_the_same(name, content):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "a.csv",
+            "class,group,subgroup\ncrab,animal,crustacean\nlobster,animal,crustacean\nbass,animal\n"
+            '"cup, large",thing\n',
+        ),
+        (
+            "a.csv",
+            'class,parent\ncrab,crustacean\nlobster,crustacean\nbass,animal\n"cup, large",thing\n'
+            "crustacean,animal\nanimal,entity\nthing,entity\nunknown leaf,thing\n",
+        ),
+        (
+            "a.json",
+            json.dumps(
+                {
+                    "animal": {"crustacean": ["crab", "lobster"], "bass only": ["bass"]},
+                    "thing": ["cup, large"],
+                }
+            ),
+        ),
+        (
+            "a.yaml",
+            "crab: crustacean\nlobster: crustacean\nbass: animal\ncup, large: thing\n"
+            "crustacean: animal\n",
+        ),
+    ],
+)
+def test_groups_may_have_groups(name, content):
+    found = read_hierarchy(content, name, CLASSES)
+    assert found.superclass == ("animal", "animal", "thing", "animal")
+    assert found.paths[0] == found.paths[1] == ("animal", "crustacean")
+    assert found.levels == 2
+
+
+WORDNET = """class,parent,name
+n02084071,n02083346,"dog, domestic dog"
+n02083346,n02075296,canine
+n02075296,n00001740,carnivore
+n02123045,n02120997,"tabby, tabby cat"
+n02120997,n02075296,feline
+n02106662,n02084071,"German shepherd, Alsatian"
+n02106662,n99999999,police dog
+n04254680,n03414162,soccer ball
+n03414162,n00001740,game equipment
+n01440764,n00001740,"tench, Tinca tinca"
+n00001740,,entity
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("n02106662", "n02123045", "n04254680"),
+        ("German_shepherd", "tabby", "soccer_ball"),
+        ("German shepherd, Alsatian", "tabby, tabby cat", "soccer ball"),
+        ("n02106662-German_shepherd", "n02123045 tabby", "n04254680"),
+    ],
+)
+def test_classes_of_imagenet_are_found_by_wordnet_id_and_by_name(names):
+    found = read_hierarchy(WORDNET, "wordnet.csv", names)
+    assert found.paths == (("carnivore", "dog"), ("carnivore", "feline"), ("game equipment",))
+
+
+def test_levels_that_change_nothing_are_left_out():
+    rows = "a,all,one,x\nb,all,one,x\nc,all,two,y\n"
+    found = read_hierarchy("class,group,of,of\n" + rows, "a.csv", ("a", "b", "c"))
+    assert found.paths == (("x",), ("x",), ("y",))
+    alone = read_hierarchy("class,superclass\na,all\nb,all\n", "a.csv", ("a", "b"))
+    assert alone.paths == (("all",), ("all",))
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "crab,water\n", "line 1 must read 'class,superclass', got 'crab,water'."),
+        ("a.csv", "crab,water\n", "line 1 must read 'class,superclass', 'class,group,subgroup' or 'class,parent', got 'crab,water'."),
         ("a.csv", "", "line 1 must read"),
+        ("a.csv", "class,parent\ncrab,a\nlobster,a\nbass,a\n\"cup, large\",a\na,b\nb,a\n", "line 6 puts 'a' under one of its own groups."),
+        ("a.csv", "class,parent\ncrub,water\n", "4 of 4 classes have no superclass: crab,"),
+        ("a.csv", "class,group,subgroup\ncrab,,shells\n", "line 2 needs a class and a superclass, got 'crab' and ''."),
+        ("a.csv", "class,parent\ncrab,g0\nlobster,g0\nbass,g0\n\"cup, large\",g0\n" + "".join(f"g{i},g{i + 1}\n" for i in range(40)), "at most 32 groups, got more for 'crab'."),
+        ("a.csv", "class,parent,name\nn1,a,crab\nn2,b,\"Crab, decapod\"\nlobster,a,\nbass,a,\n\"cup, large\",a,\n", "line 2 and line 3 may both be class 'crab';"),
         ("a.csv", "class,superclass\ncrub,water\n", "line 2 names class 'crub', which these models do not have; did you mean 'crab'?"),
         ("a.csv", "class,superclass\ncrab,\n", "line 2 needs a class and a superclass, got 'crab' and ''."),
         ("a.csv", "class,superclass\ncup, large,household\n", "line 2 must have two columns, got 3; quote names"),
@@ -129,4 +207,5 @@ def test_the_template_names_every_class():
     assert lines[3] == '"cup, large",'
     with pytest.raises(HierarchyError, match="line 2 needs a class and a superclass"):
         read_hierarchy(to_csv(CLASSES), "a.csv", CLASSES)
-    assert read_hierarchy(to_csv(CLASSES, WANTED), "a.csv", CLASSES).superclass == WANTED
+    paths = [("water", "sea"), ("water", "sea"), ("household",), ("water",)]
+    assert read_hierarchy(to_csv(CLASSES, paths), "a.csv", CLASSES).paths == tuple(paths)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from bickd_core.geometry.epochs import epoch_figures
 from bickd_core.geometry.gram_figures import class_figures, corrected_overlap, overlap_interval
 from bickd_core.geometry.gram_streams import shard_grams
-from bickd_core.geometry.ordering import cluster_groups, cluster_order
-from bickd_core.geometry.orthogonality import class_geometry, eigenvalues, group_means
+from bickd_core.geometry.orthogonality import class_geometry, eigenvalues
 from bickd_core.geometry.probabilities import (
     class_probabilities,
     entropy,
@@ -104,33 +103,6 @@ def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
     )
 
 
-@given(seed=st.integers(0, 10_000), c=st.integers(1, 9))
-@settings(max_examples=40)
-def test_group_means_are_means_over_pairs(seed, c):
-    random = np.random.default_rng(seed)
-    P = softmax(random.normal(size=(20, c)) * 3)
-    found = class_geometry(P)
-    empty = random.random(c) < 0.2
-    group = [str(g) for g in random.integers(0, 3, c)]
-    means, names = group_means(found.gram, empty, group)
-    for i, first in enumerate(names):
-        for j, second in enumerate(names):
-            cells = [
-                found.gram[a, b]
-                for a in range(c)
-                for b in range(c)
-                if a != b
-                and group[a] == first
-                and group[b] == second
-                and not (empty[a] or empty[b])
-            ]
-            assert (
-                math.isnan(means[i, j])
-                if not cells
-                else means[i, j] == pytest.approx(np.mean(cells))
-            )
-
-
 def test_eigenvalues_fall_and_sum_to_the_usable_classes():
     P = softmax(draw(1)[0][-1])
     P = np.where(np.arange(5) == 3, 0.0, P)
@@ -144,26 +116,6 @@ def test_eigenvalues_fall_and_sum_to_the_usable_classes():
         math.exp(-sum(p * math.log(p) for p in shares.tolist()))
     )
     assert len(eigenvalues(np.zeros((2, 2)), np.ones(2, dtype=bool))) == 0
-
-
-@given(seed=st.integers(0, 10_000), c=st.integers(1, 12), groups=st.integers(1, 6))
-@settings(max_examples=40)
-def test_branches_of_the_dendrogram_are_neighbours_in_its_order(seed, c, groups):
-    P = softmax(np.random.default_rng(seed).normal(size=(30, c)) * 3)
-    gram = class_geometry(P).gram
-    found = cluster_groups(gram, groups)
-    in_order = found[cluster_order(gram)]
-    assert in_order.tolist() == sorted(in_order.tolist())
-    assert found.max() + 1 <= max(groups, 2)
-    assert set(found.tolist()) == set(range(found.max() + 1))
-
-
-def test_empty_classes_are_a_group_of_their_own():
-    P = softmax(np.random.default_rng(0).normal(size=(30, 6)))
-    P[:, 2] = 0
-    found = cluster_groups(class_geometry(P).gram, 2)
-    assert found[2] == found.max()
-    assert (found == found[2]).sum() == 1
 
 
 @given(seed=st.integers(0, 10_000), T=st.sampled_from([0.1, 1.0, 4.0]))

@@ -18,7 +18,7 @@ from bickd_core.geometry.map_space import (
     principal_components,
     principal_components_of,
 )
-from bickd_core.geometry.ordering import cluster_order, index_order, superclass_order
+from bickd_core.geometry.ordering import cluster_order
 from bickd_core.geometry.orthogonality import class_gram
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.umap_maps import umap_layout
@@ -176,15 +176,7 @@ def test_cluster_order_brings_similar_classes_together_and_empty_ones_last():
 
 def test_cluster_order_is_a_permutation():
     gram, _ = class_gram(probabilities(80, 12))
-    assert np.sort(cluster_order(gram)).tolist() == index_order(12).tolist()
-
-
-def test_superclass_order_keeps_the_order_within():
-    names = ["animal", "tool", "animal", "tool"]
-    assert superclass_order(names).tolist() == [0, 2, 1, 3]
-    assert superclass_order(names, np.array([3, 2, 1, 0])).tolist() == [3, 1, 2, 0]
-    with pytest.raises(ValueError, match="within must be a permutation of 0 to 3"):
-        superclass_order(names, np.array([0, 1]))
+    assert np.sort(cluster_order(gram)).tolist() == list(range(12))
 
 
 @pytest.mark.parametrize("many", [True, False])

@@ -202,7 +202,10 @@ class Matrix {
     const name = (/** @type {number} */ place) => escapeHtml(data.names[this.order[place]]);
     const decimals = data.decimals && data.wide ? data.decimals + 1 : data.decimals;
     const value = minus(this.value(row, column).toFixed(decimals));
-    this.tip.innerHTML = `<b>${name(row)}</b> × <b>${name(column)}</b><br>${escapeHtml(data.value_name)} ${value}`;
+    const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];
+    const found = pairs === 0 ? 'no pair of classes' : `${escapeHtml(data.value_name)} ${value}`;
+    const over = pairs ? `, ${pairs.toLocaleString('en')} pair${pairs === 1 ? '' : 's'} of classes` : '';
+    this.tip.innerHTML = `<b>${name(row)}</b> × <b>${name(column)}</b><br>${found}${over}`;
     this.tip.style.display = 'block';
     const x = frame.left + (column - frame.c0 + 0.5) * frame.cellW;
     const y = frame.top + (row - frame.r0 + 0.5) * frame.cellH;

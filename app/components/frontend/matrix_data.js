@@ -27,6 +27,7 @@ import {clamp, colourScale, contextOf, decode64, pixel} from './util.js';
  * @property {number} height Pixels that the matrix may use, the colour bar included.
  * @property {string} group Matrices of one group and size share cursor and zoom.
  * @property {[name: string, count: number][]} blocks Neighbouring classes that belong together, in the order shown.
+ * @property {number[] | null} pairs The pairs of classes in each cell, n x n; null if a cell is one pair.
  * @property {string} label For screen readers.
  * @property {boolean} clickable
  */

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import page_export, state
-from app.components import bound, export_menu, frame, selection_bar, style
+from app.components import bound, class_parts, export_menu, frame, selection_bar, style
 from app.data import epochs
 from app.data.epochs import Course, Courses
 from app.pages.by_epoch import player
@@ -40,10 +40,12 @@ def show() -> None:
             ),
         )
         matching = bound.matching("epoch-matching")
+    part = class_parts.choose(comparison, how, "epoch-part", most=epochs.MOST_CLASSES)
+    class_parts.explain(part, clickable=False)
     try:
         with st.spinner("Reading the epochs of these runs"):
             found = epochs.courses(
-                comparison, view.temperature, how, teacher_learns=learns, matching=matching
+                comparison, view.temperature, part, teacher_learns=learns, matching=matching
             )
     except PredictionsError as error:
         found = None
@@ -251,11 +253,6 @@ def _probe_details(found: Courses, matching: Matching) -> str:
         (
             f"The matrices show every {step}th epoch and the last. The lines show all epochs."
             if step > 1
-            else ""
-        ),
-        (
-            f"Each cell is the mean over the classes of two of {len(found.names)} groups."
-            if found.grouped
             else ""
         ),
         words.matching_note(matching),

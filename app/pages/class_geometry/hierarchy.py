@@ -21,15 +21,21 @@ def show(comparison: Comparison) -> None:
         else:
             st.markdown(
                 f"“{found.name}” groups {len(comparison.class_names):,} classes into"
-                f" {len(found.groups)} superclasses."
+                f" {len(found.groups)} superclasses"
+                f"{f', on up to {found.levels} levels' if found.levels > 1 else ''}."
             )
         st.caption(
             "Use a CSV with the columns class and superclass, or a JSON or YAML mapping. Every"
-            " class needs a superclass."
+            " class needs a superclass.",
+            help=(
+                "Further columns are smaller groups. A CSV with the columns class and parent is a"
+                " tree as in WordNet: rows of groups give their parents. A third column, name, has"
+                " the names of ids. WordNet ids and names find each other."
+            ),
         )
         st.download_button(
             "Template with these classes",
-            to_csv(comparison.class_names, None if found is None else found.superclass),
+            to_csv(comparison.class_names, None if found is None else found.paths),
             file_name=f"{comparison.data_word or 'classes'}-hierarchy.csv",
             mime="text/csv",
             icon=":material/download:",

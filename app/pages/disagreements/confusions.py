@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from app import selection, state
-from app.components import matrix, style
+from app.components import class_parts, matrix, style
 from app.plain import st
-from bickd_core.comparing import calibration, measures
+from bickd_core.comparing import calibration
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule, SelectionError
+from bickd_core.geometry.class_groups import Part
 from bickd_viz.charts.matrix import MatrixScene
 
 FEW = 10
@@ -31,31 +34,28 @@ def show(comparison: Comparison, first: Model, second: Model) -> None:
     )
     left, right = st.columns([4, 3], gap="small")
     with left, st.container(border=True):
-        _matrix(comparison, first, second, bool(shares))
+        part = class_parts.choose(comparison, class_parts.order(comparison), "confusion-part")
+        _matrix(comparison, first, second, part, bool(shares))
     with right, st.container(border=True):
         _largest(comparison, first, second)
 
 
-def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -> None:
+def _matrix(comparison: Comparison, first: Model, second: Model, part: Part, shares: bool) -> None:
     confusion = calibration.disagreement(comparison, first, second).confusion
     style.card_title(
         f"{first.name} − {second.name}",
         f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The"
         " diagonal shows correct answers.",
     )
-    values = confusion.shares if shares else confusion.counts.astype(np.float64)
-    off = np.abs(off_diagonal(values))
-    limit = 0.5 if shares else max(float(off.max()), 1.0)
+    by_class = confusion.shares if shares and not part.groups else confusion.counts
 
     def clicked(row: int, column: int) -> None:
         _select(comparison, first, second, row, column)
 
     scene = MatrixScene(
-        values,
+        by_class.astype(np.float64),
         comparison.class_names,
-        measures.class_order(comparison, "cluster"),
-        (-limit, limit),
-        "diverging",
+        scale="diverging",
         x_title="predicted class",
         y_title="true class",
         value_name="difference of shares" if shares else "difference",
@@ -63,9 +63,20 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
         selected=_selected(comparison),
         label=f"Confusions of {first.name} minus those of {second.name}",
     )
+    samples = confusion.first.sum(axis=1) if shares else None
+    scene = class_parts.scene_of(part, scene, ordered=True, total=True, per_row=samples)
+    limit = _limit(scene, part, shares)
     matrix.show(
-        scene, "confusion-matrix", theme=style.theme(), on_cell=clicked, group="", height=470
+        replace(scene, ends=(-limit, limit)),
+        "confusion-matrix",
+        theme=style.theme(),
+        on_cell=class_parts.on_cell(part, clicked),
+        group="",
+        height=470,
     )
+    class_parts.explain_counts(part, shares=shares)
+    if part.groups:
+        return
     st.caption(
         f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
         help=(
@@ -73,6 +84,15 @@ def _matrix(comparison: Comparison, first: Model, second: Model, shares: bool) -
             " often."
         ),
     )
+
+
+def _limit(scene: MatrixScene, part: Part, shares: bool) -> float:
+    """The end of the colour scale. Correct answers on the diagonal do not count for it."""
+    values = np.asarray(scene.values)
+    off = np.abs(values if part.groups else off_diagonal(values))
+    if shares:
+        return max(float(off.max(initial=0.0)), 0.01) if part.groups else 0.5
+    return max(float(off.max(initial=0.0)), 1.0)
 
 
 def _select(comparison: Comparison, first: Model, second: Model, row: int, column: int) -> None:

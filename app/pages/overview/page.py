@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app import page_export, settings, state
 from app.components import (
+    class_parts,
     export_menu,
     frame,
     maps,
@@ -167,9 +168,10 @@ def _linked(comparison: Comparison, student: Model, other: Model | None, T: floa
 
 def _matrices(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
     st.subheader("Which classes each model mixes")
+    part = class_parts.choose(comparison, class_parts.order(comparison), "overview-part")
     st.caption(
-        "Colour off the diagonal means that two classes share probability. Click a cell to see its"
-        f" {comparison.nouns}.",
+        "Colour off the diagonal means that two classes share probability."
+        f"{'' if part.groups else f' Click a cell to see its {comparison.nouns}.'}",
         help=(
             "Each cell is the cosine between two class columns of the probability matrix. Classes"
             " are in the teacher's cluster order. All matrices share one colour scale. Drag to"
@@ -182,7 +184,7 @@ def _matrices(comparison: Comparison, student: Model, other: Model | None, T: fl
         *([other] if other else []),
         *([student] if comparison.students else []),
     ]
-    order = measures.class_order(comparison, "cluster")
+    class_parts.explain(part)
     pair = frame.focused_pair(comparison, student, T) if comparison.students else None
     low, top = overlap_ends([measures.geometry(comparison, model, T).gram for model in shown])
     if low > 0:
@@ -193,19 +195,19 @@ def _matrices(comparison: Comparison, student: Model, other: Model | None, T: fl
             figure = measures.summary(comparison, model, T).overlap
             overlap = "not available" if figure is None else numbers.number(figure.estimate)
             style.model_title(looks[model.key], f"overlap {overlap}")
+            geometry = measures.geometry(comparison, model, T)
             scene = MatrixScene(
-                measures.geometry(comparison, model, T).gram,
+                geometry.gram,
                 comparison.class_names,
-                order,
-                (low, top),
+                ends=(low, top),
                 selected=pair,
                 label=f"Class Gram of {model.called}",
             )
             matrix.show(
-                scene,
+                class_parts.scene_of(part, scene, empty=geometry.empty),
                 f"overview-gram-{model.key}",
                 theme=style.theme(),
-                on_cell=frame.on_cell(comparison, model),
+                on_cell=class_parts.on_cell(part, frame.on_cell(comparison, model)),
                 height=340,
             )
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from app import selection, state
-from app.components import frame, matrix, plot, style, thumbs
+from app.components import class_parts, frame, matrix, plot, style, thumbs
 from app.components.chart import Export
 from app.data import samples
 from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.geometry.class_groups import Part
 from bickd_viz import tables
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.ranking import ranking_plot
@@ -51,24 +52,28 @@ class Card:
 
 def show(comparison: Comparison, student: Model, T: float) -> None:
     """Draw the matrices, the classes that differ most, and the images of the selection."""
+    part = class_parts.choose(comparison, class_parts.order(comparison), "similarity-part")
+    class_parts.explain(part, ordered=True)
     left, right = st.columns(2, gap="small")
     with left, st.container(border=True):
-        _draw(comparison, student, _classes(comparison, student, T))
+        _draw(comparison, student, _classes(comparison, student, T, part))
     with right, st.container(border=True):
         if comparison.n <= MOST_SAMPLES:
             _draw(comparison, student, _samples(comparison, student, T))
         elif comparison.labels is not None:
-            _draw(comparison, student, _samples_by_class(comparison, student, T))
+            _draw(comparison, student, _samples_by_class(comparison, student, T, part))
         else:
             style.model_title(style.styles(comparison)[student.key], name="Sample by sample")
             st.info(
                 f"With more than {MOST_SAMPLES} samples, this matrix groups them by true class."
                 " These predictions have no labels."
             )
-    st.caption(
-        f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom out.",
-        help="With the keyboard: move with the arrow keys and press Enter.",
-    )
+    if not part.groups:
+        st.caption(
+            f"Click a cell to select its {comparison.nouns}. Drag to zoom, double-click to zoom"
+            " out.",
+            help="With the keyboard: move with the arrow keys and press Enter.",
+        )
     _least_similar(comparison, student, T)
     _images(comparison, student, T)
 
@@ -87,8 +92,9 @@ def _draw(comparison: Comparison, student: Model, card: Card) -> None:
         st.caption(card.caption, help=card.help)
 
 
-def _classes(comparison: Comparison, student: Model, T: float) -> Card:
+def _classes(comparison: Comparison, student: Model, T: float, part: Part) -> Card:
     figures = class_geometry.cross_gram_figures(comparison, student, Lens(T))
+    across = measures.cross(comparison, student, T)
     caption = ""
     if figures.consistency is not None and figures.overlap is not None:
         caption = (
@@ -100,16 +106,20 @@ def _classes(comparison: Comparison, student: Model, T: float) -> Card:
         "Class by class",
         f"cosine of the teacher's and {student.name}'s columns, {numbers.count(comparison.n)}"
         f" {comparison.nouns}",
-        MatrixScene(
-            measures.cross(comparison, student, T).gram,
-            comparison.class_names,
-            measures.class_order(comparison, "cluster"),
-            x_title=f"{student.name}'s classes",
-            y_title="teacher's classes",
-            selected=_focused_pair(comparison, student, T),
-            label=f"Cosine of each class of the teacher with each class of {student.name}",
+        class_parts.scene_of(
+            part,
+            MatrixScene(
+                across.gram,
+                comparison.class_names,
+                x_title=f"{student.name}'s classes",
+                y_title="teacher's classes",
+                selected=_focused_pair(comparison, student, T),
+                label=f"Cosine of each class of the teacher with each class of {student.name}",
+            ),
+            empty=across.empty_teacher | across.empty_student,
+            ordered=True,
         ),
-        frame.on_cell(comparison, student, "cross"),
+        class_parts.on_cell(part, frame.on_cell(comparison, student, "cross")),
         caption,
     )
 
@@ -120,7 +130,7 @@ def _focused_pair(comparison: Comparison, student: Model, T: float) -> tuple[int
     return frame.focused_pair(comparison, student, T)
 
 
-def _samples_by_class(comparison: Comparison, student: Model, T: float) -> Card:
+def _samples_by_class(comparison: Comparison, student: Model, T: float, part: Part) -> Card:
     rows = measures.rows_similarity(comparison, student, T)
     within = "" if rows.within is None else f", {rows.within:.2f} for two of one class"
     between = "" if rows.between is None else f", {rows.between:.2f} for two of different classes"
@@ -134,17 +144,21 @@ def _samples_by_class(comparison: Comparison, student: Model, T: float) -> Card:
         "similarity-sample",
         "Sample by sample",
         f"mean cosine of rows by true class, {numbers.count(comparison.n)} {comparison.nouns}",
-        MatrixScene(
-            rows.matrix,
-            comparison.class_names,
-            measures.class_order(comparison, "cluster"),
-            x_title=f"{student.name}, true class",
-            y_title="teacher, true class",
-            value_name="mean cosine",
-            selected=_focused_pair(comparison, student, T),
-            label=f"Mean cosine of the teacher's rows with {student.name}'s, by true class",
+        class_parts.scene_of(
+            part,
+            MatrixScene(
+                rows.matrix,
+                comparison.class_names,
+                x_title=f"{student.name}, true class",
+                y_title="teacher, true class",
+                value_name="mean cosine",
+                selected=_focused_pair(comparison, student, T),
+                label=f"Mean cosine of the teacher's rows with {student.name}'s, by true class",
+            ),
+            empty=rows.absent,
+            ordered=True,
         ),
-        clicked,
+        class_parts.on_cell(part, clicked),
         f"Mean cosine: {rows.matched:.2f} for the same {comparison.noun}{within}{between}.",
         f"With more than {MOST_SAMPLES} {comparison.nouns}, the matrix shows the mean over two true"
         " classes.",
