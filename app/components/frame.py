@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app import page_export, selection, state
-from app.components import notice, selection_bar
+from app.components import class_search, notice, selection_bar
 from app.data import comparison as comparisons
 from app.data import runs
 from app.plain import st
@@ -18,9 +18,16 @@ from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.text import numbers
 
 
-def load_comparison() -> Comparison:
+def load_comparison(
+    on_class: Callable[[Comparison, int], None] | None = None,
+) -> Comparison:
     """Load the comparison of the view. If this fails, show the reason and a way on, and end the
-    page."""
+    page.
+
+    Args:
+        on_class: What the page does with a class that is found in the sidebar, besides focusing on
+            it.
+    """
     try:
         comparison = comparisons.comparison(state.current())
     except (RunError, PredictionsError) as error:
@@ -50,6 +57,7 @@ def load_comparison() -> Comparison:
         [model.name for model in comparison.models], [m.info for m in comparison.models]
     ):
         st.info(different, icon=":material/aspect_ratio:")
+    class_search.show(comparison, on_class)
     selection_bar.saved_list(comparison)
     return comparison
 

@@ -40,3 +40,11 @@ def mixed_pairs(
         MixedPair((c, d), float(own.gram[c, d]), float(teacher.gram[c, d]))
         for c, d in highest_pairs(values, empty, most)
     )
+
+
+def closest_class(comparison: Comparison, model: Model, lens: Lens, c: int) -> int:
+    """Return the class that a model mixes most with class `c`; `c` itself if there is no other."""
+    found = gram(comparison, model, lens)
+    row = np.where(found.empty, -np.inf, found.gram[c])
+    row[c] = -np.inf
+    return int(row.argmax()) if np.isfinite(row).any() else c

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app import selection
-from app.components import export_menu, frame, plot, style
+from app.components import class_search, export_menu, frame, plot, style
 from app.components.chart import Export
 from app.data import best_temperature
 from app.plain import st
@@ -201,11 +201,21 @@ def _table(comparison: Comparison, student: Model, errors: ClassCalibration) -> 
     style.card_title(f"{student.name}, all classes", "Choose a row to select its class.")
     order = np.argsort(-errors.error, kind="stable")
     counts = np.bincount(comparison.labels, minlength=len(comparison.class_names))
+    predicted = comparison.n * errors.bias + counts
+    found = class_search.chosen(comparison)
+    if found is not None:
+        error, chance = (
+            numbers.percent(float(each[found]), 2) for each in (errors.error, errors.chance)
+        )
+        st.write(
+            f"{comparison.class_names[found]}: error {error}, by chance {chance}. Predicted count"
+            f" {predicted[found]:,.1f} for {numbers.counted(int(counts[found]), comparison.noun)}."
+        )
     rows = [
         {
             "class": comparison.class_names[c],
             comparison.nouns: int(counts[c]),
-            "predicted count": round(float(comparison.n * errors.bias[c] + counts[c]), 1),
+            "predicted count": round(float(predicted[c]), 1),
             "error": numbers.percent(float(errors.error[c]), 2),
             "chance": numbers.percent(float(errors.chance[c]), 2),
         }

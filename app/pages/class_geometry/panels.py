@@ -10,7 +10,7 @@ from app import selection, state
 from app.components import plot, style
 from app.components.chart import Export
 from app.plain import st
-from bickd_core.comparing import class_geometry
+from bickd_core.comparing import class_geometry, class_ranking
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import Band
@@ -145,11 +145,8 @@ def _choose_class(comparison: Comparison, student: Model, lens: Lens):
     """A click on a class selects it. The focused pair becomes this class and its closest class."""
 
     def clicked(index: int) -> None:
-        row = class_geometry.gram(comparison, student, lens).gram[int(index)].copy()
-        row[int(index)] = -np.inf
-        state.update(
-            pair=(comparison.class_names[int(index)], comparison.class_names[int(row.argmax())])
-        )
+        other = class_ranking.closest_class(comparison, student, lens, int(index))
+        state.update(pair=(comparison.class_names[int(index)], comparison.class_names[other]))
         if comparison.labels is not None:
             selection.select("class", comparison.class_names[int(index)])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from app import page_export, selection, state
-from app.components import frame, selection_bar, style, thumbs
+from app.components import class_search, frame, selection_bar, style, thumbs
 from app.data import samples
 from app.pages.disagreements import confusions, outcomes
 from app.plain import st
@@ -119,10 +119,20 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     down = sum(numbers.excludes_zero(i) and i.estimate < 0 for _, i in known)
     st.subheader("Class by class")
     st.caption(sentences.classes_sentence(up, down, len(known), student.name, other.called))
+    found = class_search.chosen(comparison)
+    interval = None if found is None else disagreement.by_class[found]
     right = [
         np.diag(counts) for counts in (disagreement.confusion.first, disagreement.confusion.second)
     ]
     digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
+    if found is not None and interval is not None:
+        first, second = (numbers.percent(each[found] / interval.n, digits) for each in right)
+        st.write(
+            f"{comparison.class_names[found]}: {student.name} is right on {first} of"
+            f" {numbers.counted(interval.n, comparison.noun)}, {other.called} on {second}."
+            f" Difference: {_signed(100 * interval.estimate, digits)} points, 95% interval"
+            f" {_ends(interval.low, interval.high, digits)}."
+        )
     rows = [
         {
             "class": comparison.class_names[c],

@@ -25,7 +25,7 @@ NEIGHBOURS = 9
 
 
 def show() -> None:
-    comparison = frame.load_comparison()
+    comparison = frame.load_comparison(_first_of_class)
     T = state.current().temperature
     around, where = _around(comparison)
     position = _position(comparison, around)
@@ -78,6 +78,14 @@ def _not_here(comparison: Comparison, around: np.ndarray) -> None:
 
 def _go(comparison: Comparison, position: int) -> None:
     state.update(sample=str(comparison.teacher.predictions.ids[position]))
+
+
+def _first_of_class(comparison: Comparison, c: int) -> None:
+    """Go to the first sample of a class that was found in the sidebar."""
+    if comparison.labels is not None:
+        rows = np.flatnonzero(comparison.labels == c)
+        if len(rows):
+            _go(comparison, int(rows[0]))
 
 
 def _open(ids: list[Any]) -> None:
