@@ -23,7 +23,7 @@ from bickd_core.geometry.gram_figures import (
     geometry_from_sums,
     greatest_fall,
 )
-from bickd_core.geometry.gram_streams import logit_cross, logit_grams
+from bickd_core.geometry.gram_streams import logit_cross, logit_grams, same_class_cosines
 from bickd_core.geometry.intervals import Interval, mean_interval, paired_mean_difference
 from bickd_core.geometry.jackknife import (
     CkaSide,
@@ -264,6 +264,14 @@ def geometry(
 def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeometry:
     """Class columns of the teacher (rows of the matrix) beside those of `model`."""
     return cross_view(comparison, model, temperature)[0]
+
+
+@cached
+def same_class(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
+    """Cosine of each class's columns in the teacher and in this model, float64 [C]: the diagonal of
+    `cross`."""
+    teacher, own = comparison.teacher.predictions.logits, model.predictions.logits
+    return same_class_cosines(teacher, own, temperature)
 
 
 @cached

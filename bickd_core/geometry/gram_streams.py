@@ -17,9 +17,10 @@ from bickd_core.geometry.gram_sums import (
     ShardGrams,
 )
 from bickd_core.geometry.intervals import Interval
-from bickd_core.geometry.orthogonality import class_weights
+from bickd_core.geometry.orthogonality import class_weights, empty_columns
 from bickd_core.geometry.probabilities import (
     pass_dtype,
+    probability_blocks,
     row_blocks,
     shifted,
     softmax_in_place,
@@ -147,6 +148,28 @@ def logit_cross(
     weights = np.bincount(shard).astype(np.float64)
     teacher, student = (ColumnSums(squares[k], sums[k], weights, shard) for k in range(2))
     return CrossGrams(products, teacher, student)
+
+
+def same_class_cosines(
+    teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
+) -> np.ndarray:
+    """The diagonal of `cross_gram` at T, in one pass without a product of matrices: float64 [C], 0
+    where a column is empty.
+
+    Args:
+        teacher_logits, student_logits: [N, C] on the same samples.
+        T: temperature of both.
+    """
+    checks.same_shape(teacher_logits, student_logits, "teacher_logits and student_logits")
+    sums = np.zeros((3, np.shape(teacher_logits)[1]))
+    for (_, P), (_, Q) in zip(
+        probability_blocks(teacher_logits, T), probability_blocks(student_logits, T), strict=True
+    ):
+        for total, left, right in zip(sums, (P, P, Q), (Q, P, Q), strict=True):
+            total += np.einsum("ij,ij->j", left, right)
+    norms = np.sqrt(sums[1:])
+    usable = ~empty_columns(norms, len(teacher_logits)).any(axis=0)
+    return np.where(usable, sums[0] / np.where(usable, norms[0] * norms[1], 1.0), 0.0)
 
 
 def shard_grams(

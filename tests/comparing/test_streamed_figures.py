@@ -172,6 +172,10 @@ FIGURES: dict[str, Pair] = {
         lambda c, s: measures.cross(c, s, T).gram,
         lambda p: orthogonality.cross_gram(p.P, p.Q).gram,
     ),
+    "cosines of the same class": (
+        lambda c, s: measures.same_class(c, s, T),
+        lambda p: np.diag(orthogonality.cross_gram(p.P, p.Q).gram),
+    ),
     "cross Gram, matched and centred": (
         lambda c, s: class_geometry.cross_gram(c, s, Lens(T, "image", True)).gram,
         lambda p: orthogonality.cross_gram(p.P, p.matched("image"), centred=True).gram,

@@ -211,7 +211,7 @@ def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
         )
         looks, names = style.styles(comparison), comparison.class_names
         models = [
-            (looks[model.key], 1 - np.diag(measures.cross(comparison, model, T).gram))
+            (looks[model.key], 1 - measures.same_class(comparison, model, T))
             for model in comparison.students
         ]
         plot.show(
