@@ -46,6 +46,7 @@ BUDGETS = {
     "caltech95": Budget(40),
     "fashion-mnist": Budget(15, train_limit=6000, teacher="resnet14"),
     "digits": Budget(20, teacher="resnet14"),
+    "fashion-mnist-pairs": Budget(20),
 }
 
 

@@ -179,12 +179,18 @@ def load_part(split: str, folder: Path) -> Split:
     return Split(images[:, None, :, :], labels, np.arange(len(labels), dtype=np.int64))
 
 
-def load(image_size: int) -> Source:
-    """Load the data, after downloading it if needed. Validation has 5,000 of 60,000 images."""
+def source_folder() -> Path:
+    """Return a folder with all four files, after downloading them if needed."""
     folder = installed_folder()
     if folder is None:
         folder = download_folder()
         download(folder)
+    return folder
+
+
+def load(image_size: int) -> Source:
+    """Load the data, after downloading it if needed. Validation has 5,000 of 60,000 images."""
+    folder = source_folder()
     return Source(
         train=load_part("train", folder),
         test=load_part("test", folder),

@@ -105,6 +105,22 @@ DATASETS: dict[str, DatasetInfo] = {
             in_channels=1,
             default_image_size=8,
             image_sizes=(8,),
+        DatasetInfo(
+            name="fashion-mnist-pairs",
+            title="Pairs of Fashion-MNIST, 100 classes",
+            num_classes=100,
+            in_channels=1,
+            default_image_size=28,
+            image_sizes=(28,),
+            train_size=10_000,
+            validation_size=2_000,
+            test_size=5_000,
+            licence="MIT",
+            credit=(
+                "Xiao, Rasul, Vollgraf (2017), Fashion-MNIST, Zalando SE; two images side by side"
+            ),
+            module="fashion_mnist_pairs",
+        ),
             train_size=1_293,
             validation_size=144,
             test_size=360,

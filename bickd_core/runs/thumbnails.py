@@ -154,7 +154,7 @@ class Thumbnails:
                 return cls(lambda: _from_sprite(sprite))
         if name == "caltech95":
             return cls(lambda: _from_caltech95(split))
-        if name == "fashion-mnist":
+        if name.startswith("fashion-mnist"):
             from bickd_core.data.fashion_mnist import installed_folder
 
             folder = installed_folder()
@@ -164,6 +164,8 @@ class Thumbnails:
                     "Images of Fashion-MNIST are not on this machine: install the Debian package "
                     "dataset-fashion-mnist, or train on it once, which downloads them.",
                 )
+            if name == "fashion-mnist-pairs":
+                return cls(lambda: _from_fashion_mnist_pairs(split))
             return cls(lambda: _from_fashion_mnist(folder, split))
         if DATASETS[name].module == "external":
             return cls(lambda: _from_store(name, split))
@@ -266,6 +268,13 @@ def _fashion_mnist_images(folder: Path, part: str) -> np.ndarray:
 
     file = FILES[part, "images"]
     return read_idx(folder / file.name, file)[:, None, :, :]
+
+
+def _from_fashion_mnist_pairs(split: str) -> Callable[[int], bytes | None]:
+    from bickd_core.data.fashion_mnist_pairs import load
+
+    source = load(28)
+    return _encoder((source.test if split == "test" else source.train).images)
 
 
 def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:

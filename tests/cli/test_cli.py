@@ -130,8 +130,8 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
         (
             "train --dataset digit",
             (
-                "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not"
-                " 'digit'; did you mean 'digits'?"
+                "dataset must be one of caltech95, fashion-mnist, fashion-mnist-pairs, digits,"
+                " cifar10, cifar100, not 'digit'; did you mean 'digits'?"
             ),
         ),
         ("train --arch resnet9", "model must be one of "),

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from bickd_core.data import caltech95, fashion_mnist
+from bickd_core.data.base import Split
 from bickd_core.data.cache import cached_array
 from bickd_core.data.errors import DataUnavailableError
+from bickd_core.data.fashion_mnist_pairs import paired
 from bickd_core.data.registry import DATASETS, load_dataset
 from bickd_core.places import cache_folder
 
@@ -86,7 +88,7 @@ def test_the_table_says_what_loading_gives(decoded, monkeypatch):
     for name, info in DATASETS.items():
         if name.startswith("cifar"):
             continue  # not to be had without the network; see test_data_cifar.py
-        if name == "fashion-mnist" and fashion_mnist.installed_folder() is None:
+        if name.startswith("fashion-mnist") and fashion_mnist.installed_folder() is None:
             continue
         dataset = load_dataset(name)
         assert info.name == dataset.name == name
@@ -128,6 +130,20 @@ def test_the_validation_seed_moves_samples_and_not_the_statistics():
         second.validation.ids
     )
     assert (first.mean, first.std) == (second.mean, second.std)
+
+
+def test_a_pair_is_two_images_side_by_side_and_no_image_is_in_two():
+    labels = np.repeat(np.arange(3), 12)
+    # all pixels of an image are its number, so the halves of a pair tell which images they are
+    images = np.broadcast_to(np.arange(36, dtype=np.uint8)[:, None, None, None], (36, 1, 4, 4))
+    pairs = paired(Split(images.copy(), labels, np.arange(36) + 500), 2)
+    assert pairs.images.shape == (18, 1, 4, 4)
+    np.testing.assert_array_equal(np.bincount(pairs.labels), [2] * 9)
+    left, right = pairs.images[:, 0, 0, 0], pairs.images[:, 0, 0, 3]
+    np.testing.assert_array_equal(3 * labels[left] + labels[right], pairs.labels)
+    assert len({*left.tolist(), *right.tolist()}) == 36
+    again = paired(Split(images[::-1].copy(), labels[::-1].copy(), np.arange(36)[::-1] + 500), 2)
+    np.testing.assert_array_equal(again.images, pairs.images)  # the order of a file plays no part
 
 
 def test_digits_are_sklearns_grey_levels_stretched():

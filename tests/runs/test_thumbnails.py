@@ -106,9 +106,10 @@ def test_a_damaged_sprite_gives_a_reason_and_no_pictures(tmp_path):
     fashion_mnist.installed_folder() is None, reason="Fashion-MNIST is not installed"
 )
 def test_installed_fashion_mnist_is_served():
-    thumbnails = Thumbnails.for_dataset("fashion-mnist", "test")
-    assert pixels(thumbnails.png(9_999)).shape == (28, 28)
-    assert thumbnails.png(10_000) is None
+    for name, count in (("fashion-mnist", 10_000), ("fashion-mnist-pairs", 5_000)):
+        thumbnails = Thumbnails.for_dataset(name, "test")
+        assert pixels(thumbnails.png(count - 1)).shape == (28, 28)
+        assert thumbnails.png(count) is None
 
 
 def test_unknown_data_has_a_reason_and_an_unknown_split_is_an_error():
