@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from app.distill.model_choice import millions
@@ -17,6 +17,7 @@ from bickd_core.data.registry import DatasetInfo, dataset_info
 from bickd_core.disk import explain_os_error
 from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.presets.catalogue import PRESETS
+from bickd_core.presets.options import Options
 from bickd_core.runs.library import RunFolder, RunInfo
 from bickd_core.runs.status import Status
 from bickd_viz.text import numbers
@@ -45,32 +46,40 @@ class Budget:
 BUDGETS = {
     "caltech95": Budget(40),
     "fashion-mnist": Budget(15, train_limit=6000, teacher="resnet14"),
-    "digits": Budget(20, teacher="resnet14"),
     "fashion-mnist-pairs": Budget(20),
+    "digits": Budget(20, teacher="resnet14"),
 }
 
 
 # -- the form --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class OptionField:
-    """One loss option in the form: a number, one of several words, or a switch."""
+    """One loss option in the form: a number, one of several words, or a switch.
+
+    Attributes:
+        default: None for a number that may be left empty.
+        rare: whether the form shows it apart, under "More loss options".
+    """
 
     name: str
     label: str
     help: str
-    default: float | str | bool
+    default: float | str | bool | None
     step: float = 0.1
     choices: tuple[str, ...] = ()
+    rare: bool = False
 
     @property
     def is_switch(self) -> bool:
         return isinstance(self.default, bool)
 
 
-def option_fields(options: type[BaseModel]) -> tuple[OptionField, ...]:
+def option_fields(options: type[Options]) -> tuple[OptionField, ...]:
     """Return the fields of a loss's options, in order, without `kind`."""
     return tuple(
-        _field(name, field) for name, field in options.model_fields.items() if name != "kind"
+        replace(_field(name, field), rare=name in options.rare)
+        for name, field in options.model_fields.items()
+        if name != "kind"
     )
 
 
@@ -83,7 +92,13 @@ def _field(name: str, field: FieldInfo) -> OptionField:
             f"{field.description or label} Default: {'on' if field.default else 'off'}.",
             field.default,
         )
-    shown = field.default if isinstance(field.default, str) else f"{field.default:.6g}"
+    if field.default is None:
+        return OptionField(name, label, field.description or label, None, 0.5)
+    shown = (
+        field.default.replace("_", " ")
+        if isinstance(field.default, str)
+        else f"{field.default:.6g}"
+    )
     help = f"{field.description or label} Default: {shown}."
     if get_origin(field.annotation) is Literal:
         return OptionField(name, label, help, field.default, choices=get_args(field.annotation))
@@ -96,17 +111,16 @@ def unused_options(kind: str, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the options that have no effect with the current values of the others."""
     if kind != "bickd":
         return frozenset()
-    unused = set()
-    if options.get("form") != "gram":
-        unused.add("gram_weight")
-    else:
-        unused.add("tau")
-    if not options.get("lambda_sample"):
+    sample, classes = options.get("lambda_sample"), options.get("lambda_class")
+    unused = {"tau", "anchors"} if options.get("form") == "gram" else {"gram_weight"}
+    if options.get("repel") != "above_margin":
+        unused.add("margin")
+    if not sample:
         unused.add("same_class")
-    if not options.get("lambda_class"):
-        unused.add("absent")
-    if len(unused & {"same_class", "absent"}) == 2:
-        unused |= {"form", "tau", "gram_weight"}
+    if not classes:
+        unused |= {"absent", "queue", "column_weights", "off_diagonal", "repel", "margin"}
+    if not (sample or classes):
+        unused |= {"form", "tau", "gram_weight", "contrast_temperature", "vectors", "anchors"}
     return frozenset(unused)
 
 

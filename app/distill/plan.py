@@ -54,14 +54,12 @@ class Method:
         """The published setting of its options, and whether its learning rate was tuned with
         them."""
         setting = setting_of(self.name)
-        if not setting:
+        if not setting and self.name in PRESETS:
             return ""
-        rate = (
-            " The learning rate was tuned with other options."
-            if self.name in RATES_TO_CHOOSE
-            else ""
-        )
-        return f"Options: the published {setting} setting.{rate}"
+        parts = [f"Options: the published {setting} setting."] if setting else []
+        if self.name in RATES_TO_CHOOSE:
+            parts.append("The learning rate was tuned with other options.")
+        return " ".join(parts)
 
 
 def _methods() -> dict[str, Method]:

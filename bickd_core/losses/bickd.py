@@ -10,40 +10,45 @@ T), B samples by C classes,
     R[i, j] = cos(p_i^S, p_j^T)    [B, B]  between rows      (sample-wise)
     K[c, d] = cos(q_c^S, q_d^T)    [C, C]  between columns   (class-wise, the cross Gram)
 
-    contrast(M) = 1/2 [CE(M / tau, diagonal) + CE(M' / tau, diagonal)]
-    gram(M)     = mean_i (1 - M_ii)^2 + w mean_{i != j} M_ij^2
-
-Rows and columns are scaled to length 1 from log-probabilities (`numerics.unit_columns`), so the
-column of a class that is never predicted does not underflow. K is exact, K_cc = 1 for equal logits,
-and no epsilon changes the gradient. Such a column counts like any other; `absent="drop"` leaves out
-the classes without a sample in the batch. Both sides depend on the whole batch, so under data
-parallelism gather the logits (with gradient) and the labels first.
+`contrast` has the two forms of a side. Rows and columns are scaled to length 1 from
+log-probabilities (`numerics.unit_columns`), so the column of a class that is never predicted does
+not underflow. K is exact, K_cc = 1 for equal logits, and no epsilon changes the gradient. Such a
+column counts like any other; `absent="drop"` leaves out the classes without a sample in the batch.
+Both sides depend on the whole batch, so under data parallelism gather the logits (with gradient)
+and the labels first.
 """
 
-from typing import Any, ClassVar, TypedDict
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from bickd_core.losses.batch_queue import BatchQueue, Rows
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.contrast import Side, check_choice
 from bickd_core.losses.kd import divergence
 from bickd_core.losses.numerics import (
+    centred,
     check_labels,
     check_pair,
     log_probabilities,
     logit_pair,
     unit_columns,
     unit_rows,
+    unit_vectors,
     without_autocast,
 )
 from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets.logits import BicKDOptions
 
-_SMALLEST_SHARED_TAU = 1 / 60
-_FORMS = ("contrast", "gram")
 _SAME_CLASS = ("negative", "ignore", "positive")
 _ABSENT = ("keep", "drop")
+_VECTORS = ("plain", "root", "centred")
+_OFF_DIAGONAL = ("cross", "student")
+_REPEL = ("all", "above_teacher", "above_margin")
+_COLUMN_WEIGHTS = ("equal", "teacher_mass")
 
 
 def bickd_sample(
@@ -56,6 +61,8 @@ def bickd_sample(
     form: str = "contrast",
     same_class: str = "negative",
     gram_weight: float = 1.0,
+    vectors: str = "plain",
+    anchors: str = "both",
 ) -> Tensor:
     """Return the sample-wise side: contrast(R) or gram(R).
 
@@ -70,6 +77,9 @@ def bickd_sample(
             contrast, -mean_i mean_{j: y_j = y_i} log softmax_j(R_ij / tau) in both directions
             (gram: mean_i mean_{j: y_j = y_i} (1 - R_ij)^2, with repulsion from other labels only).
         gram_weight: w >= 0; for "gram" only.
+        vectors: "root" compares square roots of probabilities, so a cosine is a Bhattacharyya
+            coefficient. "plain" and "centred" are the same here.
+        anchors: "both" directions, or only "student" or "teacher"; for "contrast" only.
 
     Returns:
         A scalar, at least 0; lower is better. For one sample (B = 1), the contrast is 0.
@@ -85,10 +95,9 @@ def bickd_sample(
             log_probabilities(student_logits, temperature),
             log_probabilities(teacher_logits.detach(), temperature),
             labels,
-            tau=tau,
-            form=form,
+            Side(tau, form, gram_weight, anchors),
             same_class=same_class,
-            gram_weight=gram_weight,
+            vectors=vectors,
         )
 
 
@@ -102,8 +111,15 @@ def bickd_class(
     form: str = "contrast",
     absent: str = "keep",
     gram_weight: float = 1.0,
+    vectors: str = "plain",
+    anchors: str = "both",
+    off_diagonal: str = "cross",
+    repel: str = "all",
+    margin: float = 0.1,
+    column_weights: str = "equal",
+    earlier: Rows | None = None,
 ) -> Tensor:
-    """Return the class-wise side: contrast(K) or gram(K).
+    """Return the class-wise side: contrast(M) or gram(M) of a C x C matrix M, by default K.
 
     It depends on which samples share a batch. For one sample, all columns are parallel, so the
     contrast is log C (0 with "drop"), without gradient.
@@ -111,6 +127,16 @@ def bickd_class(
     Args:
         labels: [B] int64, needed only for "drop".
         absent: "keep" uses all C columns, "drop" only those of classes with a sample in the batch.
+        vectors: as for `bickd_sample`; "centred" subtracts each column's mean, so a cosine is a
+            correlation. A column that is constant to within rounding becomes 0, without gradient.
+        off_diagonal: "cross" takes the entries c != d of M from K, "student" from the student's own
+            Gram, cos(q_c^S, q_d^S).
+        repel: "above_teacher" replaces them by max(0, M_cd - G_cd), with the teacher's own Gram G.
+            "above_margin" replaces them by max(0, M_cd - margin).
+        margin: in [0, 1], for "above_margin" only.
+        column_weights: "teacher_mass" weighs class c by v_c, the sum of its column of the teacher,
+            scaled so that the mean of v is 1.
+        earlier: rows to add below those of the batch, without gradient.
 
     The other arguments are those of `bickd_sample`.
 
@@ -123,33 +149,36 @@ def bickd_class(
     5.0
     """
     check_pair(student_logits, teacher_logits)
+    columns = _Columns(absent, vectors, off_diagonal, repel, margin, column_weights)
     with without_autocast(student_logits):
         return _class_side(
-            log_probabilities(student_logits, temperature),
-            log_probabilities(teacher_logits.detach(), temperature),
-            labels,
-            tau=tau,
-            form=form,
-            absent=absent,
-            gram_weight=gram_weight,
+            *_with_earlier(
+                log_probabilities(student_logits, temperature),
+                log_probabilities(teacher_logits.detach(), temperature),
+                labels,
+                earlier,
+                temperature,
+                standardize=False,
+            ),
+            Side(tau, form, gram_weight, anchors),
+            columns,
         )
-
-
-class _How(TypedDict):
-    """Arguments that both sides share."""
-
-    tau: float
-    form: str
-    gram_weight: float
 
 
 class BicKDObjective(LogitObjective[BicKDOptions]):
     """Terms "ce" = alpha CE, "kl" = beta T^2 KL, "sample" and "class": lambda times each side.
 
-    A term of weight 0 is not computed.
+    A term of weight 0 is not computed. With `queue` M, the class-wise side has the logits of the
+    last M batches as further rows, without gradient. They are part of the state, so a resumed run
+    continues exactly. Only a call whose student has a gradient adds its batch, so an evaluation
+    leaves the queue as it is.
     """
 
     kind: ClassVar[str] = "bickd"
+
+    def __init__(self, options: BicKDOptions) -> None:
+        super().__init__(options)
+        self._queue = BatchQueue(options.queue) if options.queue else None
 
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
@@ -162,34 +191,90 @@ class BicKDObjective(LogitObjective[BicKDOptions]):
             # Shared by the three terms, because softmaxes of 1,000 classes are expensive.
             s, t = logit_pair(student_logits, teacher_logits, o.standardize)
             both = log_probabilities(s, o.temperature), log_probabilities(t, o.temperature)
-            how: _How = {"tau": o.tau, "form": o.form, "gram_weight": o.gram_weight}
-            return ce | weighted(
+            own, contrasted = o.contrast_temperature, both
+            if own not in (None, o.temperature) and o.lambda_sample + o.lambda_class > 0:
+                contrasted = log_probabilities(s, own), log_probabilities(t, own)
+            side = Side(o.tau, o.form, o.gram_weight, o.anchors)
+            terms = ce | weighted(
                 ("kl", o.beta * o.temperature**2, lambda: divergence(*both)),
                 (
                     "sample",
                     o.lambda_sample,
-                    lambda: _sample_side(*both, labels, same_class=o.same_class, **how),
+                    lambda: _sample_side(
+                        *contrasted, labels, side, same_class=o.same_class, vectors=o.vectors
+                    ),
                 ),
                 (
                     "class",
                     o.lambda_class,
-                    lambda: _class_side(*both, labels, absent=o.absent, **how),
+                    lambda: _class_side(
+                        *self._rows(*contrasted, student_logits, labels), side, _columns(o)
+                    ),
                 ),
             )
+        if self._queue is not None and torch.is_grad_enabled() and student_logits.requires_grad:
+            self._queue.add(student_logits, teacher_logits, labels)
+        return terms
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the queue; empty without one."""
+        return {} if self._queue is None else self._queue.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load a state of the same options. Raises a ValueError for another objective's state."""
+        if self._queue is None:
+            return super().load_state_dict(state)
+        if set(state) != {"batches"}:
+            raise ValueError(
+                "state must hold batches for the objective 'bickd' with a queue, but it holds"
+                f" {', '.join(state) or 'nothing'}; resume with the objective that the run was"
+                " started with."
+            )
+        return self._queue.load_state_dict(state)
+
+    def _rows(
+        self, log_s: Tensor, log_t: Tensor, student_logits: Tensor, labels: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        o = self.options
+        earlier = None if self._queue is None else self._queue.rows(student_logits, labels)
+        temperature = o.temperature if o.contrast_temperature is None else o.contrast_temperature
+        return _with_earlier(log_s, log_t, labels, earlier, temperature, standardize=o.standardize)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The options of the class-wise side alone, see `bickd_class`."""
+
+    absent: str
+    vectors: str
+    off_diagonal: str
+    repel: str
+    margin: float
+    weights: str
+
+    def __post_init__(self) -> None:
+        check_choice("absent", self.absent, _ABSENT)
+        check_choice("vectors", self.vectors, _VECTORS)
+        check_choice("off_diagonal", self.off_diagonal, _OFF_DIAGONAL)
+        check_choice("repel", self.repel, _REPEL)
+        check_choice("column_weights", self.weights, _COLUMN_WEIGHTS)
+
+
+def _columns(o: BicKDOptions) -> _Columns:
+    return _Columns(o.absent, o.vectors, o.off_diagonal, o.repel, o.margin, o.column_weights)
 
 
 def _sample_side(
     log_s: Tensor,
     log_t: Tensor,
     labels: Tensor | None,
+    side: Side,
     *,
-    tau: float,
-    form: str,
     same_class: str,
-    gram_weight: float,
+    vectors: str,
 ) -> Tensor:
-    _check(tau, form)
-    _check_choice("same_class", same_class, _SAME_CLASS)
+    check_choice("same_class", same_class, _SAME_CLASS)
+    check_choice("vectors", vectors, _VECTORS)
     positives, ignored = None, None
     if same_class != "negative":
         known = check_labels(labels, log_s, f"same_class={same_class!r}")
@@ -198,102 +283,67 @@ def _sample_side(
             positives = same
         else:
             ignored = same & ~torch.eye(len(known), dtype=torch.bool, device=known.device)
-    return _side(unit_rows(log_s) @ unit_rows(log_t).T, tau, form, gram_weight, positives, ignored)
+    if vectors == "root":
+        log_s, log_t = log_s / 2, log_t / 2  # log of the square root
+    return side(unit_rows(log_s) @ unit_rows(log_t).T, positives=positives, ignored=ignored)
 
 
 def _class_side(
+    log_s: Tensor, log_t: Tensor, labels: Tensor | None, side: Side, columns: _Columns
+) -> Tensor:
+    if columns.absent == "drop":
+        present = check_labels(labels, log_s, "absent='drop'").unique()
+        log_s, log_t = log_s[:, present], log_t[:, present]
+    s, t = _unit(log_s, columns.vectors), _unit(log_t, columns.vectors)
+    return side(
+        _compared(s, t, columns),
+        log_weights=_log_mass(log_t) if columns.weights == "teacher_mass" else None,
+        lowest=-1.0 if columns.vectors == "centred" else 0.0,
+    )
+
+
+def _unit(log_p: Tensor, vectors: str) -> Tensor:
+    """Return columns [N, C] of length 1; 0 for a centred column that is constant."""
+    if vectors != "centred":
+        return unit_columns(log_p / 2 if vectors == "root" else log_p)
+    scaled = (log_p - log_p.detach().amax(dim=0, keepdim=True)).exp()
+    return unit_vectors(centred(scaled, dim=0).T).T
+
+
+def _compared(s: Tensor, t: Tensor, columns: _Columns) -> Tensor:
+    """Return M [C, C]: K on the diagonal, and what is to be pushed down off the diagonal."""
+    k = s.T @ t
+    if columns.off_diagonal == "cross" and columns.repel == "all":
+        return k
+    pushed = k if columns.off_diagonal == "cross" else s.T @ s
+    if columns.repel == "above_teacher":
+        pushed = torch.relu(pushed - t.T @ t)
+    elif columns.repel == "above_margin":
+        pushed = torch.relu(pushed - columns.margin)
+    return torch.where(torch.eye(len(k), dtype=torch.bool, device=k.device), k, pushed)
+
+
+def _log_mass(log_t: Tensor) -> Tensor:
+    """Return log v [C]: the sums of the columns of the teacher, scaled to a mean of 1."""
+    mass = torch.logsumexp(log_t, dim=0)
+    return mass - torch.logsumexp(mass, dim=0) + math.log(len(mass))
+
+
+def _with_earlier(
     log_s: Tensor,
     log_t: Tensor,
     labels: Tensor | None,
+    earlier: Rows | None,
+    temperature: float,
     *,
-    tau: float,
-    form: str,
-    absent: str,
-    gram_weight: float,
-) -> Tensor:
-    _check(tau, form)
-    _check_choice("absent", absent, _ABSENT)
-    if absent == "drop":
-        present = check_labels(labels, log_s, "absent='drop'").unique()
-        log_s, log_t = log_s[:, present], log_t[:, present]
-    return _side(unit_columns(log_s).T @ unit_columns(log_t), tau, form, gram_weight, None, None)
-
-
-def _check(tau: float, form: str) -> None:
-    _check_choice("form", form, _FORMS)
-    if not tau > 0:
-        raise ValueError(f"tau must be above 0, got {tau}.")
-
-
-def _check_choice(name: str, given: str, allowed: tuple[str, ...]) -> None:
-    if given not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}.")
-
-
-def _side(
-    m: Tensor,
-    tau: float,
-    form: str,
-    gram_weight: float,
-    positives: Tensor | None,
-    ignored: Tensor | None,
-) -> Tensor:
-    if form == "gram":
-        return _gram(m, gram_weight, positives, ignored)
-    pulled = (
-        m.diagonal() if positives is None else _mean_over(m, positives)
-    )  # [n]; a row's mean is its column's
-    both = pulled if positives is None else (pulled + _mean_over(m.T, positives)) / 2
-    return _log_sums(m, tau, ignored) - both.mean() / tau
-
-
-def _log_sums(m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
-    """Return 1/2 [mean_i log sum_j e^(M_ij / tau) + mean_j log sum_i e^(M_ij / tau)], over the
-    pairs that are not ignored."""
-    if tau >= _SMALLEST_SHARED_TAU:
-        shared: Tensor = _LogSums.apply(m, tau, ignored)
-        return shared
-    scaled = m / tau if ignored is None else (m / tau).masked_fill(ignored, -torch.inf)
-    return (torch.logsumexp(scaled, dim=1).mean() + torch.logsumexp(scaled, dim=0).mean()) / 2
-
-
-class _LogSums(torch.autograd.Function):
-    """`_log_sums` with one exponential for both directions.
-
-    Cosines of probabilities are in [0, 1], so e^((M - 1) / tau) does not overflow, and does not
-    underflow for tau of at least 1/60.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, m: Tensor, tau: float, ignored: Tensor | None) -> Tensor:
-        e = (m - 1).mul_(1 / tau).exp_()
-        if ignored is not None:
-            e.masked_fill_(ignored, 0.0)
-        rows, columns = (
-            e.sum(dim=1, keepdim=True),
-            e.sum(dim=0, keepdim=True),
-        )  # the diagonal is always there
-        ctx.tau = tau
-        ctx.save_for_backward(e, rows, columns)
-        return (rows.log().mean() + columns.log().mean()) / 2 + 1 / tau
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        e, rows, columns = ctx.saved_tensors
-        scale = gradient / (2 * ctx.tau * len(e))
-        return (scale / rows + scale / columns).mul_(e), None, None
-
-
-def _gram(m: Tensor, weight: float, positives: Tensor | None, ignored: Tensor | None) -> Tensor:
-    diagonal = torch.eye(len(m), dtype=torch.bool, device=m.device)
-    pulled = diagonal if positives is None else positives
-    pushed = ~pulled if ignored is None else ~pulled & ~ignored
-    attraction = _mean_over((1 - m).square(), pulled).mean()
-    repulsion = (m.square() * pushed).sum() / pushed.sum().clamp(min=1)  # 0 where no pair is left
-    return attraction + weight * repulsion
-
-
-def _mean_over(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of each row over the entries in `mask`, at least one for each row."""
-    return (values * mask).sum(1) / mask.sum(1)
+    standardize: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return log-probabilities and labels with the rows of earlier batches below."""
+    if earlier is None:
+        return log_s, log_t, labels
+    pair = logit_pair(earlier.student_logits.detach(), earlier.teacher_logits.detach(), standardize)
+    below_s, below_t = (log_probabilities(logits, temperature) for logits in pair)
+    together = labels
+    if labels is not None and earlier.labels is not None:
+        together = torch.cat([labels, earlier.labels])
+    return torch.cat([log_s, below_s]), torch.cat([log_t, below_t]), together

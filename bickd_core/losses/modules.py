@@ -1,10 +1,11 @@
 """The losses on logits as PyTorch modules, for a training loop of your own.
 
-A module holds no state and no parameters. It computes what the objective of the same name computes
-in this project's training, and the same options set it.
+A module holds no parameters, and no state unless an option asks for it (`queue` of BicKD). It
+computes what the objective of the same name computes in this project's training, and the same
+options set it.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch.nn as nn
 from torch import Tensor
@@ -113,7 +114,8 @@ class BicKD(LogitLoss):
     classes.
 
     Its column side compares classes over the batch, so the loss depends on which samples share a
-    batch. Under data parallelism, gather logits (with gradient) and labels first.
+    batch. Under data parallelism, gather logits (with gradient) and labels first. With `queue`, the
+    logits of the last batches are in the module's state dict.
 
     >>> import torch
     >>> loss = BicKD(temperature=2.0)
@@ -123,3 +125,11 @@ class BicKD(LogitLoss):
     """
 
     kind = "bickd"
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the queue for the state dict; empty without one."""
+        return self._objective.state_dict()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Load the queue from the state dict."""
+        self._objective.load_state_dict(state)

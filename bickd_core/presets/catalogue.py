@@ -86,7 +86,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Variant:
-    """A named, published setting of an objective.
+    """A named setting of an objective, published unless its `setting` is "none".
 
     Attributes:
         short: title in charts.
@@ -258,6 +258,9 @@ _STANDARDIZE = (
     " sunshangquan/logit-standardization-KD, "
 )
 _MDISTILLER = "megvii-research/mdistiller, "
+_RECONSTRUCTION = (
+    "A reading of the abstract of arXiv 2602.01265 that leaves one term out; the setting is ours."
+)
 
 VARIANTS: dict[str, Variant] = {
     variant.name: variant
@@ -341,6 +344,26 @@ VARIANTS: dict[str, Variant] = {
             rate=0.2,
             setting="imagenet",
         ),
+        Variant(
+            name="bickd-class",
+            title="BicKD, class side only (reconstruction)",
+            short="BicKD class",
+            why="KD plus the contrast over classes alone: what does the class-wise side do?",
+            citation=_RECONSTRUCTION,
+            options=BicKDOptions(lambda_sample=0.0),
+            rate=0.1,
+            setting="none",
+        ),
+        Variant(
+            name="bickd-no-kl",
+            title="BicKD without KL (reconstruction)",
+            short="BicKD no KL",
+            why="Both contrasts without KD: what do they teach by themselves?",
+            citation=_RECONSTRUCTION,
+            options=BicKDOptions(beta=0.0),
+            rate=0.1,
+            setting="none",
+        ),
     )
 }
 
@@ -368,6 +391,8 @@ RATES_TO_CHOOSE = frozenset(
         "dkd-standardize",
         "dkd-imagenet",
         "dist-imagenet",
+        "bickd-class",
+        "bickd-no-kl",
     }
 )
 """Methods whose learning rate was chosen with other options of their objective, or not at all."""
@@ -390,7 +415,7 @@ def methods_text() -> str:
         setting: [n for n in (*PRESETS, *VARIANTS) if setting_of(n) == setting]
         for setting in SETTINGS.values()
     }
-    others = [name for name in PRESETS if not setting_of(name)]
+    others = [name for name in (*PRESETS, *VARIANTS) if not setting_of(name)]
     published = "; ".join(
         f"published for {setting}: {', '.join(members)}" for setting, members in names.items()
     )

@@ -121,6 +121,17 @@ class BicKDOptions(Options):
     """
 
     weights: ClassVar = ("alpha", "beta", "lambda_sample", "lambda_class")
+    former: ClassVar = {
+        "queue": 0,
+        "column_weights": "equal",
+        "contrast_temperature": None,
+        "vectors": "plain",
+        "anchors": "both",
+        "off_diagonal": "cross",
+        "repel": "all",
+        "margin": 0.1,
+    }
+    rare: ClassVar = tuple(former)
     kind: Literal["bickd"] = "bickd"
     temperature: Temperature = Field(4.0, description=TEMPERATURE)
     tau: float = Field(
@@ -152,3 +163,58 @@ class BicKDOptions(Options):
         "keep", description="Keep or drop the columns of classes without a sample in the batch."
     )
     standardize: bool = Field(False, description=STANDARDIZE)
+    queue: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description=(
+            "Add the logits of this many earlier batches to the class-wise side, so that fewer"
+            " classes are absent; 0 uses the batch alone."
+        ),
+    )
+    column_weights: Literal["equal", "teacher_mass"] = Field(
+        "equal",
+        description=(
+            "Weigh all classes alike on the class-wise side, or by the probability that the teacher"
+            " gives them in the batch."
+        ),
+    )
+    contrast_temperature: Temperature | None = Field(
+        None,
+        description=(
+            "Temperature of the probabilities in both contrasts, apart from that of the KL. If not"
+            " set: `temperature`."
+        ),
+    )
+    vectors: Literal["plain", "root", "centred"] = Field(
+        "plain",
+        description=(
+            "What the cosines compare: probabilities; their square roots, whose cosine is the"
+            " Bhattacharyya coefficient; or columns minus their means, whose cosine is a"
+            " correlation."
+        ),
+    )
+    anchors: Literal["both", "student", "teacher"] = Field(
+        "both",
+        description=(
+            "Direction of the contrast: each vector of the student among all of the teacher, each"
+            " of the teacher among all of the student, or the mean of both; form 'contrast' only."
+        ),
+    )
+    off_diagonal: Literal["cross", "student"] = Field(
+        "cross",
+        description=(
+            "Which pairs of classes the class-wise side pushes apart: a student's from a teacher's,"
+            " or two of the student."
+        ),
+    )
+    repel: Literal["all", "above_teacher", "above_margin"] = Field(
+        "all",
+        description=(
+            "How far they are pushed apart: towards cosine 0, down to the cosine of the teacher's"
+            " two classes, or down to `margin`."
+        ),
+    )
+    margin: Share = Field(
+        0.1, description="Cosine below which classes are left alone; repel 'above_margin' only."
+    )

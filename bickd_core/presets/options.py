@@ -1,6 +1,7 @@
 """The base of the options of all objectives."""
 
-from typing import Annotated, ClassVar, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,11 +18,19 @@ STANDARDIZE = (
 
 
 class Options(BaseModel):
-    """Base class: frozen, without extra fields. At least one of the fields in `weights` must be
-    above 0."""
+    """Base class: frozen, without extra fields.
+
+    Attributes:
+        weights: fields of which at least one must be above 0.
+        rare: fields that the Distill page shows apart from the others.
+        former: what a result line without one of these fields means. They were added later, and a
+            line from before has the value here even if the default changes.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     weights: ClassVar[tuple[str, ...]] = ()
+    rare: ClassVar[tuple[str, ...]] = ()
+    former: ClassVar[Mapping[str, Any]] = {}
     kind: str
 
     @model_validator(mode="after")

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from bickd_core.atomic import write_text
 from bickd_core.config import one_sentence
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.proper_scores import nll
 from bickd_core.geometry.summary import summarise
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.create import check_run
 from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
@@ -91,6 +92,14 @@ class Result(BaseModel):
     def shared_augmentation(self) -> bool:
         """Whether the augmentation stream is that of another seed."""
         return self.seeds["augmentation"] != self.seed
+
+    @model_validator(mode="after")
+    def _options_are_complete(self) -> Result:
+        """Add the options that were added to the objective after this line was written."""
+        preset = PRESETS.get(self.kind)
+        if preset is not None:
+            self.options.update({**preset.options.former, **self.options})
+        return self
 
     @property
     def classes(self) -> np.ndarray:

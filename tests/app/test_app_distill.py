@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.distill.form_values import phase
+from app.distill.form_values import phase, unused_options
 from app.distill.speed import Speed, SpeedMeter
 from app.pages.distill import live
 from app.state import ViewState
 from bickd_core.config import TrainConfig
 from bickd_core.models.catalogue import MODELS
+from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Progress, Status, Worker
@@ -184,3 +185,47 @@ def test_the_form_says_which_published_setting_a_method_starts_from():
     assert "published" not in ours
     starts = {w.key: w.value for w in app.number_input if w.key and w.key.endswith("-gamma")}
     assert starts == {"distill-option-nkd-gamma": 3.5, "distill-option-nkd-imagenet-gamma": 1.5}
+
+
+def option(app: AppTest, kind: str, name: str):
+    return field(getattr(app, kind), f"option-bickd-{name}")
+
+
+def test_rare_options_are_folded_apart_and_lead_to_the_plan():
+    app = opened(ViewState(teacher=TEACHER))  # BicKD is chosen at the start
+    labels = [expander.label for expander in app.expander]
+    assert labels.index("More loss options") == labels.index("Loss options") + 1
+    more = next(expander for expander in app.expander if expander.label == "More loss options")
+    assert not more.proto.expanded
+    inside = {widget.key.removeprefix("distill-option-bickd-") for widget in more.number_input}
+    assert inside == {"queue", "contrast_temperature", "margin"}
+    assert option(app, "number_input", "contrast_temperature").value is None
+    assert option(app, "number_input", "margin").disabled  # until repel asks for it
+    assert not option(app, "number_input", "queue").disabled
+    app = checked(option(app, "number_input", "lambda_class").set_value(0.0).run())
+    assert option(app, "number_input", "queue").disabled
+    checked(app.multiselect(key="distill-methods").set_value(["kd"]).run())
+    assert "More loss options" not in [expander.label for expander in app.expander]
+
+
+@pytest.mark.parametrize(
+    ("changes", "unused"),
+    [
+        ({}, {"gram_weight", "margin"}),
+        ({"form": "gram"}, {"tau", "anchors", "margin"}),
+        ({"repel": "above_margin"}, {"gram_weight"}),
+        ({"lambda_sample": 0.0}, {"gram_weight", "margin", "same_class"}),
+        (
+            {"lambda_class": 0.0},
+            {"gram_weight", "margin", "absent", "queue", "column_weights", "off_diagonal", "repel"},
+        ),
+        (
+            {"lambda_sample": 0.0, "lambda_class": 0.0},
+            set(BicKDOptions.model_fields)
+            - {"kind", "temperature", "alpha", "beta", "lambda_sample", "lambda_class", "standardize"},
+        ),
+    ],
+)  # fmt: skip
+def test_an_option_without_an_effect_is_off(changes, unused):
+    values = BicKDOptions().model_dump(exclude={"kind"}) | changes
+    assert unused_options("bickd", values) == unused

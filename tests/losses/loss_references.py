@@ -107,6 +107,68 @@ def gram(m, weight, labels=None, same_class="negative"):
     return mean(attraction) + weight * (mean(repulsion) if repulsion else 0.0)
 
 
+def column_vectors(logits, temperature, vectors, kept):
+    """The columns of the probabilities, or of their roots, or less their means."""
+    q = columns(probabilities(logits, temperature))
+    q = [q[c] for c in kept]
+    if vectors == "root":
+        return [[math.sqrt(x) for x in column] for column in q]
+    if vectors == "centred":
+        return [[x - mean(column) for x in column] for column in q]
+    return q
+
+
+def class_matrix(student, teacher, temperature, kept, *, vectors, off_diagonal, repel, margin):
+    """M: the cross Gram on the diagonal, and off it what is to be pushed down."""
+    s = column_vectors(student, temperature, vectors, kept)
+    t = column_vectors(teacher, temperature, vectors, kept)
+    m = []
+    for c in range(len(s)):
+        m.append([])
+        for d in range(len(s)):
+            entry = cosine(s[c], t[d])
+            if c != d:
+                entry = entry if off_diagonal == "cross" else cosine(s[c], s[d])
+                if repel == "above_teacher":
+                    entry = max(0.0, entry - cosine(t[c], t[d]))
+                if repel == "above_margin":
+                    entry = max(0.0, entry - margin)
+            m[-1].append(entry)
+    return m
+
+
+def teacher_mass(teacher, temperature, kept):
+    """How much each class weighs, with a mean of 1."""
+    q = columns(probabilities(teacher, temperature))
+    mass = [sum(q[c]) for c in kept]
+    return [x / mean(mass) for x in mass]
+
+
+def class_contrast(m, tau, weights, anchors):
+    def one_direction(rows):
+        losses = []
+        for c, row in enumerate(rows):
+            below = math.exp(row[c] / tau)
+            for d, x in enumerate(row):
+                if d != c:
+                    below += weights[d] * math.exp(x / tau)
+            losses.append(weights[c] * -math.log(math.exp(row[c] / tau) / below))
+        return mean(losses)
+
+    student, teacher = one_direction(m), one_direction(columns(m))
+    return {"both": (student + teacher) / 2, "student": student, "teacher": teacher}[anchors]
+
+
+def class_gram(m, gram_weight, weights):
+    attraction = mean(weights[c] * (1 - m[c][c]) ** 2 for c in range(len(m)))
+    pairs = [(c, d) for c in range(len(m)) for d in range(len(m)) if c != d]
+    if not pairs:
+        return attraction
+    total = sum(weights[c] * weights[d] for c, d in pairs)
+    repulsion = sum(weights[c] * weights[d] * m[c][d] ** 2 for c, d in pairs) / total
+    return attraction + gram_weight * repulsion
+
+
 def entropy_part(p, q):
     """sum_c p_c log(p_c / q_c), 0 where p_c is 0."""
     return sum(a * (math.log(a) - math.log(b)) for a, b in zip(p, q, strict=True) if a > 0)

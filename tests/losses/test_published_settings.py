@@ -41,8 +41,8 @@ def rows() -> list[tuple[str, str, dict[str, object], str]]:
 
 
 def value(word: str) -> object:
-    if word in ("on", "off"):
-        return word == "on"
+    if word in ("on", "off", "unset"):
+        return {"on": True, "off": False, "unset": None}[word]
     if match := re.fullmatch(r"(\d+)/(\d+)", word):
         return int(match[1]) / int(match[2])
     return float(word) if re.fullmatch(r"[\d.]+", word) else word

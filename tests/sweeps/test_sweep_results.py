@@ -7,11 +7,13 @@ import pytest
 from run_helpers import random_predictions
 
 from bickd_core.geometry.summary import summarise
+from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.create import check_run
 from bickd_core.runs.library import RunError, TeacherRef
 from bickd_core.runs.predictions import align
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.results import (
+    Result,
     add_result,
     has_result,
     measured,
@@ -72,6 +74,17 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert (found.classes == own.labels[order]).mean() == pytest.approx(found.accuracy, abs=1e-6)
     assert found.samples == sample_code(own.ids) == sample_code(own.ids[::-1])
     assert found.samples != sample_code(own.ids + 1)
+
+
+def test_a_line_from_before_an_option_was_added_has_its_former_value(finished, planned, library):
+    line = result_of(planned, finished, library, sweep="s").model_dump(mode="json")
+    fresh = BicKDOptions().model_dump(mode="json", exclude={"kind"})
+    older = {name: value for name, value in fresh.items() if name not in BicKDOptions.former}
+    assert len(older) < len(fresh)
+    read = Result.model_validate({**line, "kind": "bickd", "options": older})
+    assert read.options == fresh
+    own = {**older, "queue": 4}
+    assert Result.model_validate({**line, "kind": "bickd", "options": own}).options["queue"] == 4
 
 
 def test_a_line_is_added_once_and_an_older_run_of_the_name_makes_room(

@@ -50,15 +50,23 @@ def options(fields: Fields, chosen: list[str]) -> dict[str, dict[str, Any]]:
         Method -> option -> value.
     """
     known = {name: option_fields(type(METHODS[name].options)) for name in chosen}
-    if not any(known.values()):
-        return {}
-    values = {}
-    with st.expander("Loss options", icon=":material/tune:", key="distill-options"):
-        for name, method_fields in known.items():
-            if method_fields:
+    values: dict[str, dict[str, Any]] = {name: {} for name in known if known[name]}
+    for rare, label, icon, key in (
+        (False, "Loss options", ":material/tune:", "distill-options"),
+        (True, "More loss options", ":material/more_horiz:", "distill-more-options"),
+    ):
+        shown = {
+            name: part
+            for name, method_fields in known.items()
+            if (part := tuple(field for field in method_fields if field.rare == rare))
+        }
+        if not shown:
+            continue
+        with st.expander(label, icon=icon, key=key):
+            for name, part in shown.items():
                 if len(known) > 1:
                     st.markdown(md("**{title}**", title=METHODS[name].title))
-                values[name] = _options_of(fields, name, method_fields)
+                values[name] |= _options_of(fields, name, part)
     return values
 
 
@@ -75,7 +83,7 @@ def _name(method: str, option: str) -> str:
 def _options_of(
     fields: Fields, method: str, option_fields: tuple[OptionField, ...]
 ) -> dict[str, Any]:
-    begin = {field.name: getattr(METHODS[method].options, field.name) for field in option_fields}
+    begin = METHODS[method].options.model_dump(exclude={"kind"})
     newest = {option: fields.get(_name(method, option), value) for option, value in begin.items()}
     unused = unused_options(
         METHODS[method].kind,
@@ -122,6 +130,7 @@ def _option(fields: Fields, field: OptionField, method: str, default: Any, disab
             step=field.step,
             format="%d" if isinstance(field.default, int) else "%.5g",
             key=key,
+            placeholder="not set" if field.default is None else None,
             help=field.help,
             disabled=disabled,
         )
