@@ -101,7 +101,7 @@ class Sweep:
 
         def add_line(ended: Ended) -> None:
             if self.results is not None:
-                _add_line(ended, self.results, library, sweep.name)
+                _add_line(ended, self.results, library, sweep)
 
         return work_through(sweeping, len(planned), add_line)
 
@@ -183,14 +183,17 @@ def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -
     return rest
 
 
-def _add_line(ended: Any, path: Path, library: Library, sweep: str) -> None:
+def _add_line(ended: Any, path: Path, library: Library, sweep: Definition) -> None:
     """Add the run's line. If the run cannot be measured, print a warning and continue."""
     from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
 
     if has_result(read_results(path), ended.run):
         return
     try:
-        add_result(path, result_of(ended.planned, ended.run, library, sweep=sweep))
+        result = result_of(
+            ended.planned, ended.run, library, sweep=sweep.name, split=sweep.results_on
+        )
+        add_result(path, result)
     except ValueError as error:
         print(
             f"bickd: {ended.planned.name} could not be measured for the results: {error}",

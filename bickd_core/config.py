@@ -129,6 +129,18 @@ class TrainConfig(_Strict):
     validation_seed: int = Field(
         0, ge=0, lt=2**31, description="chooses which training images become validation"
     )
+    validation_folds: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description=(
+            "divide the training images into this many folds, and use one as validation; if not"
+            " set: the data set's own number of validation images"
+        ),
+    )
+    validation_fold: int = Field(
+        0, ge=0, le=999, description="which fold is validation; with validation_folds only"
+    )
     class_order: ClassOrder | None = Field(
         None,
         description=(
@@ -230,6 +242,16 @@ class TrainConfig(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _fold_is_one_of_them(self) -> TrainConfig:
+        folds = self.validation_folds or 1
+        if self.validation_fold >= folds:
+            raise ValueError(
+                f"`validation_fold` must be below `validation_folds`, got {self.validation_fold}"
+                f" with {self.validation_folds or 'no'} folds; correct one of them."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _teacher_is_there(self) -> TrainConfig:
         if self.objective.kind != "ce" and not self.teacher:
             raise ValueError(
@@ -245,8 +267,8 @@ class TrainConfig(_Strict):
 
 
 SHARED = (
-    "dataset", "image_size", "train_limit", "validation_seed", "class_order", *RESIZING, "teacher",
-    "batch_size", "augment",
+    "dataset", "image_size", "train_limit", "validation_seed", "validation_folds",
+    "validation_fold", "class_order", *RESIZING, "teacher", "batch_size", "augment",
     "teacher_outputs", "view_pool", "extends", "precision", "kernels", "device", "threads",
 )  # fmt: skip
 """Fields that must be the same in all runs of a race, like the seeds of order and augmentation."""

@@ -215,6 +215,34 @@ def carve_validation(split: Split, *, size: int, seed: int) -> tuple[Split, Spli
     return split.take(np.flatnonzero(~mask)), split.take(chosen)
 
 
+def carve_fold(split: Split, *, folds: int, fold: int, seed: int) -> tuple[Split, Split]:
+    """Split the original train file into train and one of `folds` folds, stratified by class.
+
+    The folds of one seed have no sample in common and are all samples together. Their sizes differ
+    by at most one, also within a class.
+
+    Args:
+        split: the whole original train file.
+        fold: which fold becomes validation, from 0.
+        seed: chooses the samples of the folds.
+
+    Returns:
+        train, validation: in the file's order, with the file's ids.
+    """
+    if not 0 <= fold < folds:
+        raise ValueError(f"fold must be from 0 to {folds - 1}, not {fold}")
+    keys = shuffle_keys(split.ids, seed=seed)
+    order = np.lexsort((keys, split.labels))  # class by class, shuffled within
+    mask = np.zeros(len(split), dtype=bool)
+    mask[order[fold::folds]] = True
+    if len(np.unique(split.labels[~mask])) < len(np.unique(split.labels)):
+        raise ValueError(
+            f"every class needs a training sample outside of fold {fold}, but one has all of its"
+            f" samples there; use more than {folds} folds, or add images"
+        )
+    return split.take(np.flatnonzero(~mask)), split.take(np.flatnonzero(mask))
+
+
 def limit(split: Split, size: int, *, seed: int) -> Split:
     """Return a stratified subset of at most `size` samples, with the same ids."""
     classes = len(np.unique(split.labels))

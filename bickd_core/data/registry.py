@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bickd_core.data import external
-from bickd_core.data.base import Dataset, Source, carve_validation, channel_statistics, limit
+from bickd_core.data.base import (
+    Dataset,
+    Source,
+    carve_fold,
+    carve_validation,
+    channel_statistics,
+    limit,
+)
 from bickd_core.data.class_order import ClassOrder, in_order, natural_order, relabelled
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import any_store
@@ -99,13 +106,6 @@ DATASETS: dict[str, DatasetInfo] = {
             module="fashion_mnist",
         ),
         DatasetInfo(
-            name="digits",
-            title="Handwritten digits, 8 x 8",
-            num_classes=10,
-            in_channels=1,
-            default_image_size=8,
-            image_sizes=(8,),
-        DatasetInfo(
             name="fashion-mnist-pairs",
             title="Pairs of Fashion-MNIST, 100 classes",
             num_classes=100,
@@ -121,6 +121,13 @@ DATASETS: dict[str, DatasetInfo] = {
             ),
             module="fashion_mnist_pairs",
         ),
+        DatasetInfo(
+            name="digits",
+            title="Handwritten digits, 8 x 8",
+            num_classes=10,
+            in_channels=1,
+            default_image_size=8,
+            image_sizes=(8,),
             train_size=1_293,
             validation_size=144,
             test_size=360,
@@ -349,6 +356,8 @@ def load_dataset(
     *,
     image_size: int | None = None,
     validation_seed: int = 0,
+    validation_folds: int | None = None,
+    validation_fold: int = 0,
     train_limit: int | None = None,
     class_order: ClassOrder = "natural",
     resizing: Resizing = DEFAULT,
@@ -361,6 +370,8 @@ def load_dataset(
         image_size: pixels per side; None for the data set's default.
         validation_seed: chooses which samples of the train file become validation (stratified,
             always the same number).
+        validation_folds: divide the train file into this many folds instead, chosen by the same
+            seed; `validation_fold`, counted from 0, becomes validation.
         train_limit: keep at most this many train samples (a stratified subset with the same ids, at
             least one for each class), for short runs. Validation, test, mean and std do not change.
         class_order: how to sort classes that are named by whole numbers: by value or as text. It
@@ -381,9 +392,14 @@ def load_dataset(
         if info.module == "external"
         else _loader(info)(size)
     )
-    train, validation = carve_validation(
-        source.train, size=source.validation_size, seed=validation_seed
-    )
+    if validation_folds is None:
+        train, validation = carve_validation(
+            source.train, size=source.validation_size, seed=validation_seed
+        )
+    else:
+        train, validation = carve_fold(
+            source.train, folds=validation_folds, fold=validation_fold, seed=validation_seed
+        )
     if train_limit is not None:
         train = limit(train, train_limit, seed=validation_seed)
     test, names = source.test, source.class_names

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
@@ -21,6 +21,7 @@ from bickd_core.naming import not_known
 from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.reading import read_yaml
 from bickd_core.runs.info import NAME, RunError, check_name
+from bickd_core.sweeps.search import Distribution, draw
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -29,7 +30,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends")
+SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends", "validation_fold")
 """Fields of a run's config that a sweep sets itself or does not use. The other fields are the same
 in all runs."""
 
@@ -60,6 +61,9 @@ class Method(_Strict):
     Attributes:
         train: settings of this method, such as a learning rate, in place of those that all runs
             share.
+        search: distributions of options of the objective, and of `lr`, the learning rate. The
+            method then becomes as many methods as the sweep has `configurations`, called LABEL-00,
+            LABEL-01 and so on. Options without a distribution keep their values.
     """
 
     label: str = ""
@@ -67,10 +71,19 @@ class Method(_Strict):
     train: dict[str, Any] = Field(
         {}, description="fields of a run's config that are this method's own"
     )
+    search: dict[str, Distribution] = Field({}, description="distributions to draw options from")
 
     @property
     def shown(self) -> str:
         return self.label or self.objective.kind
+
+    @validator(mode="after")
+    def _searches_its_own_options(self) -> Method:
+        known = ["lr", *(name for name in type(self.objective).model_fields if name != "kind")]
+        for name in self.search:
+            if name not in known:
+                raise ValueError(f"`search` of {self.shown}: an option {not_known(name, known)}")
+        return self
 
 
 def _method(given: Any) -> Any:
@@ -106,6 +119,9 @@ class Sweep(_Strict):
     All three seeds of a run are its seed, so each run has its own augmentation stream. With
     `shared_augmentation`, all runs use the stream of the first seed: they share the teacher's
     views, and the deviation over seeds is too small.
+
+    If the shared `train` has `validation_folds`, a run's validation split is the fold of its seed:
+    seed modulo the number of folds.
     """
 
     name: str
@@ -121,10 +137,24 @@ class Sweep(_Strict):
         ),
     )
     train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
+    configurations: int | None = Field(
+        None, ge=1, le=100, description="how many configurations of each method with a `search`"
+    )
+    search_seed: Seed = Field(0, description="chooses the configurations")
+    results_on: Literal["test", "validation"] = Field(
+        "test", description="the split of the figures in the result lines"
+    )
 
     @validator(mode="after")
     def _names_are_apart(self) -> Sweep:
         check_name(self.name)
+        searched = [method.shown for method in self.methods if method.search]
+        if bool(searched) != (self.configurations is not None):
+            raise ValueError(
+                f"a `search`, here of {searched[0]}, needs the number of `configurations`."
+                if searched
+                else "`configurations` needs a method with a `search`; leave it out, or add one."
+            )
         try:
             names = [run.name for run in planned_runs(self)]
         except ValidationError as error:
@@ -165,7 +195,8 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     common, own_rates = [], sweep.own_rates
     if own_rates is None:
         own_rates = "optimizer" not in sweep.train
-    for method in sweep.methods:
+    methods = [each for method in sweep.methods for each in _configured(method, sweep)]
+    for method in methods:
         shared = Shared.model_validate({**sweep.train, **method.train})
         settings = {name: getattr(shared, name) for name in shared.model_fields_set}
         if own_rates and "optimizer" not in method.train:
@@ -184,17 +215,40 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
             seeds = seeds.model_copy(update={"augmentation": sweep.seeds[0]})
         for pair in sweep.pairs:
             place = _slug(pair.label or (pair.shown if len(sweep.pairs) > 1 else ""))
-            for method, settings in zip(sweep.methods, common, strict=True):
+            for method, settings in zip(methods, common, strict=True):
                 parts = [sweep.name, *([place] if place else []), _slug(method.shown), f"s{seed}"]
                 config = TrainConfig(
                     arch=pair.student,
                     teacher=pair.teacher,
                     objective=method.objective,
                     seeds=seeds,
+                    validation_fold=seed % (settings.get("validation_folds") or 1),
                     **settings,
                 )
                 planned.append(PlannedRun("-".join(parts), method.shown, pair.shown, config))
     return planned
+
+
+def _configured(method: Method, sweep: Sweep) -> list[Method]:
+    """Return the method, or its configurations if it has a `search`."""
+    if not method.search or sweep.configurations is None:
+        return [method]
+    methods = []
+    drawn = draw(method.search, sweep.configurations, seed=sweep.search_seed, label=method.shown)
+    for number, options in enumerate(drawn):
+        train = dict(method.train)
+        if "lr" in options:
+            shared = train.get("optimizer", sweep.train.get("optimizer", {"kind": "sgd"}))
+            train["optimizer"] = {**shared, "lr": options.pop("lr")}
+        try:
+            objective = type(method.objective).model_validate(
+                {**method.objective.model_dump(), **options}
+            )
+        except ValidationError as error:
+            raise ValueError(f"`search` of {method.shown}: {one_sentence(error)}") from error
+        label = f"{method.shown}-{number:02d}"
+        methods.append(Method(label=label, objective=objective, train=train))
+    return methods
 
 
 def rates_of_flags(train: Mapping[str, Any], one_rate: float | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock
@@ -35,9 +35,10 @@ class Result(BaseModel):
     """The results of one run: shares instead of per cent, entropies and likelihoods in nats, times
     in seconds.
 
-    Figures are those of the last weights on test, without intervals. Intervals of accuracy and
+    Figures are those of the last weights on `split`, without intervals. Intervals of accuracy and
     agreement follow from `predicted` (see `classes`), and differences between two runs are paired.
-    `ece` has 15 bins of equal width.
+    `ece` has 15 bins of equal width. On validation, `agreement` is that of the last epoch, and
+    other figures that need the teacher are None: the teacher has no stored predictions of a fold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,19 +80,18 @@ class Result(BaseModel):
     view_pool: int | None = None
     train_limit: int | None = None
     validation_seed: int = 0
+    validation_folds: int | None = None
+    validation_fold: int = 0
+    split: Literal["test", "validation"] = "test"
+    """The split of the figures and of `samples` and `predicted`."""
     augment: bool = True
     compile: bool = False
     kernels: str = "auto"
     samples: int
     """CRC-32 of the sorted sample ids (int64). Two lines can be paired only if it is the same."""
     predicted: str
-    """Predicted class of each test sample, in ascending order of ids: uint16, little-endian,
+    """Predicted class of each sample, in ascending order of ids: uint16, little-endian,
     base64."""
-
-    @property
-    def shared_augmentation(self) -> bool:
-        """Whether the augmentation stream is that of another seed."""
-        return self.seeds["augmentation"] != self.seed
 
     @model_validator(mode="after")
     def _options_are_complete(self) -> Result:
@@ -102,21 +102,33 @@ class Result(BaseModel):
         return self
 
     @property
+    def shared_augmentation(self) -> bool:
+        """Whether the augmentation stream is that of another seed."""
+        return self.seeds["augmentation"] != self.seed
+
+    @property
     def classes(self) -> np.ndarray:
         """`predicted` as int64 [n]."""
         return np.frombuffer(base64.b64decode(self.predicted), dtype="<u2").astype(np.int64)
 
 
-def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: str) -> Result:
-    """Measure a finished run.
+def result_of(
+    planned: PlannedRun,
+    run: RunFolder,
+    library: Library,
+    *,
+    sweep: str,
+    split: Literal["test", "validation"] = "test",
+) -> Result:
+    """Measure a finished run. With the split "validation", its test predictions are not read.
 
     Raises:
-        ValueError: the run has no predictions on test, or its teacher no longer has any.
+        ValueError: the run has no predictions on the split, or its teacher no longer has any.
     """
     info, status, records = run.info(), run.status(), run.metrics()
-    student = run.predictions("test")
+    student = run.predictions(split)
     teacher = None
-    if info.teacher is not None:
+    if info.teacher is not None and split == "test":
         teacher = library.locate(info.teacher.key).predictions("test")
         teacher, student = align([teacher, student], [info.teacher.key, run.key]).predictions
     if student.labels is None:
@@ -130,9 +142,10 @@ def result_of(planned: PlannedRun, run: RunFolder, library: Library, *, sweep: s
         method=planned.method,
         **settings(info),
         device=status.device,
+        split=split,
         n=len(student),
         accuracy=_figure(figures.accuracy) or 0.0,
-        agreement=_figure(figures.agreement),
+        agreement=_figure(figures.agreement) if split == "test" else _last(records, "agreement"),
         overlap=_figure(figures.overlap),
         overlap_matched=_figure(figures.overlap_matched),
         overlap_per_image=_figure(figures.overlap_per_image),
@@ -176,6 +189,8 @@ def settings(info: RunInfo) -> dict[str, Any]:
         "view_pool": config.view_pool,
         "train_limit": config.train_limit,
         "validation_seed": config.validation_seed,
+        "validation_folds": config.validation_folds,
+        "validation_fold": config.validation_fold,
         "augment": config.augment,
         "compile": config.compile,
         "kernels": config.kernels,
@@ -200,6 +215,13 @@ def sample_code(ids: np.ndarray) -> int:
 def predicted_code(predictions: Predictions) -> str:
     top = predictions.predicted[np.argsort(predictions.ids)].astype("<u2")
     return base64.b64encode(top.tobytes()).decode("ascii")
+
+
+def _last(records: list[dict[str, Any]], name: str) -> float | None:
+    """Return a figure on validation of the last epoch, rounded to 6 decimals, if it was
+    recorded."""
+    value = records[-1].get(f"validation_{name}")
+    return None if value is None else round(value, 6)
 
 
 def _figure(interval: Interval | None) -> float | None:

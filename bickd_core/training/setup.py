@@ -117,6 +117,8 @@ def build_race(
         config.dataset,
         image_size=config.image_size,
         validation_seed=config.validation_seed,
+        validation_folds=config.validation_folds,
+        validation_fold=config.validation_fold,
         train_limit=config.train_limit,
         class_order=config.class_order or "text",
         resizing=config.resizing,

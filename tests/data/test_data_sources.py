@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bickd_core.data import caltech95, fashion_mnist
-from bickd_core.data.base import Split
+from bickd_core.data.base import Split, carve_fold
 from bickd_core.data.cache import cached_array
 from bickd_core.data.errors import DataUnavailableError
 from bickd_core.data.fashion_mnist_pairs import paired
@@ -130,6 +130,35 @@ def test_the_validation_seed_moves_samples_and_not_the_statistics():
         second.validation.ids
     )
     assert (first.mean, first.std) == (second.mean, second.std)
+
+
+def test_folds_are_the_whole_train_file_and_each_is_like_it():
+    plain = load_dataset("digits")
+    whole = set(plain.train.ids) | set(plain.validation.ids)
+    folds = [load_dataset("digits", validation_folds=5, validation_fold=f) for f in range(5)]
+    parts = [set(dataset.validation.ids) for dataset in folds]
+    assert set.union(*parts) == whole
+    assert sum(map(len, parts)) == len(whole)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    for dataset, part in zip(folds, parts, strict=True):
+        assert set(dataset.train.ids) == whole - part
+        counts = np.bincount(dataset.validation.labels, minlength=10)
+        assert counts.min() >= len(part) // 10 - 5
+        assert (dataset.mean, dataset.std) == (plain.mean, plain.std)
+        np.testing.assert_array_equal(dataset.test.ids, plain.test.ids)
+    other = load_dataset("digits", validation_folds=5, validation_seed=1)
+    assert set(other.validation.ids) != parts[0]
+
+
+def test_a_fold_with_all_samples_of_a_class_is_refused():
+    images = np.zeros((5, 1, 4, 4), dtype=np.uint8)
+    split = Split(images, np.array([0, 0, 0, 0, 1]), np.arange(5))
+    train, validation = carve_fold(split, folds=5, fold=0, seed=0)
+    assert (len(train), len(validation)) == (4, 1)
+    with pytest.raises(ValueError, match="every class needs a training sample outside of fold 4"):
+        carve_fold(split, folds=5, fold=4, seed=0)
+    with pytest.raises(ValueError, match="fold must be from 0 to 4, not 5"):
+        carve_fold(split, folds=5, fold=5, seed=0)
 
 
 def test_a_pair_is_two_images_side_by_side_and_no_image_is_in_two():

@@ -76,6 +76,21 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert found.samples != sample_code(own.ids + 1)
 
 
+def test_figures_on_validation_read_nothing_of_test(finished, planned, library):
+    own = random_predictions(n=40, c=10, seed=3)
+    own.save(finished.predictions_path("validation"))
+    finished.predictions_path("test").unlink()
+    finished.append_metrics(
+        {"epoch": 3, "validation_accuracy": 0.6, "validation_agreement": 0.123456789}
+    )
+    found = result_of(planned, finished, library, sweep="s", split="validation")
+    assert (found.split, found.n, found.agreement) == ("validation", 40, 0.123457)
+    assert found.accuracy == pytest.approx((own.predicted == own.labels).mean(), abs=1e-6)
+    assert found.samples == sample_code(own.ids)
+    assert found.overlap is not None
+    assert found.overlap_matched is None
+
+
 def test_a_line_from_before_an_option_was_added_has_its_former_value(finished, planned, library):
     line = result_of(planned, finished, library, sweep="s").model_dump(mode="json")
     fresh = BicKDOptions().model_dump(mode="json", exclude={"kind"})
