@@ -24,9 +24,27 @@ TERMS = {
 }
 
 
+READINGS = [
+    {"kind": "bickd", "queue": 3, "absent": "drop", "column_weights": "teacher_mass"},
+    {"kind": "bickd", "off_diagonal": "student", "repel": "above_teacher", "vectors": "root"},
+    {"kind": "bickd", "vectors": "centred", "anchors": "student", "contrast_temperature": 2.0},
+]
+"""Readings of BicKD with all of its options that are not used by default, and a state."""
+
+
 @pytest.mark.parametrize("kind", PRESETS)
 def test_it_learns_and_writes_its_terms_and_resumes_to_the_same_bytes(kind, library, teacher):
-    config = small_config(objective={"kind": kind}, teacher=None if kind == "ce" else "teacher")
+    check_learning({"kind": kind}, library)
+
+
+@pytest.mark.parametrize("objective", READINGS, ids=str)
+def test_so_does_another_reading_of_bickd(objective, library, teacher):
+    check_learning(objective, library)
+
+
+def check_learning(objective, library):
+    kind = objective["kind"]
+    config = small_config(objective=objective, teacher=None if kind == "ce" else "teacher")
     unbroken = create_run(config, library, name="unbroken")
     assert fit(build_job(config, library), unbroken) == "finished"
     first, last = unbroken.metrics()
