@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bickd_core.comparing.cache import Figure, MemoryCache
 from bickd_core.comparing.comparison import Comparison, Model, content_key
@@ -24,6 +24,9 @@ from bickd_core.runs.folder import RunFolder
 from bickd_core.runs.info import RunInfo, Split
 from bickd_core.runs.predictions import PredictionsError, align
 from bickd_core.wording import Noun
+
+if TYPE_CHECKING:
+    from loky import ProcessPoolExecutor
 
 IDLE_SECONDS = 60.0
 """A process that had no work for this long ends, and its memory is free again."""
@@ -133,6 +136,8 @@ class FigureProcesses:
         self.processes = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
         self._jobs: dict[Hashable, Job] = {}
         self._lock = threading.Lock()
+        self._pool: ProcessPoolExecutor | None = None
+        self._pool_lock = threading.Lock()
 
     def submit(self, figure: Figure) -> Job:
         """Start to compute a figure for which `can_compute` is true, unless it has been started."""
@@ -142,25 +147,42 @@ class FigureProcesses:
                 self._jobs[figure.key] = Job(self, figure)
             return self._jobs[figure.key]
 
-    def _run(self, figure: Figure) -> Future[Any]:
-        from loky import get_reusable_executor
+    def close(self) -> None:
+        """End the processes, with what they are computing."""
+        with self._pool_lock:
+            if self._pool is not None:
+                self._pool.shutdown(wait=True, kill_workers=True)
+                self._pool = None
 
-        threads = str(max(1, (os.cpu_count() or 1) // self.processes))
-        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-        executor = get_reusable_executor(
-            max_workers=self.processes,
-            timeout=IDLE_SECONDS,
-            initializer=_prepare,
-            initargs=(self.folder,),
-            env={**dict.fromkeys(names, threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK},
-        )
+    def _run(self, figure: Figure) -> Future[Any]:
         comparison = figure.comparison
         assert isinstance(comparison, Comparison), "callers ask only if `can_compute`"
         arguments = tuple(
             (name, _ModelKey(value.key) if isinstance(value, Model) else value)
             for name, value in figure.arguments
         )
-        return executor.submit(_compute, self.folder, _source(comparison), figure.name, arguments)
+        task = (_compute, self.folder, _source(comparison), figure.name, arguments)
+        with self._pool_lock:
+            try:
+                return self._started().submit(*task)
+            except BrokenProcessPool:  # a process was killed: the pool takes no more work
+                self._pool = None
+                return self._started().submit(*task)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            from loky import ProcessPoolExecutor
+
+            threads = str(max(1, (os.cpu_count() or 1) // self.processes))
+            names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+            self._pool = ProcessPoolExecutor(
+                max_workers=self.processes,
+                timeout=IDLE_SECONDS,
+                initializer=_prepare,
+                initargs=(self.folder,),
+                env={**dict.fromkeys(names, threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK},
+            )
+        return self._pool
 
 
 def _source(comparison: Comparison) -> _Source:

@@ -40,7 +40,10 @@ def large(make_run, monkeypatch, library):
 def another_day(own_home, monkeypatch):
     """Forget everything in memory, as a new server does."""
 
+    begun = []
+
     def begin(processes):
+        begun.append(processes)
         memory, store = MemoryCache(10**9), FigureStore(own_home / "cache" / "figures")
         monkeypatch.setattr(cache, "_memory", lambda: memory)
         monkeypatch.setattr(cache, "_store", lambda: store)
@@ -48,13 +51,15 @@ def another_day(own_home, monkeypatch):
         return memory, store
 
     yield begin
-    from loky import get_reusable_executor
-
-    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    for processes in begun:
+        processes.close()
 
 
 class NoProcesses:
     """Processes that must not be needed."""
+
+    def close(self):
+        pass
 
     def submit(self, figure):
         raise AssertionError(f"{figure.name} is computed again")

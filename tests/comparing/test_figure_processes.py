@@ -18,10 +18,9 @@ from bickd_core.runs.thumbnails import Thumbnails
 
 @pytest.fixture
 def processes(own_home):
-    yield FigureProcesses(own_home / "figures", processes=1)
-    from loky import get_reusable_executor
-
-    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    made = FigureProcesses(own_home / "figures", processes=1)
+    yield made
+    made.close()
 
 
 def predictions(seed, n=60, c=5):
@@ -63,12 +62,18 @@ def figure_of(function, comparison, *arguments):
     return replace(figure, comparison=comparison)
 
 
-def kill_workers():
-    """Kill the processes that compute, and not loky's own tracker of resources."""
+def workers():
+    """The processes that compute, without loky's own tracker of resources."""
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
             if "popen_loky" in " ".join(process.cmdline()):
-                process.kill()
+                yield process
+
+
+def kill_workers():
+    for process in workers():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_a_process_computes_what_is_computed_here(comparison, processes):
@@ -94,6 +99,18 @@ def test_a_figure_that_several_ask_for_is_computed_once(comparison, processes):
     for thread in threads:
         thread.join()
     assert values == [values[0]] * 4
+
+
+def test_threads_share_the_processes(comparison, processes):
+    figures = [
+        figure_of(measures.teacher_entropies, comparison, temperature)
+        for temperature in (1.0, 2.0, 3.0)
+    ]
+    for figure in figures:  # a session's script runs in a new thread each time
+        thread = threading.Thread(target=lambda figure=figure: processes.submit(figure).result())
+        thread.start()
+        thread.join()
+    assert len(list(workers())) == 1
 
 
 def test_a_killed_process_costs_only_its_work(comparison, processes):
