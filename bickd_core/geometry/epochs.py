@@ -69,7 +69,7 @@ def epoch_figures(
             these [P], in nats.
         labels: [P] true classes, or None.
         reference: [P, C] logits of the finished teacher on the same samples, or None.
-        reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_means`;
+        reduce: (Gram [C, C], empty [C]) -> what to keep of it [S, S], for example `group_matrix`;
             None keeps all.
 
     Raises:

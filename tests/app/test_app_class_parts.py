@@ -160,6 +160,22 @@ def test_a_class_is_found_by_its_name_on_every_page(compare, drawn, path):
         assert [text for text in texts if text.startswith(f"{name}: ")], texts
 
 
+def test_a_rerun_sends_tables_and_names_of_classes_unchanged(compare, drawn):
+    """The browser has a copy of messages that are the same, and gets only their hash."""
+    view, _ = compare()
+
+    def sent(app: AppTest) -> list[bytes]:
+        tables = [each.proto.SerializeToString() for each in app.get("dataframe")]
+        return [*tables, app.selectbox(key="side-class").proto.SerializeToString()]
+
+    for path in ("disagreements", "calibration"):
+        app = page(path, view)
+        first = sent(app)
+        assert len(first) > 1
+        run(app)
+        assert sent(app) == first
+
+
 def test_the_page_of_a_sample_goes_to_the_first_sample_of_a_class_that_is_found(compare):
     view, comparison = compare(n=60, c=12)
     app = page("sample", view)

@@ -42,10 +42,10 @@ def show(comparison: Comparison, first: Model, second: Model) -> None:
 
 def _matrix(comparison: Comparison, first: Model, second: Model, part: Part, shares: bool) -> None:
     confusion = calibration.disagreement(comparison, first, second).confusion
+    right = "Correct answers are left out" if part.groups else "The diagonal shows correct answers"
     style.card_title(
         f"{first.name} − {second.name}",
-        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. The"
-        " diagonal shows correct answers.",
+        f"Above 0: {first.called} makes this confusion more often. Rows are true classes. {right}.",
     )
     by_class = confusion.shares if shares and not part.groups else confusion.counts
 

@@ -151,8 +151,9 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
             selection.select("class", comparison.class_names[known[picked[0]][0]])
 
     share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
+    table = pd.DataFrame(rows).style.format({_DIFFERENCE: lambda value: _signed(value, digits)})
     st.dataframe(
-        pd.DataFrame(rows).style.format({_DIFFERENCE: lambda value: _signed(value, digits)}),
+        table.set_uuid("classes"),  # pandas' is random, so the table would be sent at every rerun
         hide_index=True,
         key="disagreements-classes",
         height=36 * (min(len(rows), 10) + 1),

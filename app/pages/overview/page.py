@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app import page_export, settings, state
 from app.components import (
+    bound,
     class_parts,
     export_menu,
     frame,
@@ -168,15 +169,16 @@ def _linked(comparison: Comparison, student: Model, other: Model | None, T: floa
 
 def _matrices(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
     st.subheader("Which classes each model mixes")
-    part = class_parts.choose(comparison, class_parts.order(comparison), "overview-part")
+    order = class_parts.order(comparison)
+    part = class_parts.choose(comparison, order, "overview-part")
     st.caption(
         "Colour off the diagonal means that two classes share probability."
         f"{'' if part.groups else f' Click a cell to see its {comparison.nouns}.'}",
         help=(
-            "Each cell is the cosine between two class columns of the probability matrix. Classes"
-            " are in the teacher's cluster order. All matrices share one colour scale. Drag to"
-            " zoom, double-click to zoom out. The matrices and everything below them show one run"
-            " of each model."
+            "Each cell is the cosine between two class columns of the probability matrix. Order of"
+            f" classes: {bound.ORDERS[order]}. All matrices share one colour scale. Drag to zoom,"
+            " double-click to zoom out. The matrices and everything below them show one run of each"
+            " model."
         ),
     )
     shown = [
