@@ -43,7 +43,9 @@ def _wait(figure: Figure) -> Any:
     """Compute a figure in another process, together with the same figure of the other models."""
     figures = [figure, *(f for f in _of_other_models(figure) if _store().get(f) is MISSING)]
     jobs = [_processes().submit(each) for each in figures]
-    with _progress() as show:
+    comparison = figure.comparison
+    assert isinstance(comparison, Comparison), "only such figures are computed elsewhere"
+    with _progress(comparison) as show:
         while not jobs[0].done(_LOOK_SECONDS):
             show(sum(job.done() for job in jobs), len(jobs))
         return jobs[0].result()
@@ -60,7 +62,7 @@ def _of_other_models(figure: Figure) -> Sequence[Figure]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress(comparison: Comparison) -> Iterator[Callable[[int, int], None]]:
     """Show a bar at this place of the page, if a page is being drawn."""
     if get_script_run_ctx(suppress_warning=True) is None:
         yield lambda done, steps: None
@@ -70,7 +72,9 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     def show(done: int, steps: int) -> None:
         place.progress(
             done / steps,
-            f"Computing figures: {done} of {steps} ready. They are stored for your next visit.",
+            f"Computing figures of {comparison.n:,} {comparison.nouns} and"
+            f" {len(comparison.class_names):,} classes: {done} of {steps} ready. They are stored"
+            " for your next visit.",
         )
 
     show(0, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Hashable
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from bickd_core.comparing.cache import Figure, MemoryCache
 from bickd_core.comparing.comparison import Comparison, Model, content_key
@@ -34,6 +37,7 @@ MOST_PROCESSES = 4
 MEMORY_BYTES = 3 * 10**8
 """Figures that a process keeps in memory, for other figures that use them."""
 MOST_TRIES = 3
+_LOOK_SECONDS = 2.0
 _NO_LEAK = "1e12"
 """loky takes mapped predictions for a leak of memory, and would start a new process after them."""
 
@@ -199,9 +203,17 @@ _loaded: dict[str, Comparison] = {}
 
 
 def _prepare(folder: Path) -> None:
+    threading.Thread(target=_end_with, args=(psutil.Process(os.getppid()),), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)  # pages come first
     sweep(folder)
+
+
+def _end_with(parent: psutil.Process) -> None:
+    """End this process when its parent has ended, however that was."""
+    while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 def _compute(

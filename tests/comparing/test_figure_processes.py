@@ -1,6 +1,8 @@
 """Figures from other processes: the same values, and a kill costs only the figure at work."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -160,3 +162,23 @@ def test_a_figure_knows_the_same_figure_of_another_model(comparison):
     assert figure.of(bickd).key == figure_of(measures.summary, comparison, bickd, 4.0).key
     assert figure_of(measures.divergences, comparison, kd, bickd, 4.0).of(teacher) is None
     assert figure_of(measures.teacher_entropies, comparison, 4.0).of(kd) is None
+
+
+def test_processes_end_with_the_program_that_started_them(tmp_path):
+    program = f"""
+import time
+from pathlib import Path
+from bickd_core.comparing.processes import FigureProcesses
+
+pool = FigureProcesses(Path({str(tmp_path)!r}), processes=2)._started()
+pool.submit(time.sleep, 0).result()
+print("ready", flush=True)
+time.sleep(600)
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert len(children) >= 2
+        parent.kill()
+    assert psutil.wait_procs(children, timeout=30)[1] == []
