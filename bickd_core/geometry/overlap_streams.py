@@ -123,7 +123,8 @@ class _Pass:
         self.shard, self.centred, self.targets = shard, centred, targets
         self.weights = np.ones(n) if weights is None else weights
         self.inverse_T = (1.0 / np.broadcast_to(T, (n, 1))).astype(pass_dtype(logits))
-        self.entropies, self.slopes = np.empty(n), np.empty(n)
+        self.plain = not centred and targets is None
+        self.entropies, self.slopes, self.shares = np.empty(n), np.empty(n), np.empty(n)
         self.squares, self.sums = np.zeros((groups, n_classes)), np.zeros((groups, n_classes))
         self.moved_squares, self.moved_sums = np.zeros(n_classes), np.zeros(n_classes)
         self.steps = np.zeros(groups)
@@ -152,6 +153,15 @@ class _Pass:
         return P, moved
 
     def add_squares(self, g: int, positions: np.ndarray, block: np.ndarray) -> None:
+        if self.plain:  # P = exp(z / T) / total, divided where there is less to divide
+            scaled = block * self.inverse_T[positions]
+            rows = np.exp(scaled)
+            total = rows.sum(axis=1).astype(np.float64)
+            self.entropies[positions] = np.log(total) - np.einsum("ij,ij->i", rows, scaled) / total
+            self.shares[positions] = 1.0 / total
+            rows *= rows
+            self.squares[g] += (self.weights[positions] / total**2).astype(rows.dtype) @ rows
+            return
         P, moved = self.rows(positions, block)
         weights = self.weights[positions].astype(P.dtype)
         if self.centred:
@@ -180,6 +190,11 @@ class _Pass:
         self.moved_lengths = np.zeros(len(squares))
 
     def add_lengths(self, g: int, positions: np.ndarray, block: np.ndarray) -> None:
+        if self.plain:
+            rows = block * self.inverse_T[positions]
+            along = (np.exp(rows, out=rows) @ self.units).astype(np.float64)
+            self.lengths[g] += (self.weights[positions] * self.shares[positions] ** 2) @ along**2
+            return
         P, moved = self.rows(positions, block)
         along = (P @ self.units).astype(np.float64)
         weights = self.weights[positions]
