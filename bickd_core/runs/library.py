@@ -33,6 +33,7 @@ __all__ = [
     "Cost",
     "Library",
     "NameTaken",
+    "Origin",
     "RunError",
     "RunFolder",
     "RunInfo",

@@ -162,6 +162,15 @@ def test_trainings_are_still_seen(runs, monkeypatch):
     assert "25%" in said(opened("distill"))
 
 
+@pytest.mark.parametrize(
+    ("fixed", "expected"), [("0", ["All", "Mine", "Bundled"]), ("1", ["All", "Shared", "Bundled"])]
+)
+def test_the_table_of_runs_has_no_view_that_is_always_empty(runs, monkeypatch, fixed, expected):
+    monkeypatch.setenv("BICKD_READ_ONLY", fixed)
+    (views,) = (group for group in opened("runs").segmented_control if group.key == "runs-filter")
+    assert [option for option in views.options if option != "Over seeds"] == expected
+
+
 def test_bring_your_own_is_not_listed(monkeypatch):
     def listed() -> set[str]:
         return {each.path for each in PAGES if not each.is_hidden}

@@ -14,7 +14,7 @@ from app.pages.distill import live
 from app.pages.runs import details, import_form, seed_table
 from app.plain import st
 from app.run_table import COLUMNS, ordered, row
-from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.library import Origin, RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 _SEEDS = "seeds"
@@ -50,7 +50,7 @@ def show() -> None:
         return
     which = st.segmented_control(
         "Show",
-        [view for view in _VIEWS if view != "shared" or "shared" in origins],
+        _views(origins),
         key="runs-filter",
         format_func=lambda which: _VIEWS[which],
         required=True,
@@ -81,6 +81,12 @@ def show() -> None:
             help="When it is full, no training or import starts until you delete runs."
             " `BICKD_MAX_DISK_GB` sets the limit.",
         )
+
+
+def _views(origins: list[Origin]) -> list[str]:
+    """Return the views of the table, without those that can only be empty."""
+    empty = {"shared", *(("own",) if settings.read_only() else ())} - set(origins)
+    return [view for view in _VIEWS if view not in empty]
 
 
 def _title(total: int, own_count: int, shared_count: int) -> str:
