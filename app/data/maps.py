@@ -37,8 +37,8 @@ def map_view(comparison: Comparison, model: Model, method: str) -> MapView | Non
     return _map_view(comparison, model, method, fingerprints)
 
 
-def _layout_folders(run: RunFolder) -> tuple[Path, Path]:
-    return (run.path, library().own / ".layouts")
+def _layout_folders(run: RunFolder) -> tuple[Path, ...]:
+    return (run.path, *library().places(".layouts"))
 
 
 @cached_in_memory
