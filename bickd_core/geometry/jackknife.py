@@ -21,7 +21,7 @@ weights and the temperature of a cross Gram are fixed in the replicates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -213,9 +213,9 @@ class CkaSide:
     dtype: type[np.floating]
     own: np.ndarray
 
-    def centred(self, positions: np.ndarray) -> np.ndarray:
-        """Return these rows minus the mean of all rows, which need not be exact."""
-        return self.rows[positions].astype(self.dtype, copy=False) - self.mean.astype(self.dtype)
+    def by_shard(self) -> Iterator[np.ndarray]:
+        """Yield the rows of each shard minus the mean, as `centred_by_shard` does."""
+        return centred_by_shard(self.rows, self.mean.astype(self.dtype), self.shard)
 
 
 def cka_side(
@@ -268,9 +268,25 @@ def cka_between(first: CkaSide, second: CkaSide) -> Replicated | None:
 
 def _hsics(first: CkaSide, second: CkaSide) -> np.ndarray:
     """Debiased HSIC of all samples, then without each shard [1 + G]; NaN below 4 samples."""
-    order = np.argsort(first.shard, kind="stable")
-    parts = []
-    for positions in np.split(order, np.cumsum(np.bincount(first.shard))[:-1]):
-        X = first.centred(positions)
-        parts.append(similarity.moments(X, X if first is second else second.centred(positions)))
-    return similarity.without_each(parts)
+    if first is second:
+        return similarity.without_each([similarity.moments(X, X) for X in first.by_shard()])
+    both = zip(first.by_shard(), second.by_shard(), strict=True)
+    return similarity.without_each([similarity.moments(X, Y) for X, Y in both])
+
+
+def centred_by_shard(rows: np.ndarray, mean: np.ndarray, shard: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows [N, D] of each shard minus `mean` [D], in the type of the mean.
+
+    All are in one array: memory that is new for every shard would take longer than the rows.
+    """
+    order = np.argsort(shard, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(shard))[:-1])
+    room = np.empty((max(map(len, members)), rows.shape[1]), mean.dtype)
+    for positions in members:
+        part = room[: len(positions)]
+        if rows.dtype == part.dtype:
+            np.take(rows, positions, axis=0, out=part, mode="clip")
+        else:
+            part[...] = rows[positions]
+        part -= mean
+        yield part

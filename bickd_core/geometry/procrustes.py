@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.jackknife import Replicated
+from bickd_core.geometry.jackknife import Replicated, centred_by_shard
 from bickd_core.geometry.probabilities import pass_dtype, row_blocks
 from bickd_core.geometry.shards import checked_shard
 from bickd_core.geometry.similarity import PermutedNull, reduced_pair
@@ -115,13 +115,11 @@ def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
                 else Z[rows].sum(axis=0)
             )
         means.append((mean / len(Z)).astype(dtype))
-    order = np.argsort(shard, kind="stable")
     parts = []
-    for positions in np.split(order, np.cumsum(np.bincount(shard))[:-1]):
-        x, y = (
-            Z[positions].astype(dtype, copy=False) - mean
-            for Z, mean in zip((X, Y), means, strict=True)
-        )
+    for x, y in zip(
+        *(centred_by_shard(Z, mean, shard) for Z, mean in zip((X, Y), means, strict=True)),
+        strict=True,
+    ):
         ones = np.ones(len(x), dtype)
         squares = [float(np.einsum("ij,ij->i", z, z).sum(dtype=np.float64)) for z in (x, y)]
         sums = [(ones @ z).astype(np.float64) for z in (x, y)]

@@ -24,12 +24,11 @@ _LEAST_SHARE = 1e-6
 
 def column_spectrum(side: CkaSide) -> np.ndarray:
     """Eigenvalues of X'X of the centred rows, the smallest first, without those near 0."""
-    order = np.argsort(side.shard, kind="stable")
-    products, sums = 0.0, 0.0
-    for positions in np.split(order, np.cumsum(np.bincount(side.shard))[:-1]):
-        X = side.centred(positions)
-        products = products + (X.T @ X).astype(np.float64)
-        sums = sums + X.sum(axis=0)
+    columns = side.rows.shape[1]
+    products, sums = np.zeros((columns, columns)), np.zeros(columns)
+    for X in side.by_shard():
+        products += X.T @ X
+        sums += X.sum(axis=0)
     values = np.linalg.eigvalsh(products - np.outer(sums, sums) / len(side.rows))
     return values[values > _LEAST_SHARE * values[-1]]
 
@@ -74,13 +73,18 @@ def limit_procrustes_null(
 ) -> PermutedNull:
     """`procrustes_null` in the limit of many samples. Arguments are those of `limit_cka_null`."""
     scale = np.sqrt(spectra[0].sum() * spectra[1].sum())
-    norms = [
-        np.linalg.svd(product, compute_uv=False).sum(dtype=np.float64)
-        for product in _products(spectra, n, permutations, seed)
-    ]
+    norms = [_nuclear_norm(product) for product in _products(spectra, n, permutations, seed)]
     values = np.sort(np.sqrt(np.clip(1.0 - np.array(norms) / scale, 0.0, 1.0)))
     p_value = float((1 + (values <= observed).sum()) / (1 + permutations))
     return PermutedNull(observed, values, p_value, seed)
+
+
+def _nuclear_norm(product: np.ndarray) -> float:
+    """Sum of singular values, from the eigenvalues of the smaller Gram, which is twice as fast as a
+    decomposition. Singular values below a thousandth of the largest are not exact."""
+    gram = product.T @ product if product.shape[1] <= len(product) else product @ product.T
+    values = np.clip(np.linalg.eigvalsh(gram), 0.0, None)
+    return float(np.sqrt(values).sum(dtype=np.float64))
 
 
 def _products(
