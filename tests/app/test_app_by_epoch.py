@@ -261,6 +261,23 @@ def opened(view: ViewState) -> AppTest:
     return app
 
 
+def test_the_page_opens_a_group_of_many_classes(compare, monkeypatch):
+    view, comparison = compare(3)
+    monkeypatch.setattr("app.data.epochs.MOST_CLASSES", 4)
+    names: list[tuple[str, ...]] = []
+    monkeypatch.setattr(player, "show", lambda found, *_, **__: names.append(found.names))
+    app = opened(view)
+    root = class_groups.class_groups(comparison, "cluster")
+    assert names[-1] == tuple(group.name for group in root.parts)
+    assert any("Choose a group above to see" in caption.value for caption in app.caption)
+    app.selectbox(key="epoch-part").select(root.parts[0].name).run()
+    assert not app.exception
+    assert names[-1] == tuple(comparison.class_names[c] for c in root.parts[0].members)
+    app.button(key="epoch-part-back").click().run()
+    assert not app.exception
+    assert names[-1] == tuple(group.name for group in root.parts)
+
+
 def test_the_page_names_its_probe_set_and_its_epoch(compare):
     view, _ = compare(4, 2)
     app = opened(ViewState(teacher=view.teacher, students=view.students, epoch=3))
