@@ -137,6 +137,8 @@ class Figure:
         name: "module:qualified name" of the `cached` function.
         arguments: name and value of every other argument.
         stored: whether it may be written to disk.
+        quick: whether it takes less than half a second at 50,000 x 1,000, apart from the figures
+            that it is made of. The process that needs it computes it.
     """
 
     function: Callable[..., Any]
@@ -144,6 +146,7 @@ class Figure:
     comparison: HasCache
     arguments: tuple[tuple[str, Any], ...]
     stored: bool = True
+    quick: bool = False
 
     def __call__(self) -> Any:
         return self.function(self.comparison, **dict(self.arguments))
@@ -177,17 +180,22 @@ def cached(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, 
     `Figure`. The others are hashable, or models, which count by their key. What is returned is
     shared: do not change it.
     """
-    return _cached(function, stored=True)
+    return _cached(function, stored=True, quick=False)
+
+
+def cached_quick(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
+    """Like `cached`, for a quick `Figure`."""
+    return _cached(function, stored=True, quick=True)
 
 
 def cached_in_memory(function: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
     """Like `cached`, but never written to disk: for what only other figures use, and for what is
     read from other files."""
-    return _cached(function, stored=False)
+    return _cached(function, stored=False, quick=True)
 
 
 def _cached(
-    function: Callable[Concatenate[C, P], T], *, stored: bool
+    function: Callable[Concatenate[C, P], T], *, stored: bool, quick: bool
 ) -> Callable[Concatenate[C, P], T]:
     parameters = signature(function)
     name = f"{function.__module__}:{function.__qualname__}"
@@ -197,7 +205,7 @@ def _cached(
         bound = parameters.bind(comparison, *args, **kwargs)
         bound.apply_defaults()
         _, *others = bound.arguments.items()
-        figure = Figure(function, name, comparison, tuple(others), stored)
+        figure = Figure(function, name, comparison, tuple(others), stored, quick)
         return comparison.cache(figure.key, figure)
 
     return once

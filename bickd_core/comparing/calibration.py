@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import shards
 from bickd_core.geometry.agreement import nearest_logits
@@ -44,7 +44,7 @@ class CalibrationGap:
     nll: Interval
 
 
-@cached
+@cached_quick
 def calibration_gap(
     comparison: Comparison, first: Model, second: Model, at: tuple[float, float]
 ) -> CalibrationGap:
@@ -62,7 +62,7 @@ def calibration_gap(
     )
 
 
-@cached
+@cached_quick
 def scores(comparison: Comparison, model: Model, temperature: float) -> SampleScores:
     """Confidence, hits and proper scores of each sample at T. The comparison has labels."""
     return sample_scores(model.predictions.logits, _labels(comparison), temperature)
@@ -83,7 +83,7 @@ class Disagreement:
     by_class: tuple[Interval | None, ...]
 
 
-@cached
+@cached_quick
 def disagreement(comparison: Comparison, first: Model, second: Model) -> Disagreement:
     """Compare the answers of two models. The comparison has labels."""
     a, b = (model.predictions.predicted for model in (first, second))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bickd_core.comparing import measures
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.gram_figures import ClassFigures, CrossFigures
 from bickd_core.geometry.gram_streams import column_cosine
@@ -103,7 +103,7 @@ def cross_gram_figures(comparison: Comparison, model: Model, lens: Lens) -> Cros
     return measures.cross_view(comparison, model, *lens.arguments)[1]
 
 
-@cached
+@cached_quick
 def spectrum(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
     """Eigenvalues of the class Gram, the greatest first."""
     own = gram(comparison, model, lens)
@@ -167,7 +167,7 @@ def cell_parts(
     return _cell_parts(comparison, model, pair, lens.on(model))
 
 
-@cached
+@cached_quick
 def _cell_parts(
     comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens
 ) -> CellParts:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.agreement import kl_and_hellinger
 from bickd_core.geometry.gram_figures import (
@@ -66,7 +66,7 @@ def shards(comparison: Comparison) -> np.ndarray:
     )
 
 
-@cached
+@cached_quick
 def summary(comparison: Comparison, model: Model, temperature: float) -> Summary:
     """The headline figures of a model beside the teacher."""
     teacher, labels, n = comparison.teacher, comparison.labels, comparison.n
@@ -146,7 +146,7 @@ def probabilities_at(model: Model, positions: np.ndarray, temperature: float) ->
     return model.predictions.take(positions).probabilities(temperature)
 
 
-@cached
+@cached_quick
 def confidence(comparison: Comparison, model: Model, temperature: float) -> np.ndarray:
     """Probability of the predicted class at T, float64 [N]."""
     return top_class(model.predictions.logits, temperature)[1]
@@ -179,13 +179,13 @@ def mean_match(comparison: Comparison, model: Model, temperature: float) -> Matc
     return matched_temperature(model.predictions.logits, target, start=temperature)
 
 
-@cached
+@cached_quick
 def teacher_entropies(comparison: Comparison, temperature: float) -> np.ndarray:
     """The teacher's entropy of each sample at T, in nats, [N]."""
     return entropies_at(comparison.teacher.predictions.logits, temperature)
 
 
-@cached
+@cached_quick
 def mean_entropy(
     comparison: Comparison, model: Model, temperature: float, matching: Matching = "none"
 ) -> float:
@@ -305,7 +305,7 @@ def class_order(comparison: Comparison, how: str) -> np.ndarray:
     return _cluster_order(comparison)
 
 
-@cached
+@cached_quick
 def _cluster_order(comparison: Comparison) -> np.ndarray:
     return cluster_order(geometry(comparison, comparison.teacher, ORDER_TEMPERATURE).gram)
 
@@ -320,7 +320,7 @@ def distance(comparison: Comparison, first: Model, second: Model, temperature: f
     return divergences(comparison, first, second, temperature)[1]
 
 
-@cached
+@cached_quick
 def divergences(
     comparison: Comparison, first: Model, second: Model, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -373,7 +373,7 @@ def separates(
     return falls(before, after, pair)
 
 
-@cached
+@cached_quick
 def overlap_difference(
     comparison: Comparison,
     a: Model,

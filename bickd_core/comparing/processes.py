@@ -71,9 +71,10 @@ class _ModelKey:
 
 
 def can_compute(figure: Figure) -> bool:
-    """Whether another process can load everything that a figure needs."""
+    """Whether another process should compute a figure, and can load everything for it."""
     return (
-        figure.name.startswith("bickd_core.")
+        not figure.quick
+        and figure.name.startswith("bickd_core.")
         and isinstance(figure.comparison, Comparison)
         and all(model.folder is not None for model in figure.comparison.models)
     )
@@ -183,7 +184,7 @@ class FigureProcesses:
                 max_workers=self.processes,
                 timeout=IDLE_SECONDS,
                 initializer=_prepare,
-                initargs=(self.folder,),
+                initargs=(self.folder, os.getpid()),
                 env={**dict.fromkeys(names, threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK},
             )
         return self._pool
@@ -202,16 +203,16 @@ _loaded: dict[str, Comparison] = {}
 """The last comparison, by its key."""
 
 
-def _prepare(folder: Path) -> None:
-    threading.Thread(target=_end_with, args=(psutil.Process(os.getppid()),), daemon=True).start()
+def _prepare(folder: Path, parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)  # pages come first
     sweep(folder)
 
 
-def _end_with(parent: psutil.Process) -> None:
-    """End this process when its parent has ended, however that was."""
-    while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+def _end_with(parent: int) -> None:
+    """End this process when the process with this number has ended, however that was."""
+    while os.getppid() == parent and psutil.pid_exists(parent):  # Windows keeps the number
         time.sleep(_LOOK_SECONDS)
     os._exit(1)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bickd_core.comparing import measures
-from bickd_core.comparing.cache import cached
+from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import Replicated, mean_replicated
@@ -185,7 +185,7 @@ def score(teacher: Predictions, run: Predictions, T: float) -> Scored | None:
     return Scored(shares, overlaps)
 
 
-@cached
+@cached_quick
 def scored(comparison: Comparison, model: Model, temperature: float) -> Scored:
     """`score` of a model of a comparison, from figures that its summary has as well."""
     teacher, own = comparison.teacher.predictions, model.predictions
