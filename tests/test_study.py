@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.definition import planned_runs, read_sweep
 from bickd_core.sweeps.results import Result, add_result
@@ -16,7 +17,7 @@ TUNE = study.RECIPES / "study-tune.yaml"
 
 def test_the_committed_recipe_tunes_every_method_with_one_budget():
     planned = planned_runs(read_sweep(TUNE))
-    assert len(planned) == 7 * 16 * 2
+    assert len(planned) == 7 * 17 * 2
     by_kind: dict[str, set[str]] = {}
     for run in planned:
         by_kind.setdefault(run.config.objective.kind, set()).add(run.method)
@@ -25,11 +26,17 @@ def test_the_committed_recipe_tunes_every_method_with_one_budget():
         assert run.config.validation_fold == run.config.seeds.weights
         assert run.config.teacher == "caltech95/teacher"
     assert {kind: len(several) for kind, several in by_kind.items()} == dict.fromkeys(
-        ("ce", "kd", "dist", "dkd", "mlkd", "pkt", "bickd"), 16
+        ("ce", "kd", "dist", "dkd", "mlkd", "pkt", "bickd"), 17
     )
+    for kind, preset in PRESETS.items():
+        for run in planned:
+            if run.method == f"{kind}-preset":
+                assert run.config.objective == preset.options.model_validate({})
+                assert run.config.optimizer.lr == preset.rate
     made = read_sweep(TUNE)
     assert made.results_on == "validation"
-    assert {method.search["lr"].limits for method in made.methods} == {(0.00625, 1.6)}
+    searched = [method.search for method in made.methods if method.search]
+    assert [space["lr"].limits for space in searched] == [(0.00625, 1.6)] * 7
 
 
 @pytest.fixture
@@ -37,7 +44,11 @@ def recipes(tmp_path, monkeypatch):
     """A folder with a small recipe of stage A: two methods, six configurations."""
     monkeypatch.setattr(study, "RECIPES", tmp_path)
     content = yaml.safe_load(TUNE.read_text())
-    content["methods"] = [content["methods"][1], content["methods"][-1]]
+    content["methods"] = [
+        method
+        for method in content["methods"]
+        if "search" in method and method["objective"]["kind"] in ("kd", "bickd")
+    ]
     content["configurations"] = 6
     (tmp_path / "study-tune.yaml").write_text(yaml.safe_dump(content))
     return tmp_path
