@@ -24,6 +24,28 @@ T = TypeVar("T")
 SHARE = 0.25
 """Share of the machine's memory that they may take if BICKD_MEMORY_GB is not set."""
 _LOOK_SECONDS = 0.2
+TITLES = {
+    "_chance": "similarity by chance",
+    "_fixed_figures": "accuracy, agreement and calibration",
+    "_matched": "matched temperatures",
+    "_own_hsics": "CKA",
+    "_ranked": "RSA",
+    "_similarity": "similarity",
+    "_spectrum": "similarity by chance",
+    "calibration": "calibration",
+    "cka": "CKA",
+    "class_view": "class geometry",
+    "cross_view": "cross geometry",
+    "mean_match": "matched temperatures",
+    "overlap_at": "overlap at matched entropy",
+    "pca_map": "PCA maps",
+    "row_cosines": "similarity of samples",
+    "rows_similarity": "similarity of samples",
+    "same_class": "similarity of classes",
+    "scored_file": "figures of other seeds",
+    "sharpness": "curves over temperature",
+}
+"""Slow figures -> what the progress bar calls them."""
 
 
 def figures_cache(key: Hashable, make: Callable[[], T]) -> T:
@@ -43,9 +65,7 @@ def _wait(figure: Figure) -> Any:
     """Compute a figure in another process, together with the same figure of the other models."""
     figures = [figure, *(f for f in _of_other_models(figure) if _store().get(f) is MISSING)]
     jobs = [_processes().submit(each) for each in figures]
-    comparison = figure.comparison
-    assert isinstance(comparison, Comparison), "only such figures are computed elsewhere"
-    with _progress(comparison) as show:
+    with _progress(figure) as show:
         while not jobs[0].done(_LOOK_SECONDS):
             show(sum(job.done() for job in jobs), len(jobs))
         return jobs[0].result()
@@ -62,19 +82,17 @@ def _of_other_models(figure: Figure) -> Sequence[Figure]:
 
 
 @contextlib.contextmanager
-def _progress(comparison: Comparison) -> Iterator[Callable[[int, int], None]]:
+def _progress(figure: Figure) -> Iterator[Callable[[int, int], None]]:
     """Show a bar at this place of the page, if a page is being drawn."""
     if get_script_run_ctx(suppress_warning=True) is None:
         yield lambda done, steps: None
         return
-    place = st.empty()
+    place, title = st.empty(), TITLES[figure.name.rsplit(":")[-1]]
 
     def show(done: int, steps: int) -> None:
         place.progress(
             done / steps,
-            f"Computing figures of {comparison.n:,} {comparison.nouns} and"
-            f" {len(comparison.class_names):,} classes: {done} of {steps} ready. They are stored"
-            " for your next visit.",
+            f"Computing {title}: {done} of {steps} ready. They are stored for your next visit.",
         )
 
     show(0, 1)

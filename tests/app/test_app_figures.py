@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -139,3 +142,9 @@ def test_small_comparisons_are_computed_in_the_server(another_day):
     figure = Figure(lambda comparison: 2.5, "bickd_core.x:y", Small(), ())
     assert figures_cache(figure.key, figure) == 2.5
     assert figure.key in memory
+
+
+def test_every_slow_figure_has_a_name_for_the_progress_bar():
+    folder = Path(measures.__file__).parent
+    text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
+    assert sorted(cache.TITLES) == sorted(set(re.findall(r"^@cached\ndef (\w+)\(", text, re.M)))
