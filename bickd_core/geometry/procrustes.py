@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -50,17 +51,16 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     if len(X) != len(Y) or max(np.shape(X)[1:] + np.shape(Y)[1:]) > n:
         X, Y = reduced_pair(X, Y)
     parts = _sums(X, Y, shard)
-    groups, total = len(parts), parts[0]
-    for part in parts[1:]:
-        total = total.plus(part)
-    norms = _nuclear_norms(total.inner(), (total.minus(part).inner() for part in parts))
+    groups = len(parts)
+    total = _total(parts)
+    norms = _nuclear_norms(total.inner(), _inner_without_each(total, parts))
     whole = _distance_of(next(norms), *total.squares())
     if whole is None:
         return None
     if groups < 2:
         return Replicated(whole, np.zeros(0), n, (0.0, 1.0))
     others = [
-        _distance_of(norm, *total.minus(part).squares())
+        _distance_of(norm, *total.squares_without(part))
         for norm, part in zip(norms, parts, strict=True)
     ]
     replicates = np.array([np.nan if value is None else value for value in others])
@@ -79,19 +79,6 @@ class _Sums:
     yy: float
     n: int
 
-    def plus(self, other: _Sums, sign: int = 1) -> _Sums:
-        return _Sums(
-            self.cross + sign * other.cross,
-            self.x + sign * other.x,
-            self.y + sign * other.y,
-            self.xx + sign * other.xx,
-            self.yy + sign * other.yy,
-            self.n + sign * other.n,
-        )
-
-    def minus(self, other: _Sums) -> _Sums:
-        return self.plus(other, -1)
-
     def inner(self) -> np.ndarray:
         """X'Y of the centred columns."""
         return self.cross - np.outer(self.x, self.y / max(self.n, 1)).astype(self.cross.dtype)
@@ -100,6 +87,36 @@ class _Sums:
         """Squared norms of the centred matrices."""
         n = max(self.n, 1)
         return self.xx - float(self.x @ self.x) / n, self.yy - float(self.y @ self.y) / n
+
+    def squares_without(self, part: _Sums) -> tuple[float, float]:
+        """Squared norms of the centred matrices without some samples."""
+        x, y, n = self.x - part.x, self.y - part.y, max(self.n - part.n, 1)
+        return self.xx - part.xx - float(x @ x) / n, self.yy - part.yy - float(y @ y) / n
+
+
+def _total(parts: list[_Sums]) -> _Sums:
+    cross = parts[0].cross.copy()
+    for part in parts[1:]:
+        cross += part.cross
+    return _Sums(
+        cross,
+        np.sum([part.x for part in parts], axis=0),
+        np.sum([part.y for part in parts], axis=0),
+        sum(part.xx for part in parts),
+        sum(part.yy for part in parts),
+        sum(part.n for part in parts),
+    )
+
+
+def _inner_without_each(total: _Sums, parts: list[_Sums]) -> Iterator[np.ndarray]:
+    """Yield X'Y of the centred columns without each part, in one array that is used again."""
+    inner, product = np.empty_like(total.cross), np.empty_like(total.cross)
+    for part in parts:
+        x, y = (total.x - part.x), (total.y - part.y) / max(total.n - part.n, 1)
+        np.multiply(x.astype(inner.dtype)[:, None], y.astype(inner.dtype), out=product)
+        np.subtract(total.cross, part.cross, out=inner)
+        inner -= product
+        yield inner
 
 
 def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
@@ -128,14 +145,14 @@ def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
 
 
 def _nuclear_norms(whole: np.ndarray, others: Iterable[np.ndarray]) -> Iterator[float]:
-    """Yield the nuclear norms of a matrix and of others near it.
+    """Yield the nuclear norms of a matrix and of others near it, which may be one array in turn.
 
     Above `EXACT_COLUMNS` columns only the first is decomposed, `M = U S V'`. With `E = U' (N - M)
     V`, that of N is `sum S + tr E + sum_{i < j} (sqrt((s_i + s_j)^2 + (E_ij - E_ji)^2) - s_i -
     s_j)`, exact for two columns and to second order for more.
     """
     if min(whole.shape) <= EXACT_COLUMNS:
-        for M in (whole, *others):
+        for M in chain([whole], others):
             yield float(np.linalg.svd(M, compute_uv=False).sum())
         return
     if whole.shape[0] < whole.shape[1]:
@@ -144,10 +161,14 @@ def _nuclear_norms(whole: np.ndarray, others: Iterable[np.ndarray]) -> Iterator[
     U, s, Vt = np.linalg.svd(whole, full_matrices=False)
     pairs, norm = s[:, None] + s, float(s.sum(dtype=np.float64))
     yield norm
+    difference, E, turned = np.empty_like(whole), np.empty_like(pairs), np.empty_like(pairs)
     for other in others:
-        change = (other - whole) @ Vt.T
-        E = U.T @ change
-        turned = np.hypot(pairs, E - E.T) - pairs
+        np.subtract(other, whole, out=difference)
+        change = difference @ Vt.T
+        np.matmul(U.T, change, out=E)
+        np.subtract(E, E.T, out=turned)
+        np.hypot(pairs, turned, out=turned)
+        turned -= pairs
         outside = np.einsum("ij,ij->j", change, change) - np.einsum("ij,ij->j", E, E)
         tall = np.hypot(s, np.sqrt(np.clip(outside, 0.0, None))) - s
         added = np.trace(E, dtype=np.float64) + turned.sum(dtype=np.float64) / 2 + tall.sum()
