@@ -192,8 +192,13 @@ def _company(cost: Cost) -> str:
 def _recipe(info: RunInfo) -> str:
     config = info.config
     assert config is not None
-    preset = PRESETS[config.objective.kind]
-    options = ", ".join(f"{k} {v}" for k, v in config.objective.model_dump().items() if k != "kind")
+    preset, objective = PRESETS[config.objective.kind], config.objective
+    usual = {name: type(objective).model_fields[name].default for name in objective.rare}
+    options = ", ".join(
+        f"{name} {value}"
+        for name, value in objective.model_dump(exclude={"kind"}).items()
+        if name not in usual or value != usual[name]
+    )
     teacher = f" Teacher: {info.teacher.key}." if info.teacher else ""
     return (
         f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher}"

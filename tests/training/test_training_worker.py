@@ -20,7 +20,8 @@ from bickd_core.config import TrainConfig
 from bickd_core.data.registry import load_dataset
 from bickd_core.geometry.intervals import Interval
 from bickd_core.maps import store
-from bickd_core.runs.card import _with_interval, write_card
+from bickd_core.presets.logits import BicKDOptions
+from bickd_core.runs.card import _recipe, _with_interval, write_card
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError, RunFolder
 from bickd_core.runs.status import Status, Worker
@@ -139,6 +140,13 @@ def test_a_card_of_few_images_says_that_there_is_no_interval():
         == "50.0% [40.0%, 60.0%]"
     )
     assert _with_interval(None) == "not known (no labels)"
+
+
+def test_a_card_names_rare_options_only_if_they_are_set(student):
+    info = student(epochs=1).info()
+    config = info.config.model_copy(update={"objective": BicKDOptions(queue=4)})
+    text = _recipe(info.model_copy(update={"config": config}))
+    assert "absent keep, standardize False, queue 4)" in text
 
 
 def test_the_card_marks_times_of_a_busy_machine_and_bundled_runs_name_their_licence(
