@@ -20,7 +20,7 @@ from bickd_core.geometry.probabilities import (
     softmax,
 )
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.geometry.sharpness import temperature_curve
+from bickd_core.geometry.sharpness import MOST_SCORED, temperature_curve
 
 
 def draw(seed, epochs=5, n=40, c=5):
@@ -88,6 +88,13 @@ def test_a_temperature_curve_is_each_temperature_on_its_own(seed, centred):
         assert curve.entropy[k] == pytest.approx(mean_entropy(P))
         assert mean_entropy_at(logits, T) == pytest.approx(mean_entropy(P))
     assert (np.diff(curve.entropy) >= 0).all()
+
+
+def test_a_curve_of_many_classes_has_no_score():
+    logits = draw(3, n=60, c=MOST_SCORED + 1)[0][-1]
+    curve = temperature_curve(logits, stratified_shards(60), (1.0, 4.0))
+    assert np.isnan(curve.score).all()
+    assert np.isfinite(curve.overlap).all()
 
 
 def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
