@@ -23,7 +23,7 @@ from bickd_core.maps import store
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.card import _recipe, _with_interval, write_card
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import RunError, RunFolder
+from bickd_core.runs.library import USERS, Library, RunError, RunFolder
 from bickd_core.runs.status import Status, Worker
 from bickd_core.training import engine, evaluate, finish, setup, state, worker
 from bickd_core.training.estimate import main as estimate_main
@@ -534,3 +534,16 @@ def test_images_that_may_only_be_read_are_predicted_without_a_warning(teacher):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         evaluate.predict(setup.load_run_model(teacher, data), split, data)
+
+
+def test_a_users_training_learns_from_a_shared_teacher_and_takes_a_slot_of_all(teacher, library):
+    own = library.own / USERS / "ann"
+    own.mkdir(parents=True)
+    ann = Library(library.shelf, own)
+    run = create_run(small_config(teacher="teacher", objective={"kind": "kd"}), ann, name="mine")
+    assert run.path == own / "mine"
+    assert work(run, ann) == "finished"
+    assert run.info().teacher.key == "teacher"
+    assert (library.own / ".slots").is_dir()
+    assert not (own / ".slots").exists()
+    assert ann.find("teacher").read_only
