@@ -126,10 +126,19 @@ class BicKD(LogitLoss):
 
     kind = "bickd"
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Return the queue for the state dict; empty without one."""
-        return self._objective.state_dict()
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        if options.get("queue"):
+            self.register_state_dict_post_hook(_save_queue)
+            self.register_load_state_dict_pre_hook(_load_queue)
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Load the queue from the state dict."""
-        self._objective.load_state_dict(state)
+
+def _save_queue(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    assert isinstance(module, BicKD)
+    state[f"{prefix}queue"] = module._objective.state_dict()
+
+
+def _load_queue(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    assert isinstance(module, BicKD)
+    if f"{prefix}queue" in state:
+        module._objective.load_state_dict(state.pop(f"{prefix}queue"))
