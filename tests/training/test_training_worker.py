@@ -481,8 +481,8 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
         (
             {"dataset": "digit"},
             (
-                "dataset must be one of caltech95, fashion-mnist, digits, cifar10, cifar100, not"
-                " 'digit'; did you mean 'digits'?"
+                "dataset must be one of caltech95, fashion-mnist, fashion-mnist-pairs, digits,"
+                " cifar10, cifar100, not 'digit'; did you mean 'digits'?"
             ),
         ),
         (
