@@ -99,23 +99,28 @@ def walk(port: int, seconds: float, seed: int) -> Walk:
     for page, what, act in interactions.actions():
         by_page[page].append((what, act))
     server = AppServer(Path(tempfile.gettempdir()) / "unused")
-    server.port = port
+    server.port = server.front = port
     with sync_playwright() as playwright:
         browser = launch(playwright, shell=True)
         with tab(browser, server) as app:
+            time.sleep(seed)  # nobody presses Enter at the same moment
             app.open()
             end, turn = time.monotonic() + seconds, seed
+            opened = next(page for page in LISTED if page.default)
             while time.monotonic() < end:
-                for page in chance.sample(LISTED, len(LISTED)):
-                    turn += 1
-                    if page.title not in app.page.title():
-                        timed(walked, app, "open a page", lambda app, _, p=page: follow(app, p), 0)
-                        think(chance)
-                    for _, act in by_page["" if page.default else page.path]:
-                        timed(walked, app, "do something on it", act, turn)
-                        think(chance)
-                    if time.monotonic() > end:
+                page = chance.choice(LISTED)
+                turn += 1
+                if opened == page or not timed(
+                    walked, app, "open a page", lambda app, _, page=page: follow(app, page), 0
+                ):
+                    opened = None
+                    continue
+                opened = page
+                think(chance)
+                for _, act in by_page["" if page.default else page.path]:
+                    if time.monotonic() > end or not timed(walked, app, "act on it", act, turn):
                         break
+                    think(chance)
             walked.errors += app.problems
         browser.close()
     return walked
@@ -129,7 +134,8 @@ def think(chance: random.Random) -> None:
     time.sleep(chance.uniform(*THINK))
 
 
-def timed(walked: Walk, app: interactions.AppPage, kind: str, act, turn: int) -> None:
+def timed(walked: Walk, app: interactions.AppPage, kind: str, act, turn: int) -> bool:
+    """Do something and store its seconds. After an error the user begins again on Overview."""
     try:
         walked.times[kind].append(interactions.timed(app, act, turn))
         app.check()
@@ -137,6 +143,8 @@ def timed(walked: Walk, app: interactions.AppPage, kind: str, act, turn: int) ->
         walked.errors.append(f"{app.page.url}, {kind}: {str(error).splitlines()[0]}")
         app.problems.clear()
         app.open()
+        return False
+    return True
 
 
 def report(walks: list[Walk]) -> None:
