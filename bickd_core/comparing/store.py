@@ -63,7 +63,8 @@ class FigureStore:
             value = decode(json.loads(stored[_TREE].item()), arrays)
         except (FileNotFoundError, ReadError, KeyError, TypeError, ValueError):
             return MISSING
-        os.utime(path)
+        with contextlib.suppress(OSError):  # another account's file, or one that was just removed
+            os.utime(path)
         return value
 
     def put(self, figure: Figure, value: Any) -> None:

@@ -192,6 +192,16 @@ def test_a_folder_that_cannot_be_written_costs_only_the_storing(tmp_path, shared
         assert cache("key", replace(figure(), function=lambda _, temperature: 2.5)) == 2.5
 
 
+def test_a_folder_of_another_account_can_be_read(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    disk = FigureStore(tmp_path)
+    disk.put(figure(), 1.5)
+    monkeypatch.setattr(store.os, "utime", refused)
+    assert disk.get(figure()) == 1.5
+
+
 def test_old_figures_give_way(tmp_path, monkeypatch):
     disk = FigureStore(tmp_path)
     for temperature in (1.0, 2.0, 3.0):
