@@ -1,7 +1,7 @@
 """Start the app's server: `streamlit run app/main.py`. Each session runs `shell.py`.
 
 A thread imports the modules of the first page while the browser loads Streamlit's front end. This
-saves half a second.
+saves half a second. Then it removes old stored figures.
 """
 
 import importlib
@@ -39,6 +39,8 @@ link's page in `pages/` and report that it does not exist."""
 def warm() -> None:
     for name in FIRST_PAGE:
         importlib.import_module(name)
+    store = importlib.import_module("bickd_core.comparing.store")
+    store.sweep(store.default_folder())
 
 
 @asynccontextmanager

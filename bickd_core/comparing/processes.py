@@ -22,7 +22,7 @@ import psutil
 
 from bickd_core.comparing.cache import Figure, MemoryCache
 from bickd_core.comparing.comparison import Comparison, Model, content_key
-from bickd_core.comparing.store import FigureStore, StoredCache, sweep
+from bickd_core.comparing.store import FigureStore, StoredCache
 from bickd_core.runs.folder import RunFolder
 from bickd_core.runs.info import RunInfo, Split
 from bickd_core.runs.predictions import PredictionsError, align
@@ -184,7 +184,7 @@ class FigureProcesses:
                 max_workers=self.processes,
                 timeout=IDLE_SECONDS,
                 initializer=_prepare,
-                initargs=(self.folder, os.getpid()),
+                initargs=(os.getpid(),),
                 env={**dict.fromkeys(names, threads), "LOKY_MAX_MEMORY_LEAK_SIZE": _NO_LEAK},
             )
         return self._pool
@@ -203,11 +203,10 @@ _loaded: dict[str, Comparison] = {}
 """The last comparison, by its key."""
 
 
-def _prepare(folder: Path, parent: int) -> None:
+def _prepare(parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)  # pages come first
-    sweep(folder)
 
 
 def _end_with(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -148,3 +149,15 @@ def test_every_slow_figure_has_a_name_for_the_progress_bar():
     folder = Path(measures.__file__).parent
     text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
     assert sorted(cache.TITLES) == sorted(set(re.findall(r"^@cached\ndef (\w+)\(", text, re.M)))
+
+
+def test_a_server_removes_old_figures_when_it_starts(own_home, monkeypatch):
+    from app import main
+
+    version = own_home / "cache" / "figures" / "an-old-version"
+    version.mkdir(parents=True)
+    (version / "figure.npz").touch()
+    os.utime(version / "figure.npz", (0, 0))
+    monkeypatch.setattr(main, "FIRST_PAGE", ())
+    main.warm()
+    assert not version.exists()
