@@ -6,7 +6,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 # errno -> (what is wrong, what to do)
 _MEANINGS = {
@@ -71,3 +74,22 @@ def explain_os_error(error: OSError, then: str = "try again") -> str:
         return f"{what}{name}; {remedy}, then {then}."
     reason = (error.strerror or str(error) or type(error).__name__).rstrip(".")
     return f"the system refused access to a file{name}: {reason}; fix this, then {then}."
+
+
+@contextlib.contextmanager
+def lock_if_writable(path: Path) -> Iterator[OSError | None]:
+    """Hold a lock that other processes wait for; the lock of a killed process is free.
+
+    In a folder that cannot be made or written to, no lock is held, and the error is yielded.
+    """
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        yield error
+        return
+    try:
+        yield None
+    finally:
+        lock.release()

@@ -15,18 +15,18 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from filelock import FileLock
 
 import bickd_core
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
 from bickd_core.comparing.cache import Figure, MemoryCache, n_bytes
 from bickd_core.comparing.figure_codec import decode, encode
-from bickd_core.disk import explain_os_error
+from bickd_core.disk import explain_os_error, lock_if_writable
 from bickd_core.npz import load_npz
 from bickd_core.places import cache_folder
 from bickd_core.reading import ReadError
@@ -82,21 +82,10 @@ class FigureStore:
         with atomic_write(path, durable=False) as temporary, open(temporary, "wb") as file:
             np.savez(file, **{_TREE: np.array(json.dumps(tree))}, **named)  # type: ignore[arg-type]
 
-    @contextlib.contextmanager
-    def computing(self, figure: Figure) -> Iterator[None]:
-        """Let one process at a time compute a figure. The lock of a killed process is free."""
-        path = self._path(figure).with_suffix(".lock")
-        lock = FileLock(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError:  # a folder that cannot be written: each process computes for itself
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+    def computing(self, figure: Figure) -> AbstractContextManager[OSError | None]:
+        """Let one process at a time compute a figure. If the folder cannot be written to, each
+        process computes for itself."""
+        return lock_if_writable(self._path(figure).with_suffix(".lock"))
 
     def _path(self, figure: Figure) -> Path:
         name = hashlib.sha256(repr(figure.key).encode()).hexdigest()[:40]

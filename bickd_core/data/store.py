@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib import format as npy
 
 from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write
@@ -28,6 +27,7 @@ from bickd_core.data.errors import DataError
 from bickd_core.data.listing import Listing, split_positions
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.rows import RowFile, Rows
+from bickd_core.disk import lock_if_writable
 from bickd_core.places import cache_folder
 
 FORMAT = 1
@@ -165,16 +165,12 @@ def make_store(
         DataError: an image cannot be read, the disk is full, the cache folder cannot be written to,
             or a channel has one constant value. Nothing incomplete is left behind.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "making.lock")
-        lock.acquire()
-    except OSError as error:
-        raise DataError(
-            f"the cache folder {folder} cannot be written to ({error.strerror}); set BICKD_CACHE to"
-            " one that can."
-        ) from error
-    try:
+    with lock_if_writable(folder / "making.lock") as error:
+        if error is not None:
+            raise DataError(
+                f"the cache folder {folder} cannot be written to ({error.strerror}); set"
+                " BICKD_CACHE to one that can."
+            ) from error
         key = store_key(size, resizing)
         stored = read_store(folder / f"store-{key}.npz")
         if stored is None or stored.fingerprint != fingerprint:
@@ -185,8 +181,6 @@ def make_store(
                 _clear(folder, key)
                 raise
             stored = read_store(folder / f"store-{key}.npz")
-    finally:
-        lock.release()
     if stored is None:
         raise DataError(
             f"the store in {folder} cannot be read back; set BICKD_CACHE to another disk."

@@ -20,9 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from bickd_core.atomic import atomic_write, write_json
+from bickd_core.disk import lock_if_writable
 from bickd_core.places import bytes_from_environment, cache_folder
 
 if TYPE_CHECKING:
@@ -196,20 +195,14 @@ class ViewStore:
     def making(self, view: int) -> Iterator[None]:
         """Hold the lock for making this view. A second process waits here, and then loads the
         stored view."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / f".view-{view:06d}.lock")
-            lock.acquire()
-        except OSError as error:
-            logger.warning(
-                "The folder %s cannot be written to (%s); views are not shared.", self.path, error
-            )
+        with lock_if_writable(self.path / f".view-{view:06d}.lock") as error:
+            if error is not None:
+                logger.warning(
+                    "The folder %s cannot be written to (%s); views are not shared.",
+                    self.path,
+                    error,
+                )
             yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
