@@ -1,30 +1,18 @@
-"""Estimate the time of a run: first from finished runs, then by a measurement in a separate
-process."""
+"""Estimate the time of a run from its measured speed, or from finished runs."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from app.distill import races
 from app.distill.form_values import train_images
 from bickd_core.config import TrainConfig
-from bickd_core.launch.openmp import brief_waits
-from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
+from bickd_core.runs.library import RunError, RunFolder, RunInfo
 
-BASE = Path(__file__).resolve().parents[2]
-SETTLE_SECONDS = 1.2
-"""A measurement starts after the settings have not changed for this long."""
-LIMIT_SECONDS = 240.0
 BESIDE_SECONDS = 26.0
 """Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used
 if there is no finished run."""
@@ -175,94 +163,3 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
     if best is None:
         return None
     return Guess(best[2][len(best[2]) // 2], best[1].key, beside)
-
-
-class SpeedMeter:
-    """Measures one run or race at a time in a process. A new request ends the previous measurement.
-
-    Args:
-        known: results by `speed_key`, which several meters may share: a `Speed` or an error
-            message.
-    """
-
-    def __init__(self, library: Library, known: dict[str, Speed | str]) -> None:
-        self._library = library
-        self._known = known
-        self._wanted: tuple[str, Sequence[TrainConfig], float] | None = None
-        self._process: subprocess.Popen[str] | None = None
-        self._key = ""
-        self._since = 0.0
-
-    def ask(self, configs: Sequence[TrainConfig]) -> Speed | str | None:
-        """Return the speed, an error message, or None while measuring. Call again to continue."""
-        key = speed_key(configs)
-        if key in self._known:
-            self.close()
-            return self._known[key]
-        now = time.monotonic()
-        if self._wanted is None or self._wanted[0] != key:
-            self.close()
-            self._wanted = (key, configs, now)
-        elif self._process is None and now - self._wanted[2] >= SETTLE_SECONDS:
-            self._start(key, configs)
-        elif self._process is not None:
-            self._collect(now)
-        return self._known.get(key)
-
-    def close(self) -> None:
-        """End the current measurement."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-        self._process, self._wanted = None, None
-
-    def _start(self, key: str, configs: Sequence[TrainConfig]) -> None:
-        request = {
-            "configs": [
-                config.model_copy(update={"epochs": 1}).model_dump(mode="json")
-                for config in configs
-            ],
-            "shelf": str(self._library.shelf.resolve()),
-            "own": str(self._library.own.resolve()),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bickd_core.training.estimate"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=BASE,
-            env={**os.environ, **brief_waits()},
-        )
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request))
-            self._process.stdin.close()
-        self._process.stdin = None
-        self._key, self._since = key, time.monotonic()
-
-    def _collect(self, now: float) -> None:
-        assert self._process is not None
-        if self._process.poll() is None:
-            if now - self._since > LIMIT_SECONDS:
-                self.close()
-                self._known[self._key] = (
-                    "The speed could not be measured in time. You can still start the run."
-                )
-            return
-        printed, _ = self._process.communicate()
-        self._process = None
-        self._known[self._key] = read_answer(printed)
-
-
-def read_answer(printed: str) -> Speed | str:
-    """Parse the output of the measuring process; returns an error message if it has no result."""
-    lines = printed.strip().splitlines()
-    try:
-        answer: dict[str, Any] = json.loads(lines[-1])
-    except (IndexError, json.JSONDecodeError):
-        return "The speed could not be measured here. You can still start the run."
-    if "error" in answer:
-        return str(answer["error"])
-    names = ("images_per_second", "loading", "evaluating", "finishing", "device", "students")
-    return Speed(**{name: answer[name] for name in names})

@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.distill.form_values import phase, unused_options
-from app.distill.speed import Speed, SpeedMeter
+from app.distill.measuring import SpeedMeter
+from app.distill.speed import Speed
 from app.pages.distill import live
 from app.state import ViewState
 from bickd_core.config import TrainConfig

@@ -10,9 +10,10 @@ from app.data import access
 from app.data.runs import info, library, runs_with_info
 from app.distill import queue as queueing
 from app.distill.form_values import sentence
+from app.distill.measuring import Measurements, SpeedMeter
 from app.distill.plan import Plan, build_plan, plan_text, start
 from app.distill.ray_submit import HOW, ray_address, start_on_ray
-from app.distill.speed import Guess, Speed, SpeedMeter, finished_runs, guess, guess_seconds
+from app.distill.speed import Guess, Speed, finished_runs, guess, guess_seconds
 from app.pages.distill import form as train_form
 from app.pages.distill import live, queue, race
 from app.plain import md, st
@@ -130,8 +131,7 @@ def _plan(form: dict[str, Any]) -> None:
         st.error(sentence(error))
         return
     st.write(plan_text(plan, _teacher_of(plan.configs[0])))
-    known = _speeds(str(library().own))
-    meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), known))
+    meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), _measurements()))
     waiting = meter.ask(plan.configs) is None
     st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
     busy = queueing.until_free(queue.entries()) != 0
@@ -205,10 +205,9 @@ def _start(plan: Plan, turn: int, sweep: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _speeds(own: str) -> dict[str, Speed | str]:
-    """Return all speeds measured on this machine since the app started, for the user with this
-    folder. All sessions of the user share them."""
-    return {}
+def _measurements() -> Measurements:
+    """Return the measurements of this server, which all sessions share."""
+    return Measurements()
 
 
 def _estimate(plan: Plan, was_waiting: bool) -> None:
