@@ -180,7 +180,8 @@ def gram(app: AppPage, prefix: str) -> Locator:
 def click_cell(matrix: Locator, turn: int) -> None:
     area = matrix.bounding_box()
     assert area is not None
-    matrix.click(position={"x": (0.3 + 0.05 * turn) * area["width"], "y": 0.6 * area["height"]})
+    x = 0.3 + 0.05 * (turn % 12)  # always inside, however many turns there are
+    matrix.click(position={"x": x * area["width"], "y": 0.6 * area["height"]})
 
 
 def temperature(app: AppPage, turn: int) -> None:
@@ -207,7 +208,7 @@ def lasso(app: AppPage, turn: int) -> None:
     area = panel.bounding_box()
     assert area is not None
     x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-    reach = 20 + 5 * turn
+    reach = 20 + 5 * (turn % 12)
     app.page.mouse.move(x - reach, y - reach)
     app.page.mouse.down()
     for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, -reach + 2)):

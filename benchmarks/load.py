@@ -1,8 +1,8 @@
 """Measure the app with many users at once: `python benchmarks/load.py`.
 
 Ten real browsers walk over all pages of one server for five minutes. Each opens a page in the
-sidebar, does what can be done there (`interactions.py`), and thinks for one to four seconds between
-two actions. A time runs from the action until the script has ended and every chart is drawn.
+sidebar, does what can be done there (`interactions.py`), and thinks for 5 to 15 seconds between two
+actions. A time runs from the action until the script has ended and every chart is drawn.
 
 Then one browser opens and closes 300 sessions, one after the other, while the memory of the server
 and its processes is measured (proportional set size).
@@ -37,19 +37,19 @@ from size import Watch
 from app.registry import PAGES
 
 LISTED = [page for page in PAGES if not page.hidden]
-THINK = (1.0, 4.0)
-"""Seconds between two actions of one user."""
 
 
 @dataclass
 class Walk:
-    """What one user did: seconds of each kind of action, and errors."""
+    """What one user did: seconds of each kind of action, errors, and processor seconds of the
+    browser."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)
+    cpu: float = 0.0
 
     def __reduce__(self):
-        return (Walk, (dict(self.times), self.errors))
+        return (Walk, (dict(self.times), self.errors, self.cpu))
 
 
 def main() -> None:
@@ -57,17 +57,27 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--sessions", type=int, default=300)
+    parser.add_argument(
+        "--think",
+        type=float,
+        nargs=2,
+        default=(5.0, 15.0),
+        help="least and most seconds between two actions of one user",
+    )
     arguments = parser.parse_args()
     print(f"At the start: {interactions.load()}\n")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "runs") as server:
         assert server.process is not None
         first_visit(server)
         with Watch(server.process.pid) as watch:
-            walks = together(server.port, arguments.users, arguments.minutes * 60)
+            walks = together(
+                server.port, arguments.users, arguments.minutes * 60, tuple(arguments.think)
+            )
         report(walks)
         print(
             f"\nServer: {watch.cpu:.0f} processor seconds in {arguments.minutes:g} minutes, at most"
-            f" {watch.peak / 1e9:.2f} GB; {interactions.load()}"
+            f" {watch.peak / 1e9:.2f} GB. Browsers: {sum(walk.cpu for walk in walks):.0f} processor"
+            f" seconds; {interactions.load()}"
         )
         one_after_the_other(server, arguments.sessions)
         problems = [line for line in server.log.read_text().splitlines() if "Traceback" in line]
@@ -86,13 +96,13 @@ def first_visit(server: AppServer) -> None:
 
 
 # -- ten at once -----------------------------------------------------------------------------------
-def together(port: int, users: int, seconds: float) -> list[Walk]:
+def together(port: int, users: int, seconds: float, pause: tuple[float, float]) -> list[Walk]:
     """Let users walk at the same time, each in a process and a browser of its own."""
     with multiprocessing.get_context("spawn").Pool(users) as pool:
-        return pool.starmap(walk, [(port, seconds, seed) for seed in range(users)])
+        return pool.starmap(walk, [(port, seconds, pause, seed) for seed in range(users)])
 
 
-def walk(port: int, seconds: float, seed: int) -> Walk:
+def walk(port: int, seconds: float, pause: tuple[float, float], seed: int) -> Walk:
     """One user, in a process of its own."""
     chance, walked = random.Random(seed), Walk()
     by_page = defaultdict(list)
@@ -103,7 +113,7 @@ def walk(port: int, seconds: float, seed: int) -> Walk:
     with sync_playwright() as playwright:
         browser = launch(playwright, shell=True)
         with tab(browser, server) as app:
-            time.sleep(seed)  # nobody presses Enter at the same moment
+            time.sleep(seed * pause[1] / 10)  # nobody presses Enter at the same moment
             app.open()
             end, turn = time.monotonic() + seconds, seed
             opened = next(page for page in LISTED if page.default)
@@ -116,22 +126,21 @@ def walk(port: int, seconds: float, seed: int) -> Walk:
                     opened = None
                     continue
                 opened = page
-                think(chance)
+                time.sleep(chance.uniform(*pause))
                 for _, act in by_page["" if page.default else page.path]:
                     if time.monotonic() > end or not timed(walked, app, "act on it", act, turn):
                         break
-                    think(chance)
+                    time.sleep(chance.uniform(*pause))
             walked.errors += app.problems
+        walked.cpu = sum(
+            sum(process.cpu_times()[:2]) for process in psutil.Process().children(recursive=True)
+        )
         browser.close()
     return walked
 
 
 def follow(app: interactions.AppPage, page) -> None:
     app.page.get_by_test_id("stSidebarNavLink").filter(has_text=page.title).click()
-
-
-def think(chance: random.Random) -> None:
-    time.sleep(chance.uniform(*THINK))
 
 
 def timed(walked: Walk, app: interactions.AppPage, kind: str, act, turn: int) -> bool:
