@@ -59,6 +59,9 @@ class Sweep:
     results: Path | None = None
     """JSONL file to which each finished run adds a line of figures. A run with a line in this file,
     the same settings and no run folder here is not trained again."""
+    corruptions: bool = False
+    """Add the accuracy on corrupted test images to the results: noise, blur, contrast, brightness
+    and JPEG."""
     retries: int = 0
     """How often to restart a failed run."""
     at_once: int | None = None
@@ -111,7 +114,8 @@ class Sweep:
         if self.file is not None:
             unset = Sweep()
             given = [name for name, value in typed.items() if value != getattr(unset, name)]
-            given += [flag for flag in ("shared_augmentation", "one_rate") if getattr(self, flag)]
+            flags = ("shared_augmentation", "one_rate", "corruptions")
+            given += [flag for flag in flags if getattr(self, flag)]
             given += [name for name, value in shared.items() if value != values(unset.train)[name]]
             if given:
                 flag = f"--{given[0].replace('_', '-')}"
@@ -129,6 +133,7 @@ class Sweep:
                 **typed,
                 "pairs": [_pair(each) for each in self.pairs],
                 "shared_augmentation": self.shared_augmentation,
+                "corruptions": self.corruptions,
                 **rates_of_flags(shared, self.one_rate),
             }
         )
@@ -190,8 +195,18 @@ def _add_line(ended: Any, path: Path, library: Library, sweep: Definition) -> No
     if has_result(read_results(path), ended.run):
         return
     try:
+        hits = None
+        if sweep.corruptions:
+            from bickd_core.training.robustness import corrupted_hits
+
+            hits = corrupted_hits(ended.run)
         result = result_of(
-            ended.planned, ended.run, library, sweep=sweep.name, split=sweep.results_on
+            ended.planned,
+            ended.run,
+            library,
+            sweep=sweep.name,
+            split=sweep.results_on,
+            corrupted_hits=hits,
         )
         add_result(path, result)
     except ValueError as error:

@@ -14,7 +14,8 @@ from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.runs.library import Library
 from bickd_core.runs.predictions import Predictions
 from bickd_core.sweeps.definition import planned_runs, read_sweep
-from bickd_core.sweeps.results import TEMPERATURE, Result, read_results, sample_code
+from bickd_core.sweeps.replicates import TEMPERATURE
+from bickd_core.sweeps.results import Result, read_results, sample_code
 from bickd_viz.text import numbers
 
 SHELF = Path(__file__).resolve().parent

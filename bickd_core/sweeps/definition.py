@@ -144,10 +144,17 @@ class Sweep(_Strict):
     results_on: Literal["test", "validation"] = Field(
         "test", description="the split of the figures in the result lines"
     )
+    corruptions: bool = Field(
+        False, description="whether the result lines have the accuracy on corrupted test images"
+    )
 
     @validator(mode="after")
     def _names_are_apart(self) -> Sweep:
         check_name(self.name)
+        if self.corruptions and self.results_on != "test":
+            raise ValueError(
+                "`corruptions` are of test images, but `results_on` is validation; leave one out."
+            )
         searched = [method.shown for method in self.methods if method.search]
         if bool(searched) != (self.configurations is not None):
             raise ValueError(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from bickd_core.atomic import write_text
 from bickd_core.config import one_sentence
 from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.jackknife import Replicated
 from bickd_core.geometry.proper_scores import nll
 from bickd_core.geometry.summary import summarise
 from bickd_core.presets.catalogue import PRESETS
@@ -25,10 +26,7 @@ from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
-
-TEMPERATURE = 4.0
-"""T of the overlaps. The matched overlaps are at the temperature where the mean entropy, or that of
-each image, is the teacher's at this T."""
+from bickd_core.sweeps.replicates import TEMPERATURE, figures_with_replicates
 
 
 class Result(BaseModel):
@@ -37,7 +35,8 @@ class Result(BaseModel):
 
     Figures are those of the last weights on `split`, without intervals. Intervals of accuracy and
     agreement follow from `predicted` (see `classes`), and differences between two runs are paired.
-    `ece` has 15 bins of equal width. On validation, `agreement` is that of the last epoch, and
+    `ece` has 15 bins of equal width; `ece_scaled` is the same at `temperature`, which is fitted on
+    validation. On validation, `agreement` is that of the last epoch, and
     other figures that need the teacher are None: the teacher has no stored predictions of a fold.
     """
 
@@ -87,6 +86,16 @@ class Result(BaseModel):
     augment: bool = True
     compile: bool = False
     kernels: str = "auto"
+    temperature: float | None = None
+    ece_scaled: float | None = None
+    replicates: dict[str, tuple[float, ...]] = {}
+    """Jackknife replicates of `overlap`, `overlap_per_image`, `ece` and `ece_scaled`, from the
+    shards of the samples in ascending order of ids; on test only."""
+    corrupted: dict[str, float] = {}
+    """Accuracy on test images with each corruption, if the sweep asks for `corruptions`."""
+    corrupted_hits: str = ""
+    """For each sample, in ascending order of ids, with how many corruptions it is classified
+    correctly: uint8, base64."""
     samples: int
     """CRC-32 of the sorted sample ids (int64). Two lines can be paired only if it is the same."""
     predicted: str
@@ -111,6 +120,28 @@ class Result(BaseModel):
         """`predicted` as int64 [n]."""
         return np.frombuffer(base64.b64decode(self.predicted), dtype="<u2").astype(np.int64)
 
+    @property
+    def robustness(self) -> np.ndarray | None:
+        """For each sample, the share of corruptions with which it is classified correctly, float64
+        [n]; None if the sweep did not ask for them."""
+        if not self.corrupted_hits:
+            return None
+        counts = np.frombuffer(base64.b64decode(self.corrupted_hits), dtype=np.uint8)
+        return counts / len(self.corrupted)
+
+    def replicated(self, name: str) -> Replicated:
+        """Return a figure with its replicates.
+
+        Raises:
+            ValueError: the line has no replicates of it.
+        """
+        if name not in self.replicates:
+            raise RunError(
+                f"the line of {self.name} has no replicates of `{name}`; measure it again."
+            )
+        replicates = np.array(self.replicates[name])
+        return Replicated(getattr(self, name), replicates, self.n, (0.0, 1.0))
+
 
 def result_of(
     planned: PlannedRun,
@@ -119,8 +150,12 @@ def result_of(
     *,
     sweep: str,
     split: Literal["test", "validation"] = "test",
+    corrupted_hits: Mapping[str, np.ndarray] | None = None,
 ) -> Result:
     """Measure a finished run. With the split "validation", its test predictions are not read.
+
+    Args:
+        corrupted_hits: from `training.robustness.corrupted_hits`, if wanted.
 
     Raises:
         ValueError: the run has no predictions on the split, or its teacher no longer has any.
@@ -134,7 +169,9 @@ def result_of(
     if student.labels is None:
         raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
     figures = summarise(teacher, student, T=TEMPERATURE)
-    validation = [record["validation_accuracy"] for record in records]
+    accuracies = [record["validation_accuracy"] for record in records]
+    has_validation = split == "test" and run.has_predictions("validation")
+    validation = run.predictions("validation") if has_validation else None
     return Result(
         sweep=sweep,
         name=planned.name,
@@ -152,13 +189,23 @@ def result_of(
         score=_figure(figures.score),
         ece=_figure(figures.calibration_error) or 0.0,
         nll=round(float(nll(student.logits, student.labels).mean()), 6),
-        validation_last=round(validation[-1], 6),
-        validation_best=round(max(validation), 6),
+        validation_last=round(accuracies[-1], 6),
+        validation_best=round(max(accuracies), 6),
         seconds=round(status.seconds, 1),
         cpu_seconds=round(status.cpu_seconds, 1) or None,
+        **(figures_with_replicates(teacher, student, validation) if split == "test" else {}),
+        **(_corrupted(corrupted_hits) if corrupted_hits else {}),
         samples=sample_code(student.ids),
         predicted=predicted_code(student),
     )
+
+
+def _corrupted(hits: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    counts = np.sum(list(hits.values()), axis=0).astype(np.uint8)
+    return {
+        "corrupted": {kind: round(float(right.mean()), 6) for kind, right in hits.items()},
+        "corrupted_hits": base64.b64encode(counts.tobytes()).decode("ascii"),
+    }
 
 
 def settings(info: RunInfo) -> dict[str, Any]:

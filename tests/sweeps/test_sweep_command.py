@@ -12,8 +12,12 @@ from run_helpers import wait_for
 
 import bickd_core
 from bickd_cli.main import main
+from bickd_core.data.base import Split
+from bickd_core.data.corruptions import CORRUPTIONS, corrupted
 from bickd_core.runs.library import RunFolder
 from bickd_core.sweeps.results import read_results
+from bickd_core.training.evaluate import predict
+from bickd_core.training.setup import load_run_data, load_run_model
 
 pytestmark = pytest.mark.usefixtures("quick_umap", "teacher")
 
@@ -54,6 +58,25 @@ def sweep(library, monkeypatch, capsys):
         return left.value.code or 0, captured.out, captured.err
 
     return call
+
+
+def test_lines_have_corrupted_images_if_the_sweep_asks_for_them(sweep, library, tmp_path):
+    results = tmp_path / "results.jsonl"
+    arguments = [*FIRST, *QUICK]
+    arguments.remove("ce")
+    code, _, err = sweep(*arguments, "--corruptions", "--results", results)
+    assert (code, err) == (0, "")
+    (line,) = read_results(results)
+    assert set(line.corrupted) == set(CORRUPTIONS)
+    run = library.find("first-kd-s0")
+    dataset = load_run_data(run.info())
+    model = load_run_model(run, dataset)
+    test = dataset.test
+    noisy = Split(corrupted(test.images, test.ids, "gaussian_noise"), test.labels, test.ids)
+    expected = (predict(model, noisy, dataset).predicted == test.labels).mean()
+    assert line.corrupted["gaussian_noise"] == pytest.approx(expected, abs=1e-6)
+    assert line.robustness.mean() == pytest.approx(sum(line.corrupted.values()) / 5, abs=1e-5)
+    assert line.ece_scaled is not None
 
 
 def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, library, tmp_path):

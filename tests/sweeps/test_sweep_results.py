@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from run_helpers import random_predictions
 
+from bickd_core.geometry.calibration import calibration_interval, expected_calibration_error
+from bickd_core.geometry.proper_scores import fit_temperature
+from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.summary import summarise
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.create import check_run
@@ -74,6 +77,45 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert (found.classes == own.labels[order]).mean() == pytest.approx(found.accuracy, abs=1e-6)
     assert found.samples == sample_code(own.ids) == sample_code(own.ids[::-1])
     assert found.samples != sample_code(own.ids + 1)
+
+
+def test_a_line_has_what_intervals_over_seeds_and_images_need(finished, planned, library):
+    validation = random_predictions(n=50, c=10, seed=4)
+    validation.save(finished.predictions_path("validation"))
+    rng = np.random.default_rng(0)
+    hits = {"noise": rng.random(60) < 0.5, "blur": rng.random(60) < 0.5}
+    line = result_of(planned, finished, library, sweep="s", corrupted_hits=hits)
+    found = Result.model_validate_json(line.model_dump_json())
+
+    own = finished.predictions()
+    shard = stratified_shards(50, validation.labels)
+    assert found.temperature == fit_temperature(validation.logits, validation.labels, shard).shown
+    scaled = calibration_interval(own.probabilities(found.temperature), own.labels)
+    assert found.ece_scaled == pytest.approx(scaled.plain, abs=1e-6)
+
+    teacher = library.find("teacher").predictions()
+    order = np.argsort(teacher.ids)
+    figures = summarise(teacher.take(order), align([teacher, own]).predictions[1].take(order))
+    assert found.replicated("overlap").estimate == pytest.approx(figures.overlap.estimate, abs=1e-4)
+    per_image = found.replicated("overlap_per_image").estimate
+    assert per_image == pytest.approx(figures.overlap_per_image.estimate, abs=1e-4)
+
+    rows = own.take(np.argsort(own.ids))
+    without = stratified_shards(60, rows.labels) != 3
+    probabilities = rows.probabilities()
+    expected = expected_calibration_error(probabilities[without], rows.labels[without])
+    assert found.replicated("ece").replicates[3] == pytest.approx(expected, abs=1e-6)
+    assert found.replicated("ece").value == found.ece
+
+    assert found.corrupted["blur"] == pytest.approx(hits["blur"].mean(), abs=1e-6)
+    np.testing.assert_allclose(found.robustness, (hits["noise"] + 0.0 + hits["blur"]) / 2)
+
+
+def test_a_line_without_replicates_says_so(finished, planned, library):
+    found = result_of(planned, finished, library, sweep="s")
+    assert (found.temperature, found.ece_scaled, found.robustness) == (None, None, None)
+    with pytest.raises(RunError, match="line of s-kd-s1 has no replicates of `ece_scaled`"):
+        found.replicated("ece_scaled")
 
 
 def test_figures_on_validation_read_nothing_of_test(finished, planned, library):

@@ -113,6 +113,10 @@ def search(**space):
     [
         ({"configurations": None}, "a `search`, here of kd, needs the number of `configurations`"),
         ({"methods": ["kd"]}, "`configurations` needs a method with a `search`"),
+        (
+            {"results_on": "validation", "corruptions": True},
+            "`corruptions` are of test images, but `results_on` is validation",
+        ),
         (search(taau={"uniform": [0, 1]}), "`search` of bickd: an option must be one of lr, "),
         (search(taau={"uniform": [0, 1]}), "got 'taau'; the nearest is 'tau'."),
         (search(tau={"uniform": [-2, -1]}), "`search` of bickd: `tau`: input should be greater"),
