@@ -210,3 +210,18 @@ def test_the_sweep_behind_the_results_has_every_method():
         method.objective.kind for method in read_sweep(REAL / "caltech95-methods.yaml").methods
     }
     assert kinds == set(PRESETS)
+
+
+def test_the_recipe_for_cifar100_has_the_settings_of_the_published_tables():
+    planned = planned_runs(
+        read_sweep(Path(__file__).resolve().parents[2] / "recipes/cifar100.yaml")
+    )
+    assert len(planned) == 6 * 11 * 3
+    assert "cifar100-wrn-40-2-wrn-16-2-bickd-s2" in {run.name for run in planned}
+    for run in planned:
+        assert (run.config.epochs, run.config.batch_size) == (240, 64)
+        assert run.config.optimizer == SGD(lr=0.05, momentum=0.9, weight_decay=0.0005)
+        assert [share * 240 for share in run.config.schedule.milestones] == [150, 180, 210]
+        if run.config.objective.kind in PRESETS:
+            options = PRESETS[run.config.objective.kind].options.model_validate({})
+            assert run.config.objective == options
