@@ -80,7 +80,8 @@ def frozen(failed: Collection[str] = ()) -> dict[str, Method]:
 def confirm(failed: Collection[str] = ()) -> list[Sweep]:
     """Return stage B: every method, frozen, on 20 fresh seeds."""
     seeds = range(FRESH, FRESH + 20)
-    return [_sweep("study-confirm", list(frozen(failed).values()), seeds, train=CALTECH)]
+    methods = list(frozen(failed).values())
+    return [_sweep("study-confirm", methods, seeds, train=CALTECH, corruptions=True)]
 
 
 def readings(failed: Collection[str] = ()) -> list[Sweep]:
@@ -231,6 +232,7 @@ def _sweep(
     train: dict[str, Any],
     pair: dict[str, str] = PAIR,
     results_on: str = "test",
+    corruptions: bool = False,
 ) -> Sweep:
     return Sweep.model_validate(
         {
@@ -239,6 +241,7 @@ def _sweep(
             "seeds": list(seeds),
             "methods": [method.model_dump() for method in methods],
             "results_on": results_on,
+            "corruptions": corruptions,
             "train": train,
         }
     )

@@ -119,6 +119,7 @@ def test_what_is_best_over_five_folds_is_frozen_and_runs_on_fresh_seeds(tuned):
         assert run.config.validation_folds is None
     assert sorted({run.config.seeds.weights for run in runs}) == list(range(100, 120))
     assert read_sweep(path).results_on == "test"
+    assert read_sweep(path).corruptions
     (longer,) = study.schedule()
     assert {run.config.epochs for run in planned_runs(longer)} == {160}
 
