@@ -42,6 +42,8 @@ pretrained: $(VENV)/.installed
 
 results: $(VENV)/.installed
 	$(BIN)/python -m pretrained.results > docs/results.md
+	$(BIN)/python -m pretrained.study_page
+	$(BIN)/python -m pretrained.which_method
 
 findings: $(VENV)/.installed
 	$(BIN)/python -m pretrained.findings > docs/findings.md

@@ -272,6 +272,13 @@ def sentences(results: Results) -> list[str]:
     return [f"{number}. {sentence}" for number, sentence in enumerate(parts, 1)]
 
 
+def three_lines(results: Results) -> list[str]:
+    """The answer as the Distill page shows it."""
+    assert results.confirmed is not None
+    primary = _primary(results.confirmed).replace("**", "")
+    return [primary, _others(results.confirmed), _generality(results)]
+
+
 VERDICTS: dict[tuple[Verdict, ...], str] = {
     ("better",): "BicKD is more accurate than KD",
     ("worse",): "BicKD is less accurate than KD",

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app.distill.form_values import phase, unused_options
 from app.distill.measuring import SpeedMeter
 from app.distill.speed import Speed
+from app.distill.which_method import which_method
 from app.pages.distill import live
 from app.state import ViewState
 from bickd_core.config import TrainConfig
@@ -230,3 +231,12 @@ def test_rare_options_are_folded_apart_and_lead_to_the_plan():
 def test_an_option_without_an_effect_is_off(changes, unused):
     values = BicKDOptions().model_dump(exclude={"kind"}) | changes
     assert unused_options("bickd", values) == unused
+
+
+def test_the_form_answers_which_method_to_take():
+    app = opened(ViewState(teacher=TEACHER))
+    checked(app)
+    shown = " ".join(text.value for text in app.markdown)
+    for line in which_method().lines:
+        assert line.partition("[")[0] in shown
+    assert "docs" in " ".join(caption.value for caption in app.caption)

@@ -8,6 +8,7 @@ from app import state
 from app.components.fields import Fields
 from app.distill.form_values import OptionField, option_fields, unused_options
 from app.distill.plan import METHODS, Method
+from app.distill.which_method import which_method
 from app.plain import Markdown, lines, md, st
 from bickd_core.presets.options import Options
 
@@ -35,6 +36,10 @@ def methods(fields: Fields) -> list[str]:
     for name in chosen:
         method = METHODS[name]
         st.caption(md("{about} {origin}", about=_about(method), origin=method.origin))
+    with st.expander("Which method?", icon=":material/help:", key="distill-which"):
+        answer = which_method()
+        st.markdown(lines(*(md("- {line}", line=line) for line in answer.lines)))
+        st.caption(md("All tables: {source} in the project.", source=answer.source))
     with st.expander("What each method does", icon=":material/menu_book:", key="distill-about"):
         others = [method for method in METHODS.values() if method.name not in chosen]
         st.markdown(lines(*(md("- {about}", about=_about(method)) for method in others)))
