@@ -12,6 +12,7 @@ import numpy as np
 
 from bickd_core.data.normalisation import TITLES
 from bickd_core.data.preprocessing import ChannelOrder
+from bickd_core.importing.class_order import CLEAR, at_chance, other_order
 from bickd_core.importing.inputs import TriedInputs, clearly_better, swapped
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 
 LOW = 0.5
 """Accuracy below which other normalisations and sizes are tried for hints."""
-CLEAR = 0.2
-"""How much a change must raise the accuracy to be worth a hint."""
-PERMUTED = 0.6
-"""Smallest accuracy for a hint on the class order. The best order reaches about 0.4 by chance."""
-_SMALLEST_CLASS = 5
-"""Images for each class that are needed to judge the class order."""
-DEVIATIONS = 3.0
-"""An accuracy is at chance level if it is at most this many standard errors above 1 / classes."""
 _SIDES = (32, 64, 96, 128)
 _FEW = 200
 """Number of images on which other sizes are tried."""
@@ -107,25 +100,15 @@ def _channels(network: nn.Module, part: Split, dataset: Dataset, tried: TriedInp
 
 def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str]) -> str:
     """Return a hint if the outputs are the classes in another order, else ""."""
-    from scipy.optimize import linear_sum_assignment
-
-    classes, right = len(class_names), float((predicted == truth).mean())
-    if len(truth) < _SMALLEST_CLASS * classes:
+    order = other_order(predicted, truth, len(class_names))
+    if order is None:
         return ""
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(counts, (predicted, truth), 1)
-    outputs, labels = linear_sum_assignment(counts, maximize=True)
-    best = counts[outputs, labels].sum() / len(truth)
-    if best < max(PERMUTED, right + CLEAR):
-        return ""
-    moved = [
-        (output, label) for output, label in zip(outputs, labels, strict=True) if output != label
-    ]
-    names = ", ".join(f"output {output} is {class_names[label]}" for output, label in moved[:3])
+    right = float((predicted == truth).mean())
+    names = ", ".join(f"output {a} is {class_names[b]}" for a, b in order.moved[:3])
     return (
-        f"Class order: with its outputs in another order the accuracy is {best:.0%} instead of"
-        f" {right:.0%} ({names}, and so on); use the class order of its training, for example with"
-        " --class-order text or by renaming the class folders."
+        f"Class order: with its outputs in another order the accuracy is {order.accuracy:.0%}"
+        f" instead of {right:.0%} ({names}, and so on); use the class order of its training, for"
+        " example with --class-order text or by renaming the class folders."
     )
 
 
@@ -180,8 +163,7 @@ def chance_note(right: float, images: int, classes: int, split: str = "validatio
     >>> chance_note(0.2, 500, 10)
     ''
     """
-    share = 1 / classes
-    if right > share + DEVIATIONS * (share * (1 - share) / images) ** 0.5:
+    if not at_chance(right, images, classes):
         return ""
     return (
         f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are"

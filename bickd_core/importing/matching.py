@@ -9,6 +9,7 @@ import numpy as np
 
 from bickd_core.importing.class_names import with_class_names
 from bickd_core.importing.extract import FileModel, FilePart, Rows
+from bickd_core.importing.label_checks import label_warnings
 from bickd_core.importing.layout import FILE_SPLITS, FileSplit, Scale
 from bickd_core.importing.row_matching import Rule, label_positions, path_tails, row_ids
 from bickd_core.runs.predictions import Predictions, PredictionsError
@@ -52,6 +53,8 @@ class Imported:
 
     def summary(self) -> str:
         """Describe how the files were matched."""
+        if len(self.models) == 1:
+            return f"There is one model, with {self.total:,} samples."
         how = {
             "one file": "All models are in one file, so their rows are the same samples",
             "id": "Rows were matched by id",
@@ -175,15 +178,19 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
             " or leave that column out to match by order."
         )
     _check_labels(models)
+    models = _named_apart(models)
     return Imported(
-        tuple(_named_apart(models)),
+        tuple(models),
         rule,
         shared,
         total,
         texts,
         paths,
         tuple(dict.fromkeys(notes)),
-        tuple(_few_shared(scored, shared)),
+        (
+            *_few_shared(scored, shared),
+            *label_warnings([(model.name, model.predictions) for model in models]),
+        ),
     )
 
 

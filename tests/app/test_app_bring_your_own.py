@@ -202,7 +202,7 @@ def test_class_names_are_typed_where_the_columns_have_none(tmp_path, library):
     app = with_paths(tmp_path / "net.npz")
     assert "labels are names" in said(app)
     app.text_area[1].set_value("bird, cat, dog").run()
-    assert "40 of 40 samples" in said(app)
+    assert "There is one model, with 40 samples." in said(app)
     next(button for button in app.button if button.label == "Import and compare").click()
     app.run()
     assert library.find("net").predictions("test").class_names == ("bird", "cat", "dog")
