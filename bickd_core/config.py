@@ -228,6 +228,9 @@ class TrainConfig(_Strict):
         le=MOST,
         description="validation images to record at every epoch; if not set: 2 for each class",
     )
+    make_map: bool = Field(
+        True, description="make the run's UMAP map at the end; the app can make it later"
+    )
 
     @property
     def resizing(self) -> Resizing:

@@ -26,7 +26,8 @@ FINALISTS = 4
 FRESH = 100
 """The first of the seeds that no earlier run had."""
 PAIR = {"teacher": "caltech95/teacher", "student": "resnet8"}
-CALTECH = {"dataset": "caltech95", "image_size": 32, "epochs": 40, "threads": 1}
+SHARED: dict[str, Any] = {"threads": 1, "make_map": False}
+CALTECH = {**SHARED, "dataset": "caltech95", "image_size": 32, "epochs": 40}
 FACTORS = (0.25, 1.0, 4.0)
 """Learning rates that stage D tries, as multiples of the frozen one."""
 
@@ -143,8 +144,8 @@ def schedule(failed: Collection[str] = ()) -> list[Sweep]:
     return [_sweep("study-schedule", list(frozen(failed).values()), seeds, train=train)]
 
 
-FASHION = {"dataset": "fashion-mnist", "epochs": 20, "train_limit": 6000, "threads": 1}
-PAIRS = {"dataset": "fashion-mnist-pairs", "epochs": 20, "threads": 1}
+FASHION = {**SHARED, "dataset": "fashion-mnist", "epochs": 20, "train_limit": 6000}
+PAIRS = {**SHARED, "dataset": "fashion-mnist-pairs", "epochs": 20}
 LARGE = {**CALTECH, "image_size": 64, "epochs": 20, "view_pool": 8}
 SETTINGS: tuple[tuple[str, dict[str, str], dict[str, Any]], ...] = (
     ("resnet20", {**PAIR, "student": "resnet20"}, CALTECH),

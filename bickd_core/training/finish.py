@@ -28,8 +28,9 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
     say("measuring parameters, multiply-accumulates and latency")
     info = run.info()
     run.write_info(info.model_copy(update={"cost": measure(job.student, info.image_shape)}))
-    say("laying out the map")
-    compute_layout(library, run, teacher=_teacher(run, library))
+    if job.config.make_map:
+        say("laying out the map")
+        compute_layout(library, run, teacher=_teacher(run, library))
     write_card(run, library)
 
 

@@ -324,6 +324,14 @@ def test_a_teacher_whose_weights_are_others_now(student, library, teacher):
     )
 
 
+def test_a_run_without_a_map_has_everything_else(student, library):
+    run = student(epochs=1, make_map=False)
+    assert work(run, library, slots=1) == "finished"
+    assert not list(run.path.glob("layout-*.npz"))
+    assert run.has_predictions("test")
+    assert (run.path / "README.md").exists()
+
+
 def test_a_teacher_deleted_while_the_student_learns_costs_the_agreement_not_the_run(
     student, library, teacher, monkeypatch
 ):
