@@ -197,15 +197,15 @@ def chart(results: Results, theme: Theme):
         )
         for name, interval in differences(results)
     ]
-    return whisker_rows(rows, theme=theme, reference=0.0, name_limit=26)
+    return whisker_rows(rows, theme=theme, reference=0.0, name_limit=24)
 
 
 def differences(results: Results) -> list[tuple[str, Interval]]:
     """BicKD minus KD in every setting that is complete."""
     assert results.confirmed is not None
-    found = [("caltech95, ResNet-8", results.confirmed.primary.interval)]
+    found = [("ResNet-8 on caltech95", results.confirmed.primary.interval)]
     if results.longer is not None:
-        found.append(("the same, 160 epochs", results.longer[0].interval))
+        found.append(("ResNet-8 on caltech95, 160 epochs", results.longer[0].interval))
     for name, made in (results.settings or {}).items():
         found.append((LABELS[name], made.differences[OWN].interval))
     return found
@@ -345,7 +345,7 @@ def _generality(results: Results) -> str:
     below = [name for name, one in rows if one.high is not None and one.high < 0]
     rest = len(rows) - len(above) - len(below)
     parts = [
-        f"{words} in {names}"
+        f"{words} for {names}"
         for words, names in (
             ("above zero", above and numbers.listed(above)),
             ("below zero", below and numbers.listed(below)),

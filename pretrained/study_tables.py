@@ -10,11 +10,11 @@ from pretrained.study_stages import BASE, OWN, Confirmed, Setting, Tuned, Versus
 from pretrained.sweep_results import NAMES
 
 LABELS = {
-    "resnet20": "caltech95, ResNet-20",
-    "mobilenetv2": "caltech95, MobileNetV2",
-    "fashion": "Fashion-MNIST, ResNet-8",
-    "pairs": "Pairs, ResNet-8",
-    "large": "caltech95 64 px, ResNet-8",
+    "resnet20": "ResNet-20 on caltech95",
+    "mobilenetv2": "MobileNetV2 on caltech95",
+    "fashion": "ResNet-8 on Fashion-MNIST",
+    "pairs": "ResNet-8 on pairs of Fashion-MNIST",
+    "large": "ResNet-8 on caltech95, 64 pixels",
 }
 """Setting of stage D -> its row in the figure."""
 

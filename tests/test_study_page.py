@@ -119,12 +119,12 @@ def test_the_page_grows_with_its_stages(recipes):
     assert len(results.readings) == 12
     assert "other readings of BicKD" in page
     assert "In 6 other settings the 95 % interval of BicKD minus KD is" in page
-    assert "| Fashion-MNIST, ResNet-8 |" in page
+    assert "| ResNet-8 on Fashion-MNIST |" in page
     assert page.count("\n## Appendix: ") == 5
     assert written(page, results) == page
     assert [row[0] for row in study_page.differences(results)][:2] == [
-        "caltech95, ResNet-8",
-        "the same, 160 epochs",
+        "ResNet-8 on caltech95",
+        "ResNet-8 on caltech95, 160 epochs",
     ]
     figure = study_page.chart(results, LIGHT)
     assert len(figure.layout.yaxis.ticktext) == 7
