@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bickd_core.importing.extract import FileModel, FilePart, Rows
-from bickd_core.importing.words import is_count
+from bickd_core.importing.words import is_count, same_name
 from bickd_core.runs.predictions import PredictionsError
 
 
@@ -58,7 +58,38 @@ def with_class_names(
                 )
             models.append(replace(model, classes=classes))
         named.append(replace(source, part=replace(source.part, models=tuple(models))))
+    named, more_notes = _in_one_form(named)
+    notes += more_notes
+    used = {model.classes for source in named for model in source.part.models}
+    notes += [
+        f"{source.file}: its {len(source.part.class_names):,} class names are not used, because no"
+        " model without class names has as many classes."
+        for source in others
+        if source.part.class_names and source.part.class_names not in used
+    ]
     return named, notes
+
+
+def _in_one_form(sources: list[Rows]) -> tuple[list[Rows], list[str]]:
+    """Give classes the names of the first model, where they differ only in capitals, blanks and
+    underscores. Returns the parts, and a note for each model that has new names."""
+    first = next(model.classes for source in sources for model in source.part.models)
+    names = {same_name(name): name for name in first}
+    changed, notes = [], []
+    for source in sources:
+        models = []
+        for model in source.part.models:
+            forms = [same_name(name) for name in model.classes]
+            alike = set(forms) == set(names) and len(names) == len(forms) == len(first)
+            if alike and set(model.classes) != set(first):
+                notes.append(
+                    f"{model.name}: its class names are spelled as in {sources[0].file}"
+                    " (capitals, blanks or underscores differed)."
+                )
+                model = replace(model, classes=tuple(names[form] for form in forms))
+            models.append(model)
+        changed.append(replace(source, part=replace(source.part, models=tuple(models))))
+    return changed, notes
 
 
 def are_numbers(names: Sequence[str]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
-from bickd_core.importing.scores import Scores, to_logits, two_columns
+from bickd_core.importing.scores import Scores, to_logits, two_columns, without_infinite
 from bickd_core.importing.splits import by_split
 from bickd_core.importing.table import Table, check_columns, check_filled, parsed_numbers
 from bickd_core.importing.wrong_rows import wrong_rows
@@ -103,6 +104,11 @@ def _part(table: Table, layout: Layout) -> FilePart:
         model, model_notes = _model(table, group)
         models.append(model)
         notes += model_notes
+        if not layout.label and _is_one_hot(model.logits):
+            notes.append(
+                f"{model.name}: every row gives one class the probability 1. If these are the true"
+                " classes and not predictions, call the file labels."
+            )
     class_names = (
         () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
     )
@@ -119,10 +125,17 @@ def _part(table: Table, layout: Layout) -> FilePart:
     )
 
 
+def _is_one_hot(logits: np.ndarray) -> bool:
+    """Return whether each row gives one class the probability 1, and all others the smallest."""
+    sure = logits == 0
+    return bool((sure.sum(axis=1) == 1).all() and (logits[~sure] == logits.min()).all())
+
+
 def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
-    scores = _numbers(table, group.columns)
     if group.binary:
-        return _binary_model(table, group, scores[:, 0])
+        return _binary_model(table, group, _numbers(table, group.columns)[:, 0])
+    scores, zeros = without_infinite(_numbers(table, group.columns, check=False))
+    _check_finite(table, scores, group.columns)
     if scores.shape[1] < 2:
         raise PredictionsError(
             f"expected a column of scores for each class, got the column '{group.columns[0]}'"
@@ -141,7 +154,13 @@ def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
         features = _numbers(table, group.features).astype(np.float32)
     classes = () if group.ranked else group.classes
     model = FileModel(group.name, converted.logits, classes, converted.scale, features)
-    return model, _notes(group.name, converted)
+    notes = _notes(group.name, converted)
+    if zeros:
+        notes.append(
+            f"{group.name}: {zeros:,} of {scores.size:,} log-probabilities are -inf and become"
+            f" {scores.min():.4g}; KL from the teacher and CKA of logits depend on this value."
+        )
+    return model, notes
 
 
 def _binary_model(
@@ -170,8 +189,11 @@ def _at(table: Table, row: int, column: str) -> str:
     return table.row(row) + (f", column '{column[:80]}'" if column else "")
 
 
-def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
+def _numbers(table: Table, names: tuple[str, ...], *, check: bool = True) -> np.ndarray:
     """Return float64 [N, C] from one column of lists, or from several columns of numbers.
+
+    Args:
+        check: whether all cells must be finite numbers.
 
     Raises:
         PredictionsError: a cell is not a number.
@@ -188,7 +210,8 @@ def _numbers(table: Table, names: tuple[str, ...]) -> np.ndarray:
         values = np.empty((len(table), len(columns)))  # filled by column, to save memory
         for position, column in enumerate(columns):
             values[:, position] = parsed_numbers(column)
-    _check_finite(table, values, names)
+    if check:
+        _check_finite(table, values, names)
     return values
 
 
@@ -258,6 +281,12 @@ def _labels(table: Table, name: str) -> np.ndarray:
     return np.array([str(value).strip() for value in column], dtype=object)
 
 
+def _same_text(value: object) -> str:
+    """Return text without blanks around it and with each accent in one form, so that it compares
+    equal however it was typed."""
+    return unicodedata.normalize("NFC", str(value)).strip()
+
+
 def _whole_numbers(table: Table, name: str, expected: str) -> np.ndarray:
     """Return a column of decimal numbers as int64 [N].
 
@@ -289,7 +318,7 @@ def _ids(table: Table, name: str) -> np.ndarray:
         ids: np.ndarray = column.astype(np.int64)
     elif column.dtype == object:
         check_filled(table, name, "an id")
-        ids = np.array([str(value) for value in column], dtype=object)
+        ids = np.array([_same_text(value) for value in column], dtype=object)
     else:
         ids = _whole_numbers(table, name, "an id as a whole number or text")
     seen: dict[object, int] = {}

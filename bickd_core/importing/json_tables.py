@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.importing.table import Table, check_size, stacked
+from bickd_core.importing.table import Table, check_size, check_unique, stacked
+from bickd_core.importing.text_tables import names_or_labels
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
@@ -24,7 +25,11 @@ Record = dict[str, Any]
 def read_json(path: Path) -> Table:
     with opened(path) as file:
         content = _parsed(file.read(), "")
+    names = _class_list(content)
+    if names:
+        return names_or_labels(names) if isinstance(content, list) else _named(names)
     if isinstance(content, dict):
+        content = _columns_and_rows(content)
         lists = {name: values for name, values in content.items() if isinstance(values, list)}
         inner = next(iter(lists.values())) if len(lists) == 1 else []
         if inner and all(isinstance(record, dict) for record in inner):
@@ -44,6 +49,56 @@ def read_json(path: Path) -> Table:
             lambda row: _kind(content[row]),
         )
     return _from_records(content)
+
+
+def _class_list(content: Any) -> list[str]:
+    """Return the names in a list of text, in {"0": "cat", ...}, {"0": ["n02123045", "tabby"], ...},
+    {"cat": 0, ...} or the `id2label` of a configuration; empty for anything else."""
+    if isinstance(content, list):
+        return content if len(content) > 1 and all(isinstance(v, str) for v in content) else []
+    if isinstance(content, dict) and isinstance(content.get("id2label"), dict):
+        content = content["id2label"]
+    if not isinstance(content, dict) or len(content) < 2:
+        return []
+    if all(type(value) is int for value in content.values()):
+        content = {str(number): name for name, number in content.items()}
+    values = [content.get(str(number)) for number in range(len(content))]
+    names = [value[-1] if isinstance(value, list) and value else value for value in values]
+    return [str(name) for name in names] if all(isinstance(name, str) for name in names) else []
+
+
+def _named(names: Sequence[str]) -> Table:
+    return Table({}, extras={"class_names": np.array(names, dtype=object)})
+
+
+def _columns_and_rows(content: Record) -> Record:
+    """Return an object of lists, from an object of columns and rows (pandas' `orient="split"`, a
+    table of W&B) or of objects with the same keys (pandas' `to_json()`)."""
+    names, rows = content.get("columns"), content.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and names and rows:
+        other = [
+            row
+            for row, cells in enumerate(rows)
+            if not isinstance(cells, list) or len(cells) != len(names)
+        ]
+        if other:
+            raise wrong_rows(
+                other,
+                lambda row: f"row {row + 1:,} of 'data'",
+                f"a list of {len(names):,} cells, one for each of the 'columns'",
+                lambda row: (
+                    f"{len(rows[row]):,}" if isinstance(rows[row], list) else _kind(rows[row])
+                ),
+            )
+        check_size(rows=len(rows), columns=len(names))
+        check_unique(map(str, names))
+        return {str(name): [cells[i] for cells in rows] for i, name in enumerate(names)}
+    values = list(content.values())
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        keys = values[0].keys()
+        if len(keys) > 1 and all(value.keys() == keys for value in values):
+            return {name: [value[key] for key in keys] for name, value in content.items()}
+    return content
 
 
 def read_json_lines(path: Path) -> Table:

@@ -23,13 +23,20 @@ def label_warnings(models: Sequence[tuple[str, Predictions]]) -> list[str]:
     ]
 
 
+def are_own_predictions(predictions: Predictions) -> bool:
+    """Return whether all labels are the predicted classes, on enough samples to be no accident."""
+    labels = predictions.labels
+    enough = labels is not None and len(labels) >= FEWEST and predictions.num_classes > 1
+    return enough and bool((predictions.predicted == labels).all())
+
+
 def _warning(predictions: Predictions) -> str:
     truth = predictions.labels
     if truth is None or len(truth) < FEWEST or predictions.num_classes < 2:
         return ""
     predicted = predictions.predicted
     right = float((predicted == truth).mean())
-    if right == 1:
+    if are_own_predictions(predictions):
         return (
             f"the labels of all {len(truth):,} samples are the classes that it predicts. Check that"
             " they are the true classes, and not its predictions."

@@ -9,9 +9,15 @@ import numpy as np
 
 from bickd_core.importing.class_names import with_class_names
 from bickd_core.importing.extract import FileModel, FilePart, Rows
-from bickd_core.importing.label_checks import label_warnings
+from bickd_core.importing.label_checks import are_own_predictions, label_warnings
 from bickd_core.importing.layout import FILE_SPLITS, FileSplit, Scale
-from bickd_core.importing.row_matching import Rule, label_positions, path_tails, row_ids
+from bickd_core.importing.row_matching import (
+    Rule,
+    key_names,
+    label_positions,
+    path_tails,
+    row_ids,
+)
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
 
@@ -60,8 +66,8 @@ class Imported:
             "id": "Rows were matched by id",
             "path": "Rows were matched by path",
             "order": (
-                "Rows were matched by order, because the files have no ids and the same number of"
-                " rows"
+                "Rows were matched by order, because the files have no common ids and the same"
+                " number of rows"
             ),
         }[self.rule]
         return f"{how}: {self.shared:,} of {self.total:,} samples are in every model."
@@ -144,8 +150,9 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
     if not scored:
         named = ", ".join(dict.fromkeys(source.file for source in sources))
         raise PredictionsError(
-            f"{named}: expected a column of scores for each class, got none; name the columns "
-            "logit_0, logit_1, ... or by their classes."
+            f"{named}: expected a column of scores for each class, got none (predicted classes, or"
+            " one confidence for each sample, are not enough); name the columns logit_0, logit_1,"
+            " ... or by their classes."
         )
     notes = [f"{source.file}: {note}" for source in sources for note in source.part.notes]
     scored, more_notes = with_class_names(
@@ -272,13 +279,17 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
 
 
 def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[object] | None]:
+    first, second = key_names(a), key_names(b)
+    if first is None or second is None:
+        return None, None
     if a.ids is not None and b.ids is not None:
-        return a.ids.tolist(), b.ids.tolist()
-    if a.paths is not None and b.paths is not None:
-        tails = path_tails([a.paths.tolist(), b.paths.tolist()])
-        if tails is not None:
-            return list(tails[0]), list(tails[1])
-    return None, None
+        numbers = a.ids.dtype != object and b.ids.dtype != object
+        if numbers or not set(first).isdisjoint(second):
+            return list(first), list(second)
+    tails = path_tails([first, second]) or path_tails([first, second], suffixes=False)
+    if tails is not None:
+        return list(tails[0]), list(tails[1])
+    return (None, None) if a.ids is None or b.ids is None else (list(first), list(second))
 
 
 def _predictions(source: Rows, model: FileModel, ids: np.ndarray) -> Predictions:
@@ -301,4 +312,13 @@ def _predictions(source: Rows, model: FileModel, ids: np.ndarray) -> Predictions
 def _check_labels(models: Sequence[ImportedModel]) -> None:
     from bickd_core.runs.predictions import align
 
-    align([model.predictions for model in models], [model.name for model in models])
+    try:
+        align([model.predictions for model in models], [model.name for model in models])
+    except PredictionsError as error:
+        own = [model.name for model in models if are_own_predictions(model.predictions)]
+        if not own:
+            raise
+        raise PredictionsError(
+            f"{str(error).rstrip('.')}. The labels of {own[0]} are the classes that it predicts; if"
+            " they are no true classes, choose no column for them."
+        ) from error

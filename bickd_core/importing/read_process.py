@@ -21,6 +21,11 @@ from bickd_core.data.errors import DataError
 from bickd_core.importing.extract import FileModel, FilePart, extract
 from bickd_core.importing.guess import check_hints, guess_layout, stem_of
 from bickd_core.importing.layout import HINTS, LAYOUT, Hints, Layout, to_json
+from bickd_core.importing.other_tables import (
+    check_rows_are_samples,
+    labels_of_one_hot,
+    without_repeats,
+)
 from bickd_core.importing.scores import ScaleError
 from bickd_core.importing.table import Table, check_columns
 from bickd_core.importing.tables import read_table
@@ -179,8 +184,11 @@ def parse(
             )
             check_hints(table, hints)
     if layout is None:
+        check_rows_are_samples(table, hints)
+        table = labels_of_one_hot(table, path, hints)
         layout = guess_layout(table, stem_of(path), hints)
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)
+    table = without_repeats(table, layout)
     return table, layout, extract(table, layout)
 
 

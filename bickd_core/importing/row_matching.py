@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 
 import numpy as np
 
 from bickd_core.importing.class_names import are_numbers
-from bickd_core.importing.extract import Rows
+from bickd_core.importing.extract import FilePart, Rows
+from bickd_core.importing.words import IMAGE_SUFFIXES, same_name
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError
@@ -19,15 +22,24 @@ Rule = Literal["one file", "id", "path", "order"]
 def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
     """Return the rule that rows are matched by, and the ids of each part's rows."""
     parts = [source.part for source in scored]
+    alone = len(parts) == 1
     if all(part.ids is not None for part in parts):
         texts = any(part.ids.dtype == object for part in parts if part.ids is not None)
         arrays = [_id_array(part.ids, texts) for part in parts if part.ids is not None]
-        return ("one file" if len(parts) == 1 else "id"), arrays
-    if all(part.paths is not None for part in parts):
+        if not texts or alone or set.intersection(*(set(each.tolist()) for each in arrays)):
+            return ("one file" if alone else "id"), arrays
+    elif all(part.paths is not None for part in parts):
         tails = path_tails([part.paths.tolist() for part in parts if part.paths is not None])
         if tails is not None:
-            rule: Rule = "one file" if len(parts) == 1 else "path"
+            rule: Rule = "one file" if alone else "path"
             return rule, [np.array(each, dtype=np.str_) for each in tails]
+    keys = [key_names(part) for part in parts]
+    if all(keys):
+        stems = path_tails([key for key in keys if key is not None], suffixes=False)
+        if stems is not None and not alone:
+            return "id", [np.array(each, dtype=np.str_) for each in stems]
+    if all(part.ids is not None for part in parts):
+        return ("one file" if alone else "id"), arrays
     counts = [len(part) for part in parts]
     if len(set(counts)) > 1:
         each = ", ".join(f"{source.file} {n:,}" for source, n in zip(scored, counts, strict=True))
@@ -69,16 +81,38 @@ def _check_order(scored: list[Rows]) -> None:
             )
 
 
-def path_tails(paths: list[list[str]]) -> list[list[str]] | None:
+def key_names(part: FilePart) -> list[str] | None:
+    """Return the ids of a part's rows as text, else the paths; None if it has neither."""
+    keys = part.ids if part.ids is not None else part.paths
+    return None if keys is None else [str(key) for key in keys.tolist()]
+
+
+def path_tails(paths: list[list[str]], *, suffixes: bool = True) -> list[list[str]] | None:
     """Return the shortest path ends that are unique in each file and have some in common; None if
-    there are none."""
+    there are none.
+
+    Args:
+        suffixes: whether the suffixes of images count, as in "a.jpg" and "a".
+    """
     parts = [[_path_parts(path) for path in each] for each in paths]
+    if not suffixes:
+        parts = [[(*path[:-1], _stem(path[-1])) for path in each] for each in parts]
     for depth in (1, 2, 3, 99):
         tails = [["/".join(path[-depth:]) for path in each] for each in parts]
         unique = all(len(set(each)) == len(each) for each in tails)
         if unique and (len(tails) == 1 or set.intersection(*(set(each) for each in tails))):
             return tails
     return None
+
+
+def _stem(name: str) -> str:
+    """Return a name without the suffix of an image.
+
+    >>> _stem("a.JPG"), _stem("v1.5")
+    ('a', 'v1.5')
+    """
+    stem, dot, suffix = name.rpartition(".")
+    return stem if stem and f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else name
 
 
 def _path_parts(path: str) -> tuple[str, ...]:
@@ -96,6 +130,9 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
     texts = [str(value) for value in labels.tolist()]
     if all(text in place for text in texts):
         return np.array([place[text] for text in texts], dtype=np.int64)
+    alike = _alike(texts, classes)
+    if alike is not None:
+        return alike
     shown = some_names(classes)
     if labels.dtype == object and not are_numbers(texts):
         unknown = [i for i, text in enumerate(texts) if text not in place]
@@ -117,6 +154,30 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         rows = np.flatnonzero(wrong)[: 1 if counted else None]
         raise wrong_rows(rows, _label_row, expected, lambda row: str(numbers[row]), hint)
     return numbers
+
+
+def _alike(texts: Sequence[str], classes: Sequence[str]) -> np.ndarray | None:
+    """Return int64 [N], the class of each label, if they differ only in form: in capitals, blanks
+    and underscores, or "Class_3" for the class 3. None if they do not."""
+    place = {same_name(name): i for i, name in enumerate(classes)}
+    if len(place) < len(classes):
+        return None
+    known = [same_name(text) for text in texts]
+    if not all(text in place for text in known):
+        if not are_numbers(classes):
+            return None
+        matches = [_NUMBERED.fullmatch(text) for text in known]
+        if not all(matches) or len({match[1] for match in matches if match}) > 1:
+            return None
+        known = [str(int(match[2])) for match in matches if match]
+        if not set(place) <= set(known):  # or the first class may have another number
+            return None
+        if not all(text in place for text in known):
+            return None
+    return np.array([place[text] for text in known], dtype=np.int64)
+
+
+_NUMBERED = re.compile(r"(\D*?) *(\d{1,9})")
 
 
 def _label_row(row: int) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from bickd_core.importing.binary import binary_models
 from bickd_core.importing.layout import ScoreColumns
 from bickd_core.importing.table import Table
-from bickd_core.importing.words import FEATURES, SCORES, UNUSED, model_word, normal
+from bickd_core.importing.words import FEATURES, LABELS, SCORES, UNUSED, model_word, normal
 
 SEPARATORS = (":", "/", "|", "__", ".", "_", "-", " ")
 _NUMBERED = re.compile(r"^(.*?)[ _:./|\-\[(]*(\d{1,6})[\])]?$")
+
+_NO_SCORES = {*UNUSED, *LABELS}
 
 Groups = dict[str, list[tuple[str, str]]]
 """Prefix to (column, class) pairs, in the order of the columns."""
@@ -69,7 +71,7 @@ def guess_models(
             return binary
         groups = _by_separators(flat, least)
     if groups is None:
-        plain = [name for name in flat if name in known or normal(name) not in UNUSED]
+        plain = [name for name in flat if name in known or normal(name) not in _NO_SCORES]
         groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
     models = [
         ScoreColumns(
@@ -170,7 +172,7 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
 
 def _by_separators(flat: Sequence[str], least: int) -> Groups | None:
     """Return columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
-    flat = [name for name in flat if normal(name) not in UNUSED]
+    flat = [name for name in flat if normal(name) not in _NO_SCORES]
     for separator in SEPARATORS:
         for prefix_first in (True, False):
             for cut in (_first, _last):

@@ -17,6 +17,8 @@ from bickd_core.runs.prediction_arrays import (
 
 SUM_TOLERANCE = 0.02
 """How far the sum of a row of probabilities may be from 1, because of rounding."""
+ROUNDED_TOLERANCE = 0.1
+"""The same, for rows whose values all have two or three decimal places."""
 RANGE_TOLERANCE = 1e-3
 NEARLY_ONE = (0.5, 1.5)
 """Row sums of scores that were probably meant to be probabilities."""
@@ -137,6 +139,23 @@ def recognised(scores: np.ndarray) -> Scale:
     return "logits"
 
 
+def without_infinite(scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return log-probabilities with the smallest possible one in place of -inf, the logarithm of 0,
+    and how many there were; other scores unchanged.
+
+    >>> without_infinite(np.array([[-0.6931, -0.6931], [0.0, -np.inf]]))[0].round(1).tolist()
+    [[-0.7, -0.7], [0.0, -18.4]]
+    """
+    zero = np.isneginf(scores)
+    if not zero.any() or scores.ndim != 2 or scores.shape[1] < 2 or zero.all():
+        return scores, 0
+    least = min(float(scores[~zero].min()), float(np.log(1e-8)))
+    floored = np.where(zero, least, scores)
+    if not np.isfinite(floored).all() or recognised(floored) != "log-probabilities":
+        return scores, 0
+    return floored, int(zero.sum())
+
+
 def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:
     """Return whether no score is below 0 and the rows sum to nearly 1, as for scaled or cut
     probabilities."""
@@ -147,4 +166,22 @@ def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:
 def _are_probabilities(values: np.ndarray) -> np.ndarray:
     """Return bool [N]: whether each row is in [0, 1] and sums to 1, up to rounding."""
     within = (values.min(axis=1) >= -RANGE_TOLERANCE) & (values.max(axis=1) <= 1 + RANGE_TOLERANCE)
-    return within & (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    off = np.abs(values.sum(axis=1) - 1)
+    right = off <= SUM_TOLERANCE
+    unsure = np.flatnonzero(within & ~right & (off <= ROUNDED_TOLERANCE))
+    right[unsure] = off[unsure] <= _rounding(values[unsure])
+    return within & right
+
+
+def _rounding(values: np.ndarray) -> np.ndarray:
+    """Return float64 [N]: how far rounding to two or three decimal places can move the sum of each
+    row; 0 for rows that are not rounded so.
+
+    >>> _rounding(np.array([[0.33, 0.33, 0.33], [0.3333, 0.3333, 0.3]])).round(4).tolist()
+    [0.015, 0.0]
+    """
+    moved = np.zeros(len(values))
+    for digits in (2, 3):
+        rounded = (np.abs(values - np.round(values, digits)) < 1e-6).all(axis=1) & (moved == 0)
+        moved[rounded] = 0.5 * 10.0**-digits * values.shape[1]
+    return moved

@@ -16,7 +16,7 @@ import numpy as np
 from bickd_core.importing.arrow_tables import read_feather, read_parquet
 from bickd_core.importing.json_tables import read_json, read_json_lines
 from bickd_core.importing.table import Table, check_size
-from bickd_core.importing.text_tables import read_csv, read_names
+from bickd_core.importing.text_tables import read_csv, read_txt
 from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, normal
 from bickd_core.naming import some_names
 from bickd_core.npy_header import read_header
@@ -44,7 +44,7 @@ def read_table(path: Path) -> Table:
         ".json": read_json,
         ".jsonl": read_json_lines,
         ".ndjson": read_json_lines,
-        ".txt": read_names,
+        ".txt": read_txt,
     }
     if suffix not in readers:
         raise PredictionsError(
@@ -52,6 +52,7 @@ def read_table(path: Path) -> Table:
             f" in a txt), got '{suffix or path.name}'; {_way_out(suffix)}."
         )
     try:
+        _check_content(path)
         table = readers[suffix](path)
     except ReadError as error:
         raise PredictionsError(str(error)) from error
@@ -61,6 +62,26 @@ def read_table(path: Path) -> Table:
         raise PredictionsError("expected a row for each sample, got a file without rows.")
     check_size(rows=len(table))
     return table
+
+
+def _check_content(path: Path) -> None:
+    """Check that a file is not empty and not the pointer of a large file in Git.
+
+    Raises:
+        PredictionsError: it is.
+    """
+    with opened(path) as file:
+        start = file.read(len(_LFS))
+    if not start:
+        raise PredictionsError("expected predictions, got an empty file of 0 bytes; save it again.")
+    if start == _LFS:
+        raise PredictionsError(
+            "expected predictions, got a pointer to a file in Git LFS; run `git lfs pull`, or"
+            " download the file itself."
+        )
+
+
+_LFS = b"version https://git-lfs"
 
 
 def _way_out(suffix: str) -> str:

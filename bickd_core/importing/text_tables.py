@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
+from bickd_core.importing.words import IMAGE_SUFFIXES, is_count
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
@@ -18,13 +20,50 @@ from bickd_core.runs.predictions import PredictionsError
 MAX_LINE = 1 << 24
 
 
-def read_names(path: Path) -> Table:
+def read_txt(path: Path) -> Table:
+    """Read a txt file: a table of numbers, the class of each sample, or the names of the
+    classes."""
     with opened(path) as file:
-        content = _decoded(file.read(1 << 22))
-    names = [line.strip() for line in content.splitlines() if line.strip()]
-    if len(names) < 2:
+        lines = [line.strip() for line in _decoded(file.read(_NAMES_BYTES)).splitlines()]
+    lines = [line for line in lines if line]
+    data = [line for line in lines if not line.startswith("#")]
+    if len(data) > 1 and _numbers_in(data[1], _separator(data[1], data[0], "")) > 1:
+        return read_csv(path)
+    pairs = [_FILE_AND_CLASS.fullmatch(line) for line in lines]
+    if lines and all(pairs):
+        columns = [[match[i] for match in pairs if match] for i in (1, 2)]
+        return Table(
+            {
+                "path": np.array(columns[0], dtype=object),
+                "label": np.array([int(number) for number in columns[1]], dtype=np.int64),
+            },
+            first_line=1,
+        )
+    if len(lines) < 2:
         raise PredictionsError("expected a class name in each line, got fewer than two lines.")
-    return Table({}, extras={"class_names": np.array(names, dtype=object)})
+    return names_or_labels(lines)
+
+
+def names_or_labels(values: Sequence[str]) -> Table:
+    """Return the names of classes; or labels, if numbers repeat or most names do.
+
+    >>> list(names_or_labels(["cat", "dog"]).extras), list(names_or_labels(["0", "1"] * 3).columns)
+    (['class_names'], ['labels'])
+    """
+    distinct, numbers = len(set(values)), all(map(is_count, values))
+    if distinct == len(values) or (not numbers and 2 * distinct > len(values)):
+        return Table({}, extras={"class_names": np.array(values, dtype=object)})
+    if numbers:
+        return Table({"labels": np.array([int(value) for value in values], dtype=np.int64)})
+    return Table({"labels": np.array(values, dtype=object)})
+
+
+_NAMES_BYTES = 1 << 26
+_SUFFIXES = "|".join(map(re.escape, IMAGE_SUFFIXES))
+_FILE_AND_CLASS = re.compile(rf"(\S.*(?:{_SUFFIXES}))\s+(\d{{1,9}})", re.I)
+"""A line of a list of images, as of ImageNet's val.txt."""
+_WHITESPACE = r"\s+"
+_MOST_COMMENTS = 100
 
 
 def _decoded(content: bytes) -> str:
@@ -42,8 +81,12 @@ def _decoded(content: bytes) -> str:
 def read_csv(path: Path) -> Table:
     import pandas as pd
 
+    comments: list[bytes] = []
     with opened(path) as file:
         head = file.readline(MAX_LINE)
+        while head.startswith(b"#") and len(comments) < _MOST_COMMENTS:
+            comments.append(head)
+            head = file.readline(MAX_LINE)
         second = file.readline(MAX_LINE)
         utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
     if utf16:
@@ -51,13 +94,19 @@ def read_csv(path: Path) -> Table:
     first = _decoded(head).rstrip("\r\n")
     if not first.strip():
         raise PredictionsError("expected a first line that names the columns, got an empty one.")
-    separator = _separator(first, path.suffix.lower())
-    header = next(csv.reader([first], delimiter=separator))
+    next_line = second.decode("utf-8", errors="replace")
+    separator = _separator(first, next_line, path.suffix.lower())
+    header = _cells(first, separator)
     bare = _is_row(header)
-    if not bare:
+    names = _cells(_decoded(comments[-1]).strip("# \r\n"), separator) if comments else []
+    if len(names) != len(header) or _is_row(names):
+        names = []
+    else:
+        bare = True  # numpy.savetxt(header=...) writes the names behind a #
+    if names or not bare:
         check_size(columns=len(header))
-        check_unique(name for name in map(str.strip, header) if name)
-    comma = separator != "," and _decimal_commas(second, separator)
+        check_unique(name for name in map(str.strip, names or header) if name)
+    comma = separator not in (",", _WHITESPACE) and _decimal_commas(second, separator)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -65,6 +114,7 @@ def read_csv(path: Path) -> Table:
                 path,
                 sep=separator,
                 header=None if bare else 0,
+                skiprows=len(comments),
                 encoding="utf-8-sig",
                 keep_default_na=False,
                 na_values=[""],
@@ -78,30 +128,58 @@ def read_csv(path: Path) -> Table:
             f"expected text in UTF-8, got other bytes ({error.reason}); save the file as UTF-8."
         ) from error
     except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
-        _check_lines(path, separator, len(header))
+        _check_lines(path, separator, len(header), len(comments))
         reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
         raise PredictionsError(
             f"expected {len(header):,} cells in each line, but reading failed ({reason[:100]});"
             " write it again."
         ) from error
-    if not bare:
-        frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(header)]
+    if names or not bare:
+        titles = names or header
+        frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(titles)]
     if len(frame.columns) and frame.iloc[:, -1].isna().any():
-        _check_lines(path, separator, len(header))
+        _check_lines(path, separator, len(header), len(comments))
     columns = {str(name): _from_pandas(frame[name]) for name in frame.columns}
     notes = ("The first line holds numbers, so it was read as a row without column names.",)
-    return Table(columns, first_line=1 if bare else 2, notes=notes if bare else ())
+    return Table(
+        columns,
+        first_line=len(comments) + (1 if bare else 2),
+        notes=notes if bare and not names else (),
+    )
 
 
-def _check_lines(path: Path, separator: str, count: int) -> None:
+def _cells(line: str, separator: str) -> list[str]:
+    """Split a line into its cells."""
+    if separator == _WHITESPACE:
+        return line.split()
+    return next(csv.reader([line], delimiter=separator), [])
+
+
+def _numbers_in(line: str, separator: str) -> int:
+    """Return how many cells of a line are numbers.
+
+    >>> _numbers_in("0.5 2 cat", _WHITESPACE)
+    2
+    """
+    return sum(bool(_NUMBER.fullmatch(cell.strip())) for cell in _cells(line, separator))
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.I)
+
+
+def _check_lines(path: Path, separator: str, count: int, comments: int = 0) -> None:
     """Check that all lines have as many cells as the first, because pandas would fill short lines
     with empty cells."""
     other: dict[int, int] = {}
     with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=separator)
+        if separator == _WHITESPACE:
+            file_lines = (" ".join(line.split()) for line in file)
+            reader = csv.reader(file_lines, delimiter=" ", quoting=csv.QUOTE_NONE)
+        else:
+            reader = csv.reader(file, delimiter=separator)
         try:
             for cells in reader:
-                if cells and len(cells) != count:
+                if reader.line_num > comments and cells and len(cells) != count:
                     other[reader.line_num] = len(cells)
         except csv.Error as error:
             raise PredictionsError(
@@ -118,10 +196,16 @@ def _check_lines(path: Path, separator: str, count: int) -> None:
         )
 
 
-def _separator(first: str, suffix: str) -> str:
+def _separator(first: str, second: str, suffix: str) -> str:
+    """Return what separates the cells: the most frequent of , ; and |, a tab, or the blanks
+    between numbers."""
     if suffix == ".tsv" or "\t" in first:
         return "\t"
     counts = {separator: first.count(separator) for separator in (",", ";", "|")}
+    if not any(counts.values()) and len(first.split()) > 1:
+        blank = len(first.split()) == len(second.split()) or not second.strip()
+        if blank and _numbers_in(second or first, _WHITESPACE) > 1:
+            return _WHITESPACE
     return max(counts, key=lambda separator: counts[separator])
 
 

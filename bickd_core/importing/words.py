@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 LABELS = (
     "label", "labels", "target", "targets", "y", "y_true", "true", "truth", "true_label",
     "true_class", "ground_truth", "gt", "gt_label", "class", "fine_label", "category", "label_idx",
-    "actual", "y_test",
+    "actual", "y_test", "label_id", "label_ids", "true_labels", "true_label_idx", "true_label_id",
+    "true_label_name", "true_idx", "true_class_id", "true_class_idx", "true_class_index",
+    "true_class_name", "true_name", "gt_labels", "gt_class", "groundtruth", "class_id", "class_idx",
+    "class_index", "actual_label", "actual_class", "target_label", "test_labels", "labels_test",
 )  # fmt: skip
 IDS = (
     "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample",
@@ -45,7 +49,11 @@ UNUSED = (
     "pred", "prediction", "predicted", "y_pred", "pred_label", "predicted_label", "confidence",
     "conf",
     "correct", "loss", "split", "fold", "top1", "top5", "margin", "entropy", "epoch", "weight",
-    "max_prob", "time", "batch",
+    "max_prob", "time", "batch", "pred_idx", "pred_class", "pred_class_id", "pred_class_idx",
+    "pred_class_index", "predicted_idx", "predicted_class", "predicted_class_id",
+    "predicted_class_idx", "predicted_class_index", "predicted_label_idx", "prediction_idx",
+    "pred_confidence", "pred_conf", "prediction_confidence", "y_hat", "argmax", "is_correct",
+    "max_score",
 )  # fmt: skip
 """Names of columns of numbers that are not scores of a class."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
@@ -58,6 +66,16 @@ def normal(name: str) -> str:
     ('true_label', 'classes', 'y_true', 'unnamed_0')
     """
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def same_name(name: str) -> str:
+    """Return a name in the form in which class names are compared if they are not equal.
+
+    >>> same_name("Aircraft_Carrier "), same_name("aircraft carrier")
+    ('aircraft carrier', 'aircraft carrier')
+    """
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return " ".join(re.split(r"[\s_]+", folded)).strip()
 
 
 def model_word(prefix: str) -> str:

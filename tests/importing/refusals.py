@@ -250,6 +250,21 @@ def other_models_on_validation(folder: Path) -> list[str]:
     return ["long.csv"]
 
 
+def results(folder: Path) -> list[str]:
+    table = {"model": ["resnet8", "resnet14"], "top1": [58.9, 62.9], "top5": [81.0, 84.5]}
+    return _csv(folder, "net.csv", table)
+
+
+def empty_file(folder: Path) -> list[str]:
+    (folder / "net.csv").touch()
+    return ["net.csv"]
+
+
+def git_lfs_pointer(folder: Path) -> list[str]:
+    (folder / "net.npy").write_text("version https://git-lfs.github.com/spec/v1\nsize 7\n")
+    return ["net.npy"]
+
+
 REFUSALS: dict[str, Maker] = {
     "a word among the scores": word_in_scores,
     "several cells that are no numbers": several_words,
@@ -288,5 +303,8 @@ REFUSALS: dict[str, Maker] = {
     "jsonl with a missing list": json_nothing,
     "lists of different lengths": uneven_lists,
     "lists that numpy shortened": shortened,
+    "a table of accuracies, a row for each model": results,
+    "an empty file": empty_file,
+    "a pointer of Git LFS": git_lfs_pointer,
     "half a parquet file": cut_parquet,
 }

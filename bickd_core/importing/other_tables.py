@@ -1,0 +1,91 @@
+"""Recognise tables that are not predictions: true classes in one-hot columns, and results of whole
+models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from bickd_core.importing.guess import guess_layout, stem_of
+from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.table import Table
+from bickd_core.importing.words import LABELS, MODELS, normal
+from bickd_core.runs.predictions import PredictionsError
+
+_TRUTH = {*LABELS, "groundtruth", "truths", "onehot", "solution"} - {"class", "category"}
+
+
+def labels_of_one_hot(table: Table, path: Path, hints: Hints | None) -> Table:
+    """Return the table with a column of labels in place of one-hot columns, if the file's name says
+    that it has true classes, such as "y_test.npy" or "GroundTruth.csv"."""
+    words = normal(path.stem).split("_")
+    named = {*words, *("_".join(pair) for pair in pairwise(words))}
+    if not named & _TRUTH or not table.columns:
+        return table
+    layout = guess_layout(table, stem_of(path), hints)
+    if layout.label or len(layout.models) != 1 or layout.models[0].binary:
+        return table
+    group = layout.models[0]
+    arrays = [table.columns[name] for name in group.columns]
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        return table
+    values = arrays[0] if arrays[0].ndim == 2 else np.stack(arrays, axis=1)
+    if not np.isin(values, (0, 1)).all() or (values.sum(axis=1) != 1).any():
+        return table
+    classes = values.argmax(axis=1)
+    labels = np.array(group.classes, dtype=object)[classes] if group.classes else classes
+    columns = {name: c for name, c in table.columns.items() if name not in group.columns}
+    note = f"Its {values.shape[1]:,} columns of 0 and 1 are used as the true classes."
+    return replace(table, columns={**columns, "label": labels}, notes=(*table.notes, note))
+
+
+def check_rows_are_samples(table: Table, hints: Hints | None) -> None:
+    """Check that a table does not have one row for each model, as a table of accuracies has.
+
+    Raises:
+        PredictionsError: it has.
+    """
+    ignored = () if hints is None else hints.ignore
+    for name, column in table.columns.items():
+        if normal(name) not in MODELS or name in ignored or column.dtype != object:
+            continue
+        if len(column) > 1 and len(set(column)) == len(column):
+            raise PredictionsError(
+                f"expected a row for each sample, got a row for each model: column '{name[:40]}'"
+                " has another name in each row. This may be a table of results; save what each"
+                " model predicts for every sample."
+            )
+
+
+def without_repeats(table: Table, layout: Layout) -> Table:
+    """Return the table without rows that repeat an earlier one: the same id, scores and label.
+
+    PyTorch's DistributedSampler evaluates some samples twice. Rows with the same id and other
+    scores stay; `extract` refuses them.
+    """
+    if not layout.id or layout.model or layout.split or layout.tidy:
+        return table
+    ids = table.columns[layout.id]
+    if ids.ndim != 1 or ids.dtype.kind == "f":
+        return table
+    first: dict[object, int] = {}
+    before = np.array([first.setdefault(value, row) for row, value in enumerate(ids.tolist())])
+    again = np.flatnonzero(before != np.arange(len(before)))
+    if not len(again):
+        return table
+    used = [layout.label, *(column for model in layout.models for column in model.columns)]
+    same = np.ones(len(again), dtype=bool)
+    for column in (table.columns[name] for name in used if name):
+        equal = column[again] == column[before[again]]
+        same &= equal.reshape(len(again), -1).all(axis=1)
+    if not same.any():
+        return table
+    rest = table.take(np.setdiff1d(np.arange(len(before)), again[same]))
+    note = (
+        f"{same.sum():,} rows are left out, because they repeat an earlier row with the same id,"
+        " scores and label."
+    )
+    return replace(rest, notes=(*rest.notes, note))

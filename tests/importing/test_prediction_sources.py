@@ -1,0 +1,288 @@
+"""Files of predictions, labels and class names as other programs write them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from layouts import CLASSES, N, columns, ids, labels, logits, names, paths, softmax
+
+from bickd_core.importing.matching import Imported, match
+from bickd_core.importing.read_process import parse
+from bickd_core.runs.predictions import PredictionsError
+
+
+def read(folder: Path, *files: str) -> Imported:
+    return match([(file, part) for file in files for part in parse(folder / file)[2]])
+
+
+def check(imported: Imported, *, classes: tuple[str, ...] = CLASSES) -> None:
+    """The first model has the scores and labels of `layouts`."""
+    first = imported.models[0].predictions
+    assert first.class_names == classes
+    assert np.abs(first.probabilities() - softmax(logits())).max() < 1e-3
+    assert first.labels is not None
+    assert (first.labels == labels()).all()
+
+
+NUMBERED = ("0", "1", "2")
+
+
+def save(folder: Path, file: str, **options: object) -> None:
+    np.savetxt(folder / file, logits(), **options)
+    np.save(folder / "labels.npy", labels())
+
+
+# -- text of numpy ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["net.txt", "net.csv"])
+def test_savetxt_with_blanks(file, tmp_path):
+    save(tmp_path, file)
+    check(read(tmp_path, file, "labels.npy"), classes=NUMBERED)
+
+
+def test_savetxt_with_a_header(tmp_path):
+    save(tmp_path, "net.csv", delimiter=",", header=",".join(CLASSES))
+    check(read(tmp_path, "net.csv", "labels.npy"))
+
+
+def test_comments_before_the_header(tmp_path):
+    table = pd.DataFrame({**columns("{}", logits()), "label": names()}).to_csv(index=False)
+    (tmp_path / "net.csv").write_text("# epoch 90\n# seed 1\n" + table)
+    check(read(tmp_path, "net.csv"))
+
+
+def test_a_wrong_cell_below_comments_has_its_line(tmp_path):
+    (tmp_path / "net.csv").write_text("# epoch 90\ncat,dog\n1.5,2\n0.5,x\n0.5,2\n2.5,1\n")
+    with pytest.raises(PredictionsError, match=r"row 2 \(line 4\), column 'dog': .*'x'"):
+        read(tmp_path, "net.csv")
+    (tmp_path / "net.csv").write_text("# epoch 90\ncat,dog\n1.5,2\n0.5\n")
+    with pytest.raises(PredictionsError, match="line 4: expected 2 cells, got 1"):
+        read(tmp_path, "net.csv")
+
+
+def test_a_table_in_a_txt_file(tmp_path):
+    table = pd.DataFrame({**columns("{}", logits()), "label": names()})
+    table.to_csv(tmp_path / "net.txt", sep="\t", index=False)
+    check(read(tmp_path, "net.txt"))
+
+
+# -- labels ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [labels(), names()], ids=["numbers", "names"])
+def test_a_label_in_each_line(values, tmp_path):
+    pd.DataFrame(columns("{}", logits())).to_csv(tmp_path / "net.csv", index=False)
+    (tmp_path / "y.txt").write_text("\n".join(map(str, values)))
+    check(read(tmp_path, "net.csv", "y.txt"))
+
+
+def test_a_list_of_images_and_classes(tmp_path):
+    order = np.random.default_rng(1).permutation(N)
+    table = pd.DataFrame({"path": paths(), **columns("{}", logits())})
+    table.to_csv(tmp_path / "net.csv", index=False)
+    lines = [f"{Path(paths()[i]).name} {labels()[i]}" for i in order]
+    (tmp_path / "val.txt").write_text("\n".join(lines))
+    check(read(tmp_path, "net.csv", "val.txt"))
+
+
+def test_one_hot_columns_are_labels(tmp_path):
+    order = np.random.default_rng(1).permutation(N)
+    pd.DataFrame({"image": ids(), **columns("{}", logits())}).to_csv(
+        tmp_path / "net.csv", index=False
+    )
+    truth = pd.DataFrame({"image": ids(), **columns("{}", np.eye(3)[labels()])})
+    truth.iloc[order].to_csv(tmp_path / "GroundTruth.csv", index=False)
+    imported = read(tmp_path, "net.csv", "GroundTruth.csv")
+    assert [model.name for model in imported.models] == ["net"]
+    check(imported)
+
+
+def test_one_hot_array_is_labels(tmp_path):
+    save(tmp_path, "net.csv")
+    np.save(tmp_path / "y_test.npy", np.eye(3)[labels()])
+    check(read(tmp_path, "net.csv", "y_test.npy"), classes=NUMBERED)
+
+
+def test_one_hot_predictions_stay_a_model_with_a_note(tmp_path):
+    np.save(tmp_path / "forest.npy", np.eye(3)[labels()])
+    imported = read(tmp_path, "forest.npy")
+    assert imported.models[0].predictions.labels is None
+    assert "If these are the true classes and not predictions" in imported.notes[1]
+
+
+def test_labels_of_hugging_face_trainer(tmp_path):
+    np.savez(tmp_path / "net.npz", predictions=logits(), label_ids=labels())
+    check(read(tmp_path, "net.npz"), classes=NUMBERED)
+
+
+def test_labels_may_name_the_numbered_columns(tmp_path):
+    scores = columns("Class_{}", logits(), (1, 2, 3))
+    pd.DataFrame({"id": range(N), **scores}).to_csv(tmp_path / "net.csv", index=False)
+    truth = [f"Class_{i + 1}" for i in labels()]
+    pd.DataFrame({"id": range(N), "target": truth}).to_csv(tmp_path / "y.csv", index=False)
+    check(read(tmp_path, "net.csv", "y.csv"), classes=("1", "2", "3"))
+
+
+def test_a_negative_label_is_no_class(tmp_path):
+    np.savez(tmp_path / "net.npz", logits=logits(), labels=np.where(labels() == 2, -1, labels()))
+    with pytest.raises(PredictionsError, match="expected a number from 0 to 2.*got -1"):
+        read(tmp_path, "net.npz")
+
+
+def test_predicted_classes_beside_the_scores_are_no_class(tmp_path):
+    table = {
+        "true_class_index": labels(),
+        "pred_class_index": labels(),
+        "pred_confidence": 0.5,
+        **columns("{}", logits()),
+    }
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    check(read(tmp_path, "net.csv"))
+
+
+# -- class names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        list(CLASSES),
+        dict(enumerate(CLASSES)),
+        {str(i): [f"n0{i}", name] for i, name in enumerate(CLASSES)},
+        {name: i for i, name in enumerate(CLASSES)},
+        {"architectures": ["ViT"], "id2label": dict(enumerate(CLASSES))},
+    ],
+    ids=["list", "numbers", "keras", "class_to_idx", "config"],
+)
+def test_class_names_in_json(content, tmp_path):
+    save(tmp_path, "net.csv")
+    (tmp_path / "names.json").write_text(json.dumps(content))
+    check(read(tmp_path, "net.csv", "labels.npy", "names.json"))
+
+
+def test_class_names_that_fit_no_model_are_mentioned(tmp_path):
+    save(tmp_path, "net.csv")
+    (tmp_path / "classes.txt").write_text("cat\ndog")
+    imported = read(tmp_path, "net.csv", "classes.txt")
+    assert "classes.txt: its 2 class names are not used" in " ".join(imported.notes)
+
+
+def test_spelling_of_class_names_may_differ(tmp_path):
+    other = tuple(name.title() + " " for name in CLASSES)[::-1]
+    for file, keys in (("a.csv", CLASSES), ("b.csv", other)):
+        z = logits() if file == "a.csv" else logits()[:, ::-1]
+        table = {"id": ids(), "label": names(), **columns("{}", z, keys)}
+        pd.DataFrame(table).to_csv(tmp_path / file, index=False)
+    imported = read(tmp_path, "a.csv", "b.csv")
+    check(imported)
+    second = imported.models[1].predictions
+    assert second.class_names == CLASSES[::-1]
+    assert (second.predicted == 2 - imported.models[0].predictions.predicted).all()
+    assert any("spelled as in a.csv" in note for note in imported.notes)
+
+
+# -- tables in JSON --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orient", ["split", "columns", "records", "list"])
+def test_json_of_pandas(orient, tmp_path):
+    table = pd.DataFrame({**columns("{}", logits()), "label": names()})
+    if orient == "list":
+        (tmp_path / "net.json").write_text(json.dumps(table.to_dict("list")))
+    else:
+        table.to_json(tmp_path / "net.json", orient=orient)
+    check(read(tmp_path, "net.json"))
+
+
+def test_table_of_weights_and_biases(tmp_path):
+    rows = [
+        [i, truth, *scores]
+        for i, truth, scores in zip(ids(), names(), softmax(logits()).tolist(), strict=True)
+    ]
+    heads = ["id", "truth", *(f"score_{name}" for name in CLASSES)]
+    (tmp_path / "net.table.json").write_text(json.dumps({"columns": heads, "data": rows}))
+    check(read(tmp_path, "net.table.json"))
+    rows[3].pop()
+    (tmp_path / "net.table.json").write_text(json.dumps({"columns": heads, "data": rows}))
+    with pytest.raises(PredictionsError, match="row 4 of 'data': expected a list of 5 cells"):
+        read(tmp_path, "net.table.json")
+
+
+# -- scores ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("digits", [2, 3])
+def test_rounded_probabilities(digits, tmp_path):
+    shares = np.round(softmax(np.random.default_rng(0).normal(size=(N, 20))), digits)
+    assert np.abs(shares.sum(axis=1) - 1).max() > 0.02 or digits == 3
+    np.save(tmp_path / "net.npy", shares)
+    assert read(tmp_path, "net.npy").models[0].scale == "probabilities"
+
+
+def test_logarithm_of_zero(tmp_path):
+    shares = softmax(logits())
+    shares[3] = (1, 0, 0)
+    with np.errstate(divide="ignore"):
+        np.savez(tmp_path / "net.npz", log_probs=np.log(shares))
+    imported = read(tmp_path, "net.npz")
+    assert imported.models[0].scale == "log-probabilities"
+    assert imported.models[0].predictions.probabilities()[3].round(4).tolist() == [1, 0, 0]
+    assert "2 of 120 log-probabilities are -inf and become -18.42" in imported.notes[0]
+
+
+def test_an_infinite_logit_is_refused(tmp_path):
+    z = logits()
+    z[3, 1] = -np.inf
+    np.save(tmp_path / "net.npy", z)
+    with pytest.raises(PredictionsError, match="row 4.*expected a number, got -inf"):
+        read(tmp_path, "net.npy")
+
+
+# -- which row is which sample ---------------------------------------------------------------------
+
+
+def two(folder: Path, first: dict[str, object], second: dict[str, object]) -> Imported:
+    """Two files of the same scores, the second in another order, with these columns."""
+    order = np.random.default_rng(1).permutation(N)
+    pd.DataFrame({**first, **columns("{}", logits())}).to_csv(folder / "a.csv", index=False)
+    table = pd.DataFrame({**second, **columns("{}", logits())})
+    table.iloc[order].to_csv(folder / "b.csv", index=False)
+    return read(folder, "a.csv", "b.csv")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"image_id": ids()}, {"filename": [f"{i}.jpg" for i in ids()]}),
+        ({"id": [f"{i}.PNG" for i in ids()]}, {"id": ids()}),
+        ({"id": [f"{i}.png" for i in ids()]}, {"path": [f"/data/{i}.jpg" for i in ids()]}),
+        ({"id": [f"\u00e4{i}" for i in ids()]}, {"id": [f"a\u0308{i} " for i in ids()]}),
+    ],
+    ids=["id and filename", "suffix in one", "id and path", "accents and blanks"],
+)
+def test_ids_of_the_same_samples(first, second, tmp_path):
+    imported = two(tmp_path, first, second)
+    assert (imported.rule, imported.shared, imported.total) == ("id", N, N)
+    a, b = (model.predictions for model in imported.models)
+    place = {sample: i for i, sample in enumerate(b.ids.tolist())}
+    assert np.allclose(a.logits, b.logits[[place[sample] for sample in a.ids.tolist()]])
+
+
+def test_rows_that_repeat_are_left_out(tmp_path):
+    table = pd.DataFrame({"id": ids(), "label": names(), **columns("{}", logits())})
+    pd.concat([table, table.head(3)]).to_csv(tmp_path / "net.csv", index=False)
+    imported = read(tmp_path, "net.csv")
+    check(imported)
+    assert "3 rows are left out" in imported.notes[0]
+
+
+def test_labels_that_are_predictions_of_two_models(tmp_path):
+    rng = np.random.default_rng(0)
+    for file in ("a.npz", "b.npz"):
+        z = rng.normal(size=(200, 3))
+        np.savez(tmp_path / file, logits=z, labels=z.argmax(axis=1), ids=np.arange(200))
+    with pytest.raises(PredictionsError, match="labels of a are the classes that it predicts; if"):
+        read(tmp_path, "a.npz", "b.npz")
