@@ -173,28 +173,44 @@ def _pair(text: str) -> dict[str, Any]:
 
 
 def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -> list[PlannedRun]:
-    """Return the runs with a folder here or without a line of results, and report the others on
-    stderr."""
+    """Return the runs with a folder here, or without a line of results and not diverged before;
+    report the others on stderr."""
+    from bickd_core.sweeps.diverged import diverged_before, diverged_path, read_diverged
     from bickd_core.sweeps.results import measured, read_results
 
-    results = read_results(path)
-    rest = [
-        each
-        for each in planned
-        if (library.own / each.name / "run.yaml").exists() or not measured(results, each, library)
-    ]
-    if left := len(planned) - len(rest):
-        print(f"{left} of {len(planned)} runs are already in {path}", file=sys.stderr, flush=True)
+    results, diverged = read_results(path), read_diverged(path)
+    rest: list[PlannedRun] = []
+    counts = {path: 0, diverged_path(path): 0}
+    for each in planned:
+        if (library.own / each.name / "run.yaml").exists():
+            rest.append(each)
+        elif measured(results, each, library):
+            counts[path] += 1
+        elif diverged_before(diverged, each, library):
+            counts[diverged_path(path)] += 1
+        else:
+            rest.append(each)
+    for file, count in counts.items():
+        if count:
+            text = f"{count} of {len(planned)} runs are already in {file}"
+            print(text, file=sys.stderr, flush=True)
     return rest
 
 
 def _add_line(ended: Any, path: Path, library: Library, sweep: Definition) -> None:
-    """Add the run's line. If the run cannot be measured, print a warning and continue."""
+    """Add the run's line, or record that it diverged. If it cannot be measured, print a warning and
+    continue."""
+    from bickd_core.sweeps.diverged import add_diverged
     from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
+    from bickd_core.training.divergence import has_diverged
 
-    if has_result(read_results(path), ended.run):
+    if ended.state == "finished" and has_result(read_results(path), ended.run):
         return
     try:
+        if ended.state != "finished":
+            if (ended.run.path / "run.yaml").exists() and has_diverged(ended.run.status()):
+                add_diverged(path, ended.run)
+            return
         hits = None
         if sweep.corruptions:
             from bickd_core.training.robustness import corrupted_hits

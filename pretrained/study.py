@@ -19,6 +19,7 @@ import yaml
 from bickd_core.atomic import write_text
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.definition import Method, PlannedRun, Sweep, planned_runs, read_sweep
+from bickd_core.sweeps.diverged import read_diverged
 from bickd_core.sweeps.results import read_results
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -57,7 +58,7 @@ def main() -> None:
         nargs="*",
         default=[],
         metavar="RUN",
-        help="runs that diverged; each counts as 0 %% accuracy",
+        help="runs that failed twice without diverging; each counts as 0 %% accuracy",
     )
     asked = parser.parse_args()
     for sweep in STAGES[asked.stage](asked.failed):
@@ -177,20 +178,22 @@ def chosen(sweeps: Sequence[str], failed: Collection[str], count: int) -> dict[s
 
     Args:
         sweeps: names of recipes with result lines.
-        failed: runs without a line, which count as 0.
+        failed: runs without a line, which count as 0, as diverged runs do.
 
     Raises:
-        ValueError: a run has no line and is not among the failed.
+        ValueError: a run has no line, has not diverged, and is not among the failed.
     """
     scores: dict[str, list[float]] = {}
     last: dict[str, PlannedRun] = {}
     for name in sweeps:
         planned = planned_runs(read_sweep(RECIPES / f"{name}.yaml"))
-        lines = {line.name: line for line in read_results(RECIPES / f"{name}.jsonl")}
-        if missing := [run.name for run in planned if run.name not in {*lines, *failed}]:
+        file = RECIPES / f"{name}.jsonl"
+        lines = {line.name: line for line in read_results(file)}
+        zero = {*failed, *(run.name for run in read_diverged(file))}
+        if missing := [run.name for run in planned if run.name not in {*lines, *zero}]:
             raise ValueError(
                 f"{len(missing)} of {len(planned)} runs of {name} have no result line, such as"
-                f" {missing[0]}; finish the sweep, or name the runs that diverged with --failed."
+                f" {missing[0]}; finish the sweep, or name the runs that failed with --failed."
             )
         last = {run.method: run for run in planned}
         for run in planned:

@@ -95,7 +95,7 @@ class Results:
 
     @property
     def done(self) -> int:
-        return sum(len(stage.lines) for stage in self.stages.values())
+        return sum(len(stage.lines) + len(stage.diverged) for stage in self.stages.values())
 
     @property
     def designed(self) -> int:
@@ -126,9 +126,9 @@ def written(page: str, results: Results) -> str:
 # -- the answer ------------------------------------------------------------------------------------
 def state(results: Results) -> str:
     if results.complete:
-        return f"**State: complete.** All {results.designed} runs have a result line."
+        return f"**State: complete.** All {results.designed} runs have ended."
     return (
-        f"**State: {results.done} of {results.designed} runs have a result line.** The design was"
+        f"**State: {results.done} of {results.designed} runs have ended.** The design was"
         " committed on 29 November 2026, before the first run. No result of a later stage is shown"
         " before all lines of that stage are there."
     )
@@ -152,9 +152,10 @@ def answer(results: Results) -> list[str]:
 
 
 def progress(stages: dict[str, Stage]) -> list[str]:
-    lines = ["| stage | runs in the design | result lines |", "|---|---|---|"]
+    lines = ["| stage | runs in the design | result lines | diverged |", "|---|---|---|---|"]
     lines += [
-        f"| {title} | {stage.designed} | {len(stage.lines)} |" for title, stage in stages.items()
+        f"| {title} | {stage.designed} | {len(stage.lines)} | {len(stage.diverged)} |"
+        for title, stage in stages.items()
     ]
     return lines
 

@@ -19,6 +19,7 @@ from bickd_core.geometry.two_way import (
     two_way_mean_difference,
 )
 from bickd_core.sweeps.definition import PlannedRun, planned_runs, read_sweep
+from bickd_core.sweeps.diverged import read_diverged
 from bickd_core.sweeps.results import Result, read_results, sample_code
 from pretrained import study
 from pretrained.sweep_results import Groups, Teacher
@@ -35,16 +36,19 @@ class Stage:
     Attributes:
         planned: the runs of the recipes that are written so far.
         lines: their results, by run.
+        diverged: the runs that diverged.
         designed: number of runs in the design.
     """
 
     planned: tuple[PlannedRun, ...]
     lines: dict[str, Result]
+    diverged: frozenset[str]
     designed: int
 
     @property
     def complete(self) -> bool:
-        return len(self.planned) == self.designed == len(self.lines)
+        ended = {*self.lines, *self.diverged}
+        return len(self.planned) == self.designed == len(ended)
 
     @property
     def groups(self) -> Groups:
@@ -60,15 +64,17 @@ def stage(names: Sequence[str], designed: int) -> Stage:
     """Read the recipes with these names, as far as they are written, and their lines."""
     planned: list[PlannedRun] = []
     lines: dict[str, Result] = {}
+    diverged: set[str] = set()
     for name in names:
         recipe = study.RECIPES / f"{name}.yaml"
         if recipe.exists():
             own = planned_runs(read_sweep(recipe))
             known = {run.name for run in own}
-            results = read_results(recipe.with_suffix(".jsonl"))
-            lines |= {line.name: line for line in results if line.name in known}
+            file = recipe.with_suffix(".jsonl")
+            lines |= {line.name: line for line in read_results(file) if line.name in known}
+            diverged |= {run.name for run in read_diverged(file)} & known
             planned += own
-    return Stage(tuple(planned), lines, designed)
+    return Stage(tuple(planned), lines, frozenset(diverged - set(lines)), designed)
 
 
 SETTINGS = tuple(name for name, _, _ in study.SETTINGS)

@@ -9,6 +9,7 @@ import yaml
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.definition import planned_runs, read_sweep
+from bickd_core.sweeps.diverged import Diverged, diverged_path
 from bickd_core.sweeps.results import Result, add_result
 from pretrained import study
 
@@ -165,3 +166,6 @@ def test_a_run_without_a_line_is_unfinished_unless_it_is_said_to_have_failed(rec
         study.finalists()
     (made,) = study.finalists([lost])
     assert "kd-05" not in {method.shown for method in made.methods}
+    record = Diverged(name=lost, error="the loss is not finite", settings={})
+    diverged_path(recipes / "study-tune.jsonl").write_text(record.model_dump_json() + "\n")
+    assert study.finalists() == [made]

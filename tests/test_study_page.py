@@ -95,14 +95,14 @@ def test_the_page_grows_with_its_stages(recipes):
         (study_page.DOCS.parent / "recipes/study-tune.yaml").read_bytes()
     )
     page = written(PAGE, Results.read())
-    assert "**State: 0 of 671 runs have a result line.**" in page
-    assert "| A1 tune | 238 | 0 |" in page
+    assert "**State: 0 of 671 runs have ended.**" in page
+    assert "| A1 tune | 238 | 0 | 0 |" in page
     assert "## The answer" not in page
 
     up_to_b(recipes)
     results = Results.read()
     page = written(PAGE, results)
-    assert "| B confirm | 140 | 140 |" in page
+    assert "| B confirm | 140 | 140 | 0 |" in page
     assert "**BicKD is more accurate than KD**: +" in page
     assert "MLKD (+" in page
     assert "CE (-" in page
@@ -114,8 +114,8 @@ def test_the_page_grows_with_its_stages(recipes):
     the_rest(recipes)
     results = Results.read()
     page = written(page, results)
-    assert "**State: complete.** All 671 runs have a result line." in page
-    assert "| stage | runs in the design | result lines |" not in page
+    assert "**State: complete.** All 671 runs have ended." in page
+    assert "| stage | runs in the design |" not in page
     assert len(results.readings) == 12
     assert "other readings of BicKD" in page
     assert "In 6 other settings the 95 % interval of BicKD minus KD is" in page
@@ -136,7 +136,7 @@ def test_an_unfinished_stage_b_is_not_summarised(recipes):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     results = Results.read()
     assert results.confirmed is None
-    assert "| B confirm | 140 | 139 |" in written(PAGE, results)
+    assert "| B confirm | 140 | 139 | 0 |" in written(PAGE, results)
 
 
 def test_the_difference_of_stage_b_is_that_of_the_means(recipes):

@@ -28,7 +28,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
 
     Args:
         runs: number of runs.
-        on_end: called with each finished run.
+        on_end: called with each run that has ended.
 
     Returns:
         0 if all runs finished, 130 after Ctrl-C, else 1.
@@ -38,8 +38,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
         while sweeping.at_work:
             for ended in sweeping.turn():
                 console.print(_sentence(ended), highlight=False, markup=False)
-                if ended.state == "finished":
-                    on_end(ended)
+                on_end(ended)
             bars.show(sweeping)
             if interrupts and not sweeping.stopping:
                 console.print("stopping: every run saves its state and ends after this step ...")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from run_helpers import wait_for
 
 import bickd_core
@@ -15,6 +16,7 @@ from bickd_cli.main import main
 from bickd_core.data.base import Split
 from bickd_core.data.corruptions import CORRUPTIONS, corrupted
 from bickd_core.runs.library import RunFolder
+from bickd_core.sweeps.diverged import diverged_path, read_diverged
 from bickd_core.sweeps.results import read_results
 from bickd_core.training.evaluate import predict
 from bickd_core.training.setup import load_run_data, load_run_model
@@ -77,6 +79,53 @@ def test_lines_have_corrupted_images_if_the_sweep_asks_for_them(sweep, library, 
     assert line.corrupted["gaussian_noise"] == pytest.approx(expected, abs=1e-6)
     assert line.robustness.mean() == pytest.approx(sum(line.corrupted.values()) / 5, abs=1e-5)
     assert line.ece_scaled is not None
+
+
+def test_a_diverged_run_is_recorded_and_not_trained_again(sweep, library, tmp_path):
+    path, results = tmp_path / "two.yaml", tmp_path / "results.jsonl"
+    train = {
+        "dataset": "digits",
+        "train_limit": 200,
+        "epochs": 1,
+        "precision": "fp32",
+        "threads": 1,
+    }
+    methods = [
+        {"label": "fast", "objective": {"kind": "ce"}, "train": {"optimizer": {"kind": "sgd", "lr": 1e30}}},
+        {"label": "slow", "objective": {"kind": "ce"}},
+    ]  # fmt: skip
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "name": "two",
+                "pairs": [{"teacher": "teacher", "student": "convnet-small"}],
+                "seeds": [0],
+                "methods": methods,
+                "train": train,
+            }
+        )
+    )
+    code, out, _ = sweep(path, "--results", results, "--retries", "1")
+    assert code == 1
+    assert "two-fast-s0: failed: the loss" in out
+    assert [each.name for each in read_results(results)] == ["two-slow-s0"]
+    (diverged,) = read_diverged(results)
+    assert diverged.name == "two-fast-s0"
+    assert "not finite" in diverged.error
+    for name in ("two-fast-s0", "two-slow-s0"):
+        shutil.rmtree(library.own / name)
+    code, out, err = sweep(path, "--results", results)
+    assert code == 0
+    assert f"1 of 2 runs are already in {results}\n" in err
+    assert f"1 of 2 runs are already in {diverged_path(results)}\n" in err
+    assert not list(library.own.glob("two-*-s0"))
+    path.write_text(path.read_text().replace("1.0e+30", "0.01"))
+    _, out, _ = sweep(path, "--list-only", "--results", results)
+    assert out.split() == ["two-fast-s0"]
+    diverged_path(results).write_text("torn")
+    code, _, err = sweep(path, "--results", results)
+    assert code != 0
+    assert "results.diverged.jsonl is damaged in line 1" in err
 
 
 def test_a_sweep_from_flags_ends_with_results_and_again_does_nothing(sweep, library, tmp_path):
