@@ -28,6 +28,7 @@ COPY bickd_viz bickd_viz
 COPY app app
 COPY pretrained pretrained
 RUN python -m pip install --no-deps --editable . \
+    && python -m compileall -q app bickd_cli bickd_core bickd_viz \
     && useradd --create-home --uid 1000 explorer \
     && mkdir /runs \
     && chown explorer:explorer /runs

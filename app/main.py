@@ -24,12 +24,17 @@ from app.guard import Guard, answer_own_names
 
 FIRST_PAGE = (
     "app.pages.overview.page",
+    "app.login",
+    "app.components.history",
+    "app.components.opener",
     "app.components.sidebar",
     "app.components.report_bar",
     "app.threads",
-    "scipy.special",  # which figures import when they are first computed
-    "pyarrow.dataset",  # which reads the images of caltech95
+    "bickd_viz.export.chart_export",
+    "streamlit.material_icon_names",
+    "PIL.PngImagePlugin",  # for the icon of the browser's tab
 )
+"""Modules that the first chart needs. Importing others would delay it."""
 
 PagesManager.uses_pages_directory = False
 """`st.navigation` sets this too, but only in the first session. That session would then look for a

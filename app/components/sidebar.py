@@ -64,9 +64,8 @@ def show(page: str = "") -> None:
     """
     view = state.current()
     if not view.teacher:
-        view = state.update(
-            **{name: getattr(default_view(), name) for name in ("teacher", "students")}
-        )
+        default = default_view()
+        view = state.update(teacher=default.teacher, students=default.students)
     without = {**lacking(page, view), **idle(page, view.lesson)}
     runs = with_predictions(view.split)
     keys = [run.key for run in runs]
