@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,8 +99,9 @@ class Evaluate:
     """Compare with this run instead of the student's own teacher."""
     split: Literal["validation", "test"] = "test"
     """The split to evaluate."""
-    temperature: float = 4.0
-    """Temperature T of the softmax."""
+    temperature: float | None = None
+    """Temperature T of the softmax. If not set: 1 for imported predictions, as on the pages, else
+    4."""
 
     def run(self, library: Library) -> int:
         from bickd_core.geometry.intervals import Interval
@@ -111,20 +112,19 @@ class Evaluate:
         reference = run.info().teacher
         teacher = self.teacher or (reference.key if reference else None)
         student = run.predictions(self.split)
+        keys = [run.key, *([teacher] if teacher else [])]
+        T = _temperature(library, keys) if self.temperature is None else self.temperature
         if teacher is None:
-            summary = summarise(None, student, T=self.temperature)
+            summary = summarise(None, student, T=T)
         else:
             both = align(
                 [library.locate(teacher).predictions(self.split), student], [teacher, run.key]
             )
-            summary = summarise(*both.predictions, T=self.temperature)
+            summary = summarise(*both.predictions, T=T)
         comparison = f" of {len(student):,}" if summary.n < len(student) else ""
         versus = f" against {teacher}" if teacher else ""
         table = Table(
-            title=(
-                f"{run.key}{versus} on {self.split}, T = {self.temperature:g}, n ="
-                f" {summary.n:,}{comparison}"
-            )
+            title=(f"{run.key}{versus} on {self.split}, T = {T:g}, n = {summary.n:,}{comparison}")
         )
         table.add_column("figure")
         table.add_column("estimate", justify="right")
@@ -136,9 +136,19 @@ class Evaluate:
                 low_high = (
                     f"{interval.low:.4f} to {interval.high:.4f}" if known else "too few images"
                 )
-                table.add_row(figure.name.replace("_", " "), f"{interval.estimate:.4f}", low_high)
+                name = figure.name.replace("_", " ")
+                if figure.name == "calibration_error" and T != 1:
+                    name += " (T = 1)"
+                table.add_row(name, f"{interval.estimate:.4f}", low_high)
         print_table(table)
         return 0
+
+
+def _temperature(library: Library, keys: Sequence[str]) -> float:
+    """Return the temperature of the softmax for these runs: 1 if all are imported predictions,
+    which may not come from distillation, else 4."""
+    kinds = {library.locate(key).info().source.kind for key in keys}
+    return 1.0 if kinds == {"predictions"} else 4.0
 
 
 @dataclass
@@ -350,8 +360,9 @@ class Report:
     """The file to write."""
     split: Literal["validation", "test"] = "test"
     """The split to compare on."""
-    temperature: float = 4.0
-    """Temperature T of the softmax."""
+    temperature: float | None = None
+    """Temperature T of the softmax. If not set: 1 for imported predictions, as on the pages, else
+    4."""
     address: str = "http://localhost:8501/"
     """Address of the app, for the links in the report."""
 
@@ -363,8 +374,10 @@ class Report:
         from bickd_viz.report.build import html
         from bickd_viz.report.comparison import comparison_report
 
+        keys = [self.teacher, *self.students]
+        T = _temperature(library, keys) if self.temperature is None else self.temperature
         data = read_report_data(
-            library, self.teacher, self.students, split=self.split, temperature=self.temperature
+            library, self.teacher, self.students, split=self.split, temperature=T
         )
         page = html(comparison_report(data, address=self.address, created=date.today().isoformat()))
         with atomic_write(self.out) as temporary:

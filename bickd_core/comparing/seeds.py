@@ -374,7 +374,18 @@ def compare(
     return RecipesCompared(seeds, networks, figures)
 
 
+ROUNDING = 1e-6
+"""Differences up to this size come from rounding: logits are stored in single precision."""
+
+
 def _difference(student: float, baseline: float, two_way: TwoWay) -> Difference:
+    """Return the difference of two figures; 0 if all of its interval is within rounding."""
+    interval = two_way.interval
+    ends = [end for end in (interval.low, interval.estimate, interval.high) if end is not None]
+    if max(map(abs, ends)) <= ROUNDING:
+        limit = None if interval.low is None else 0.0
+        none = replace(interval, estimate=0.0, low=limit, high=limit)
+        return Difference(student, student, none, 1.0, 1.0)
     return Difference(student, baseline, two_way.interval, two_way.p_value, two_way.p_value)
 
 

@@ -13,7 +13,13 @@ from typing import IO
 import numpy as np
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.listing import LARGEST_SIDE, MAX_IMAGES, Listing, numbered_classes
+from bickd_core.data.listing import (
+    LARGEST_SIDE,
+    MAX_IMAGES,
+    SMALLEST_SIDE,
+    Listing,
+    numbered_classes,
+)
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
@@ -97,7 +103,7 @@ def listing(path: Path) -> Listing:
         for part, (images, key) in parts.items()
     }
     classes = _class_names(path, names, labels)
-    side = min(LARGEST_SIDE, first.height, first.width)
+    side = min(LARGEST_SIDE, max(SMALLEST_SIDE, min(first.height, first.width)))
 
     def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
         return _read(path, parts[part][0], size, resizing)

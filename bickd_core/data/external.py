@@ -22,6 +22,7 @@ from bickd_core.data.base import Source, Split
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import as_text, unreadable
 from bickd_core.data.listing import (
+    SMALLEST_SIDE,
     Listing,
     absent_classes,
     augmentation,
@@ -32,7 +33,7 @@ from bickd_core.data.listing import (
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import Stored, any_store, folder_of, make_store, read_store, store_key
 
-SMALLEST, LARGEST = 8, 512
+SMALLEST, LARGEST = SMALLEST_SIDE, 512
 """Smallest and largest side in pixels that images can be scaled to."""
 
 

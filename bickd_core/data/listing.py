@@ -21,7 +21,7 @@ TEST_SEED = 0
 MAX_IMAGES = 5_000_000
 """Largest number of images in one part. A file that claims more is refused before its labels are
 read."""
-LARGEST_SIDE = 64
+SMALLEST_SIDE, LARGEST_SIDE = 8, 64
 """By default, images keep their side up to this limit."""
 
 
@@ -149,10 +149,10 @@ def check(listing: Listing, where: str) -> None:
 
 
 def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:
-    """Return the default side (the median of the shorter sides, at most 64), and 1 channel if all
+    """Return the default side (the median of the shorter sides, from 8 to 64), and 1 channel if all
     are grey, else 3."""
     shorter = np.sort([min(header.width, header.height) for header in headers])
-    side = min(LARGEST_SIDE, int(shorter[len(shorter) // 2]))
+    side = min(LARGEST_SIDE, max(SMALLEST_SIDE, int(shorter[len(shorter) // 2])))
     return side, 1 if all(header.grey for header in headers) else 3
 
 

@@ -11,6 +11,7 @@ from bickd_viz.text.numbers import (
     interval_text,
     percent,
     points,
+    sentence_begin,
     with_interval,
 )
 
@@ -27,11 +28,11 @@ def p_text(p: float) -> str:
 def outcome_title(student: str, other: str, only_student: int, only_other: int, p: float) -> str:
     """The finding of the table of who is right, as a title."""
     if not only_student and not only_other:
-        return f"{_begin(student)} and {other} are right on the same samples"
+        return f"{sentence_begin(student)} and {other} are right on the same samples"
     if p >= CLEAR:
         return f"No difference seen in how often {student} and {other} are right"
     more = "more" if only_student > only_other else "less"
-    return f"{_begin(student)} is right {more} often than {other}"
+    return f"{sentence_begin(student)} is right {more} often than {other}"
 
 
 def outcome_note(
@@ -101,14 +102,14 @@ def sureness_title(name: str, excess: Interval, confidence: float, accuracy: flo
     """
     figures = f"mean confidence {percent(confidence)}, accuracy {percent(accuracy)}"
     if not has_limits(excess):
-        return f"{_begin(name)}: {figures}"
+        return f"{sentence_begin(name)}: {figures}"
     if not excludes_zero(excess):
         return (
             f"No difference seen between mean confidence ({percent(confidence)}) and accuracy"
             f" ({percent(accuracy)}) of {name}"
         )
     how = "overconfident" if excess.estimate > 0 else "underconfident"
-    return f"{_begin(name)} is {how}: {figures}"
+    return f"{sentence_begin(name)} is {how}: {figures}"
 
 
 def error_note(error: Interval, excess: Interval) -> str:
@@ -176,12 +177,12 @@ def temperature_sentence(
     """The best temperature of a model, and where it was fitted."""
     if not reached:
         return (
-            f"{_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the likelihood"
-            " still rises at the end of the search range."
+            f"{sentence_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the"
+            " likelihood still rises at the end of the search range."
         )
     ends = interval_text(temperature)
     begin = (
-        f"{_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on"
+        f"{sentence_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on"
         f" {counted(n, f'{split} {noun}')}"
     )
     if split == shown:

@@ -183,7 +183,8 @@ def sentence_for_cell(
         return text + others
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
     most = np.argsort(-counts, kind="stable")[:3]
-    parts = [f"{counts[i]} {names[i]}" for i in most]
+    of = " of class" if all(str(name).isdigit() for name in names) else ""
+    parts = [f"{counts[i]}{of} {names[i]}" for i in most]
     rest = carriers - int(counts[most].sum())
     if rest:
         parts.append(f"{rest} of other classes")

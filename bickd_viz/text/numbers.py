@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol, TypeGuard
 
 MINUS = "−"
+ROUNDING = 1e-6
+"""Differences up to this size come from rounding: logits are stored in single precision."""
 
 
 class Interval(Protocol):
@@ -104,7 +106,8 @@ def together(*values: float | None) -> list[str]:
     if not known:
         return [number(v) for v in values]
     decimals = _decimals(max(known, key=abs))
-    while decimals < 6 and len({f"{v:.{decimals}f}" for v in known}) < len(set(known)):
+    distinct = len({f"{v:.6f}" for v in known})
+    while decimals < 6 and len({f"{v:.{decimals}f}" for v in known}) < distinct:
         decimals += 1
     return [_signed(f"{v:,.{decimals}f}") if _finite(v) else number(v) for v in values]
 
@@ -178,6 +181,15 @@ def duration(seconds: float | None) -> str:
     return f"about {round(seconds / 86400)} days"
 
 
+def sentence_begin(text: str) -> str:
+    """Return the begin of a sentence: "The teacher" for "the teacher". Names stay as they are.
+
+    >>> sentence_begin("the teacher is"), sentence_begin("kd_run2 is")
+    ('The teacher is', 'kd_run2 is')
+    """
+    return text[:1].upper() + text[1:] if text.split(" ")[0] in ("the", "every") else text
+
+
 def has_limits(interval: Interval | None) -> bool:
     """Whether there is an interval. Too few images give only an estimate, which cannot show a
     difference."""
@@ -185,10 +197,11 @@ def has_limits(interval: Interval | None) -> bool:
 
 
 def excludes_zero(difference: Interval | None) -> bool:
-    """Whether a paired interval is entirely above or entirely below 0."""
+    """Whether a paired interval is entirely above or entirely below 0, by more than rounding."""
     if difference is None or difference.low is None or difference.high is None:
         return False
-    return difference.low > 0 or difference.high < 0
+    low, high = difference.low, difference.high
+    return (low > 0 or high < 0) and max(abs(low), abs(high)) > ROUNDING
 
 
 def comparison_sentence(

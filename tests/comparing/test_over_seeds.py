@@ -2,6 +2,7 @@
 who is a seed of whom."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,17 @@ def test_with_one_seed_the_first_runs_are_compared_as_two_networks():
     assert text.startswith("One run each: BicKD is more accurate than KD")
     assert "one run each" in seeds.note("BicKD", "KD", both)
     assert "hold for these two models" in seeds.how("BicKD", "KD", both, n=100, split="test")
+
+
+def test_equal_networks_with_other_rounding_do_not_differ():
+    network = run(0.8, 0)
+    shifted = replace(network, logits=network.logits + np.float32(3.3))
+    both = compare(scored(network), scored(shifted), TEACHER.labels)
+    overlap = both.figures["overlap"]
+    assert (overlap.interval.estimate, overlap.p_value, overlap.seen) == (0.0, 1.0, False)
+    assert "no difference seen" in seeds.headline("BicKD", "KD", both)
+    (row,) = seeds.difference_rows("BicKD", {"KD": both})
+    assert row["overlap matched per image"] == "0.000 [0.000, 0.000], not seen"
 
 
 def test_p_values_are_adjusted_for_all_that_a_student_is_held_against():

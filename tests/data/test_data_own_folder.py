@@ -244,3 +244,8 @@ def test_reading_twice_decodes_once(pets, monkeypatch):
 
     monkeypatch.setattr(own, "make_store", never)
     assert load_dataset(f"folder:{pets}").content_hash == first.content_hash
+
+
+def test_very_small_images_are_scaled_to_the_smallest_side(tmp_path):
+    root = write_folder(tmp_path / "dots", PARTS, made_images(sum(PARTS.values()), side=3))
+    assert load_dataset(f"folder:{root}").image_size == 8

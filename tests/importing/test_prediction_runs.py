@@ -383,3 +383,16 @@ def test_command_adds_validation(two, library, tmp_path, capsys):
     assert ImportPredictions((tmp_path / "val.csv",), split="validation").run(library) == 0
     assert "validation predictions added to" in capsys.readouterr().out
     assert library.find("student").has_predictions("validation")
+
+
+def test_evaluate_uses_the_temperature_of_the_pages(tmp_path, library, capsys):
+    from bickd_cli.import_predictions import ImportPredictions
+    from bickd_cli.main import Evaluate
+
+    file = tmp_path / "net.npz"
+    np.savez(file, logits=logits(), labels=np.arange(40) % 3)
+    assert ImportPredictions((file,)).run(library) == 0
+    assert Evaluate("net").run(library) == 0
+    assert "net on test, T = 1, n = 40" in " ".join(capsys.readouterr().out.split())
+    assert Evaluate("net", temperature=4.0).run(library) == 0
+    assert "calibration error (T = 1)" in capsys.readouterr().out

@@ -71,6 +71,10 @@ def test_a_cell_is_told_by_who_carries_it():
         == "7 of 1,208 images account for 80% of it. Their true classes: 3 crab, 2 lobster, 1 bass,"
         " 1 of other classes."
     )
+    numbered = words.sentence_for_cell(
+        "KD", "3", "5", carriers=3, n=9, true_classes=["3", "3", "5"]
+    )
+    assert numbered.endswith("Their true classes: 2 of class 3, 1 of class 5.")
     assert words.sentence_for_cell(
         "KD", "a", "b", carriers=1, n=9, true_classes=None
     ) == "1 of 9 images accounts for 80% of it."  # fmt: skip

@@ -139,6 +139,7 @@ def test_the_title_of_who_is_right_follows_mcnemar():
         == "KD is right less often than the teacher"
     )
     assert words.outcome_title("KD", "CE", 125, 64, 1e-5) == "KD is right more often than CE"
+    assert words.outcome_title("kd_s0", "CE", 125, 64, 1e-5).startswith("kd_s0 is right")
     assert (
         words.outcome_title("KD", "CE", 64, 66, 0.9)
         == "No difference seen in how often KD and CE are right"

@@ -32,12 +32,13 @@ def show(
         with right:
             by = _choose(lens) if comparison.students else "own"
         found = class_ranking.mixed_pairs(comparison, student, lens, by, MOST)
+        pairs = text.counted(len(found), "pair")
         said = (
-            f"The {len(found)} pairs with the highest {lens.what} in {student.called}. "
+            f"The {pairs} with the highest {lens.what} in {student.called}. "
             if by == "own"
             else (
-                f"The {len(found)} pairs where {student.called} differs most from the teacher, in"
-                " either direction. "
+                f"The {pairs} where {student.called} differs most from"
+                " the teacher, in either direction. "
             )
         ) + f"Choose a row to see its {comparison.nouns}."
         with left:
