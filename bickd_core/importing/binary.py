@@ -29,6 +29,7 @@ def binary_models(
         label: column of true classes; "" for none.
         stem: name for a model that its column does not name.
     """
+    known = known or _two_numbers(table, label)
     if least != 2 or len(known) not in (0, 2):
         return ()
     flat = [name for name in flat if _is_score(table, name, alone=len(flat) == 1)]
@@ -41,6 +42,16 @@ def binary_models(
     if not all(map(_is_share, values.T)) or recognised(values) != "logits":
         return ()
     return tuple(_model(column, known, name) for column, name in zip(flat, names, strict=True))
+
+
+def _two_numbers(table: Table, label: str) -> tuple[str, ...]:
+    """Return the labels of two classes that are numbers other than 0 and 1, such as -1 and 1."""
+    if not label or table.columns[label].dtype.kind not in "if" or table.columns[label].ndim != 1:
+        return ()
+    values = np.unique(table.columns[label])
+    if len(values) != 2 or not np.isfinite(values).all() or values.tolist() == [0, 1]:
+        return ()
+    return tuple(str(int(value)) for value in values)
 
 
 def _is_score(table: Table, name: str, *, alone: bool) -> bool:

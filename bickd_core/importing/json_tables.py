@@ -12,6 +12,17 @@ import numpy as np
 
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
 from bickd_core.importing.text_tables import names_or_labels
+from bickd_core.importing.words import (
+    CLASSES,
+    FEATURES,
+    IDS,
+    LABELS,
+    MODELS,
+    PATHS,
+    SCORES,
+    TEXTS,
+    normal,
+)
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
@@ -36,6 +47,8 @@ def read_json(path: Path) -> Table:
             content = inner  # {"predictions": [...]}
         elif lists:
             return _from_columns(lists)
+    if isinstance(content, list):
+        content = [_record(entry) for entry in content]
     if not isinstance(content, list) or not content:
         raise PredictionsError(
             f"expected a list of records such as [{EXAMPLE}], got {_kind(content)}."
@@ -51,6 +64,17 @@ def read_json(path: Path) -> Table:
     return _from_records(content)
 
 
+def _record(entry: Any) -> Any:
+    """Return a record for a bare list of numbers, or of the labels and scores that Hugging Face's
+    pipelines return; anything else unchanged."""
+    if isinstance(entry, list) and entry:
+        if all(isinstance(value, int | float) for value in entry):
+            return {"scores": entry}
+        if all(map(_is_label_score, entry)):
+            return {"prob": entry}
+    return entry
+
+
 def _class_list(content: Any) -> list[str]:
     """Return the names in a list of text, in {"0": "cat", ...}, {"0": ["n02123045", "tabby"], ...},
     {"cat": 0, ...} or the `id2label` of a configuration; empty for anything else."""
@@ -61,6 +85,8 @@ def _class_list(content: Any) -> list[str]:
     if not isinstance(content, dict) or len(content) < 2:
         return []
     if all(type(value) is int for value in content.values()):
+        if len(set(content.values())) < len(content):
+            return []  # the labels of samples
         content = {str(number): name for name, number in content.items()}
     values = [content.get(str(number)) for number in range(len(content))]
     names = [value[-1] if isinstance(value, list) and value else value for value in values]
@@ -93,12 +119,37 @@ def _columns_and_rows(content: Record) -> Record:
         check_size(rows=len(rows), columns=len(names))
         check_unique(map(str, names))
         return {str(name): [cells[i] for cells in rows] for i, name in enumerate(names)}
-    values = list(content.values())
-    if len(values) > 1 and all(isinstance(value, dict) for value in values):
-        keys = values[0].keys()
-        if len(keys) > 1 and all(value.keys() == keys for value in values):
-            return {name: [value[key] for key in keys] for name, value in content.items()}
-    return content
+    return _by_column(content) or content
+
+
+def _by_column(content: Record) -> Record:
+    """Return the columns of an object that has a column or a sample under each key; empty for
+    anything else.
+
+    Columns have the rows "0", "1", ... of pandas. Samples have as many values as there are classes,
+    or one label: {"a.jpg": [2.1, -0.3]}, {"a.jpg": {"cat": 2.1}}, {"a.jpg": "cat"}.
+    """
+    names, values = list(content), list(content.values())
+    if len(values) < 2 or any(normal(name) in _COLUMN_NAMES for name in names):
+        samples = False
+    elif all(isinstance(value, list) for value in values):
+        lengths = {len(value) for value in values}
+        samples = len(lengths) == 1 and 2 <= lengths.pop() < len(values)
+    else:
+        samples = len({type(value) for value in values}) == 1 and isinstance(values[0], int | str)
+    if samples:
+        return {"id": names, "label" if isinstance(values[0], int | str) else "scores": values}
+    if len(values) < 2 or not all(isinstance(value, dict) for value in values):
+        return {}
+    keys = values[0].keys()
+    if len(keys) < 2 or any(value.keys() != keys for value in values):
+        return {}
+    if [*keys] == [str(row) for row in range(len(keys))]:
+        return {name: [value[key] for key in keys] for name, value in content.items()}
+    return {"id": names} | {str(key): [value[key] for value in values] for key in keys}
+
+
+_COLUMN_NAMES = {*LABELS, *IDS, *PATHS, *TEXTS, *SCORES, *CLASSES, *FEATURES, *MODELS}
 
 
 def read_json_lines(path: Path) -> Table:
@@ -109,7 +160,7 @@ def read_json_lines(path: Path) -> Table:
             if not line.strip():
                 blank = True
                 continue
-            record = _parsed(line, f"line {number:,}: ")
+            record = _record(_parsed(line, f"line {number:,}: "))
             if not isinstance(record, dict):
                 raise PredictionsError(
                     f"line {number:,}: expected a record such as {EXAMPLE}, got {_kind(record)}."

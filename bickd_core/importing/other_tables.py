@@ -11,6 +11,7 @@ import numpy as np
 
 from bickd_core.importing.guess import guess_layout, stem_of
 from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table
 from bickd_core.importing.words import LABELS, MODELS, normal
 from bickd_core.runs.predictions import PredictionsError
@@ -58,6 +59,22 @@ def check_rows_are_samples(table: Table, hints: Hints | None) -> None:
                 " has another name in each row. This may be a table of results; save what each"
                 " model predicts for every sample."
             )
+
+
+def check_one_split(layout: Layout) -> None:
+    """Check that the models of a file are not the splits of one model, as in an npz with
+    `val_logits` and `test_logits`: their rows are different samples.
+
+    Raises:
+        PredictionsError: they are.
+    """
+    splits = {split_word(model.name) for model in layout.models}
+    columns = [model.columns[0] for model in layout.models]
+    if len(splits) > 1 and "" not in splits:
+        raise PredictionsError(
+            f"expected scores of the same samples, got those of different splits"
+            f" ({' and '.join(columns[:3])}); save each split in a file of its own."
+        )
 
 
 def without_repeats(table: Table, layout: Layout) -> Table:

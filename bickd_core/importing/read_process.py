@@ -22,6 +22,7 @@ from bickd_core.importing.extract import FileModel, FilePart, extract
 from bickd_core.importing.guess import check_hints, guess_layout, stem_of
 from bickd_core.importing.layout import HINTS, LAYOUT, Hints, Layout, to_json
 from bickd_core.importing.other_tables import (
+    check_one_split,
     check_rows_are_samples,
     labels_of_one_hot,
     without_repeats,
@@ -187,6 +188,7 @@ def parse(
         check_rows_are_samples(table, hints)
         table = labels_of_one_hot(table, path, hints)
         layout = guess_layout(table, stem_of(path), hints)
+        check_one_split(layout)
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)
     table = without_repeats(table, layout)
     return table, layout, extract(table, layout)

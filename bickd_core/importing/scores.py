@@ -62,6 +62,11 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
                 f" to {scores.max():.3g} whose rows sum to {sums.min():.3g} to {sums.max():.3g};"
                 " divide each row by its sum, or choose logits."
             )
+        if scale == "logits" and scores.max() > 1 and _are_counts(scores):
+            notes.append(
+                "all scores are whole numbers from 0, as counts of votes are. They are used as"
+                " logits; if they are counts, divide each row by its sum."
+            )
         if scale == "logits" and scores.min() >= 0 and scores.max() <= 1:
             notes.append(
                 f"all scores are between 0 and 1, but rows sum to {sums.min():.3g} to"
@@ -154,6 +159,10 @@ def without_infinite(scores: np.ndarray) -> tuple[np.ndarray, int]:
     if not np.isfinite(floored).all() or recognised(floored) != "log-probabilities":
         return scores, 0
     return floored, int(zero.sum())
+
+
+def _are_counts(scores: np.ndarray) -> bool:
+    return bool(scores.min() >= 0 and (scores == np.round(scores)).all())
 
 
 def _look_like_probabilities(scores: np.ndarray, sums: np.ndarray) -> bool:

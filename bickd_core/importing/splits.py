@@ -61,6 +61,16 @@ def splits_of(table: Table, name: str) -> np.ndarray:
     return np.array(splits, dtype=object)
 
 
+def split_word(name: str) -> str:
+    """Return the split that a name of an array begins or ends with; "" if there is none.
+
+    >>> split_word("val_logits"), split_word("y_train"), split_word("contest")
+    ('validation', 'train', '')
+    """
+    words = normal(name).split("_")
+    return _SPLITS.get(words[0], "") or _SPLITS.get(words[-1], "")
+
+
 def without_split(name: str) -> str:
     """Remove a split from a file name, so that both splits of a model have the same name.
 

@@ -8,6 +8,7 @@ a damaged file, and a file may need more memory than the machine has.
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from bickd_core.importing.arrow_tables import read_feather, read_parquet
 from bickd_core.importing.json_tables import read_json, read_json_lines
+from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table, check_size
 from bickd_core.importing.text_tables import read_csv, read_txt
 from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, normal
@@ -125,15 +127,37 @@ def _npz(path: Path) -> Table:
     rows = lengths.most_common(1)[0][0]
     other = next((array for array in scores if len(array) != rows), None)
     if other is not None:
+        split = any(split_word(name) for name in arrays)
         raise PredictionsError(
-            f"expected as many rows in every array of scores, got {_shapes(arrays)}."
+            f"expected as many rows in every array of scores, got {_shapes(arrays)}"
+            f"{'; save each split in a file of its own' if split else ''}."
+        )
+    notes: tuple[str, ...] = ()
+    label = _unnamed_labels(arrays, rows)
+    if label:
+        arrays["labels"] = arrays.pop(label)
+        notes = (
+            f"`{label}` has one whole number for each sample, so it is used as the true class.",
         )
     columns: dict[str, np.ndarray] = {}
     extras: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         is_column = len(array) == rows and normal(name) not in CLASSES
         (columns if is_column else extras)[name] = array
-    return Table(columns, extras=extras)
+    return Table(columns, extras=extras, notes=notes)
+
+
+def _unnamed_labels(arrays: dict[str, np.ndarray], rows: int) -> str:
+    """Return the only array [N] of whole numbers from 0 that `numpy.savez(FILE, scores, labels)`
+    writes without a name; "" if there is none."""
+    if not all(re.fullmatch(r"arr_\d+", name) for name in arrays):
+        return ""
+    found = [
+        name
+        for name, array in arrays.items()
+        if array.shape == (rows,) and array.dtype.kind in "iu" and array.min(initial=0) >= 0
+    ]
+    return found[0] if len(found) == 1 and len(arrays) > 1 else ""
 
 
 def _shapes(arrays: dict[str, np.ndarray]) -> str:
@@ -157,7 +181,9 @@ def _npy(path: Path) -> Table:
             raise PredictionsError(f"expected a numpy array, but {error}.") from error
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        if header.dtype.hasobject or header.dtype.kind not in "biufU":
+        fields = header.dtype.names or ()
+        named = bool(fields) and all(header.dtype[name].kind in "biufU" for name in fields)
+        if header.dtype.hasobject or not (named or header.dtype.kind in "biufU"):
             raise PredictionsError(
                 f"expected numbers or text, got {header.dtype!s:.60}; pickled objects are not"
                 " opened."
@@ -166,7 +192,11 @@ def _npy(path: Path) -> Table:
             raise PredictionsError(
                 f"expected {header.bytes:,} bytes as its header says, got {size:,}; copy it again."
             )
-        array = _as_column(np.lib.format.read_array(file, allow_pickle=False))
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    if named and array.ndim == 1:
+        check_size(columns=len(fields))
+        return Table({name: _as_column(array[name]) for name in fields})
+    array = _as_column(array)
     if array.ndim == 2:
         return Table({"scores": array})
     if array.ndim != 1:

@@ -92,6 +92,9 @@ def read_csv(path: Path) -> Table:
     if utf16:
         raise PredictionsError("expected text in UTF-8, got UTF-16; save the file as UTF-8.")
     first = _decoded(head).rstrip("\r\n")
+    if "\r" in first:  # lines end as on old Macs
+        first, after = first.split("\r")[:2]
+        second = after.encode()
     if not first.strip():
         raise PredictionsError("expected a first line that names the columns, got an empty one.")
     next_line = second.decode("utf-8", errors="replace")

@@ -10,7 +10,8 @@ LABELS = (
     "true_class", "ground_truth", "gt", "gt_label", "class", "fine_label", "category", "label_idx",
     "actual", "y_test", "label_id", "label_ids", "true_labels", "true_label_idx", "true_label_id",
     "true_label_name", "true_idx", "true_class_id", "true_class_idx", "true_class_index",
-    "true_class_name", "true_name", "gt_labels", "gt_class", "groundtruth", "class_id", "class_idx",
+    "true_class_name", "true_name", "gt_labels", "gt_class", "groundtruth", "gts", "trues",
+    "y_trues", "class_id", "class_idx",
     "class_index", "actual_label", "actual_class", "target_label", "test_labels", "labels_test",
 )  # fmt: skip
 IDS = (

@@ -211,6 +211,70 @@ def test_table_of_weights_and_biases(tmp_path):
         read(tmp_path, "net.table.json")
 
 
+@pytest.mark.parametrize("scores", ["list", "object"])
+def test_json_with_a_sample_under_each_key(scores, tmp_path):
+    rows = logits().tolist()
+    if scores == "object":
+        rows = [dict(zip(CLASSES, row, strict=True)) for row in rows]
+    content = dict(zip(ids(), rows, strict=True))
+    truth = dict(zip(ids()[::-1], map(int, labels()[::-1]), strict=True))
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    (tmp_path / "y.json").write_text(json.dumps(truth))
+    imported = read(tmp_path, "net.json", "y.json")
+    check(imported, classes=CLASSES if scores == "object" else NUMBERED)
+    assert imported.models[0].predictions.ids.tolist() == ids()
+
+
+def test_json_lists_without_names(tmp_path):
+    (tmp_path / "net.json").write_text(json.dumps(logits().tolist()))
+    np.save(tmp_path / "labels.npy", labels())
+    check(read(tmp_path, "net.json", "labels.npy"), classes=NUMBERED)
+    entries = [
+        [{"label": name, "score": p} for name, p in zip(CLASSES, row, strict=True)]
+        for row in softmax(logits()).tolist()
+    ]
+    (tmp_path / "pipe.jsonl").write_text("\n".join(map(json.dumps, entries)))
+    check(read(tmp_path, "pipe.jsonl", "labels.npy"))
+
+
+# -- arrays ----------------------------------------------------------------------------------------
+
+
+def test_arrays_without_names(tmp_path):
+    np.savez(tmp_path / "net.npz", logits(), labels())
+    imported = read(tmp_path, "net.npz")
+    check(imported, classes=NUMBERED)
+    assert "`arr_1` has one whole number for each sample" in imported.notes[0]
+
+
+def test_an_array_of_named_fields(tmp_path):
+    table = np.rec.fromarrays([labels(), *logits().T], names=["label", *CLASSES])
+    np.save(tmp_path / "net.npy", table)
+    check(read(tmp_path, "net.npy"))
+
+
+@pytest.mark.parametrize("rows", [N // 2, 10])
+def test_splits_in_one_file_are_refused(rows, tmp_path):
+    arrays = {"val_logits": logits()[:rows], "test_logits": logits()[N // 2 :]}
+    np.savez(tmp_path / "net.npz", **arrays, test_labels=labels()[N // 2 :])
+    with pytest.raises(PredictionsError, match="save each split in a file of its own"):
+        read(tmp_path, "net.npz")
+
+
+def test_labels_of_two_classes_that_are_minus_and_plus_one(tmp_path):
+    truth = np.where(labels() > 0, 1, -1)
+    pd.DataFrame({"y": truth, "decision": truth * 1.5}).to_csv(tmp_path / "svm.csv", index=False)
+    first = read(tmp_path, "svm.csv").models[0].predictions
+    assert first.class_names == ("-1", "1")
+    assert (first.predicted == first.labels).all()
+
+
+def test_lines_of_old_macs(tmp_path):
+    table = pd.DataFrame({**columns("{}", logits()), "label": names()}).to_csv(index=False)
+    (tmp_path / "net.csv").write_bytes(table.replace("\n", "\r").encode())
+    check(read(tmp_path, "net.csv"))
+
+
 # -- scores ----------------------------------------------------------------------------------------
 
 
@@ -220,6 +284,11 @@ def test_rounded_probabilities(digits, tmp_path):
     assert np.abs(shares.sum(axis=1) - 1).max() > 0.02 or digits == 3
     np.save(tmp_path / "net.npy", shares)
     assert read(tmp_path, "net.npy").models[0].scale == "probabilities"
+
+
+def test_counts_have_a_note(tmp_path):
+    np.save(tmp_path / "votes.npy", np.eye(3, dtype=int)[labels()] * 40 + 5)
+    assert "as counts of votes are" in read(tmp_path, "votes.npy").notes[0]
 
 
 def test_logarithm_of_zero(tmp_path):
