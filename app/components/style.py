@@ -56,9 +56,14 @@ _CSS = """
   .bk-pair img { width: 84px; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; }
   .bk-pair p { font-size: .78rem; line-height: 1.3; margin: 4px 0 0; overflow-wrap: anywhere; }
   .bkp { display: grid; grid-template-columns: 108px 1fr; gap: 5px 10px; align-items: center; line-height: 1.15; }
+  .bkp-alone { grid-template-columns: fit-content(40%) 1fr; gap: 10px; }
   .bkp-name { text-align: right; white-space: nowrap; }
   .bkp-bar { display: flex; align-items: center; gap: 6px; height: 14px; }
   .bkp-bar i { height: 9px; min-width: 1px; border-radius: 2px; flex: none; }
+  .bkp-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; margin-top: 4px; }
+  .bkp-legend i { display: inline-block; width: 10px; height: 10px; margin-right: 5px; }
+  .bko { display: flex; gap: 1px; height: 40px; line-height: 40px; text-align: center; }
+  .bko i { font-style: normal; overflow: hidden; }
   .bk-card-title { line-height: 1.35; margin-bottom: -.3rem; }
   .bk-card-title span { font-size: .88rem; opacity: .7; }
   .stMarkdown > :has(> * > .bk-card-title) { display: grid !important; grid-template-columns: auto 1fr; column-gap: .35rem; align-items: center;

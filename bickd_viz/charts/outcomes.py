@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
@@ -97,3 +99,28 @@ def who_is_right(
     fig.update_xaxes(visible=False, range=[0, total])
     fig.update_yaxes(visible=False, range=[-0.42, 0.42])
     return fig
+
+
+def who_is_right_html(
+    counts: dict[str, int],
+    first: ModelStyle,
+    second: ModelStyle,
+    *,
+    selected: str = "",
+    theme: Theme = LIGHT,
+) -> str:
+    """The same bar as HTML, which needs no script. A share is written from 8% on."""
+    total = max(sum(counts.values()), 1)
+    colours = outcome_colours(first, second, theme)
+    names = outcome_names(first.name, second.name)
+    parts = []
+    for part in PARTS:
+        share = counts[part] / total
+        ink = theme.text if part in ("both", "neither") else theme.surface
+        outline = f";box-shadow:inset 0 0 0 3px {theme.accent}" if part == selected else ""
+        parts.append(
+            f'<i style="flex:{counts[part]} 0 0;background:{colours[part]};color:{ink}{outline}"'
+            f' title="{escape(names[part])}: {counts[part]:,} of {total:,}, {share:.1%}">'
+            f"{f'{share:.0%}' if share >= 0.08 else ''}</i>"
+        )
+    return f'<div class="bko" style="font-size:{TEXT_SIZE}px">{"".join(parts)}</div>'

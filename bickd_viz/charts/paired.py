@@ -124,10 +124,15 @@ def paired_html(
     most: int = 4,
     true_class: int | None = None,
     theme: Theme = LIGHT,
+    legend: bool = False,
 ) -> str:
-    """The same bars as HTML, for many samples on one page. It needs no script and fills its
-    column."""
+    """The same bars as HTML. It needs no script and fills its column.
+
+    Args:
+        legend: Whether the models are named below, for a sample alone on its page.
+    """
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
+    limit = 24 if legend else 15
     rows = []
     for c in shown:
         name = class_names[c]
@@ -141,11 +146,17 @@ def paired_html(
         )
         rows.append(
             f'<div class="bkp-name" style="{weight}"'
-            f' title="{escape(name)}">{tick}{escape(short(name, 15))}</div><div>{bars}</div>'
+            f' title="{escape(name)}">{tick}{escape(short(name, limit))}</div><div>{bars}</div>'
         )
-    return (
-        f'<div class="bkp" style="color:{theme.text};font-size:{TEXT_SIZE}px">{"".join(rows)}</div>'
-    )
+    if legend:
+        names = "".join(
+            f'<span><i style="background:{style.colour}"></i>{escape(style.name)}</span>'
+            for style, _ in models
+        )
+        rows.append(f'<div></div><div class="bkp-legend">{names}</div>')
+    kind = "bkp bkp-alone" if legend else "bkp"
+    colour = f"color:{theme.text};font-size:{TEXT_SIZE}px"
+    return f'<div class="{kind}" style="{colour}">{"".join(rows)}</div>'
 
 
 def _share(value: float) -> str:

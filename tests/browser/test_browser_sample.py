@@ -68,3 +68,11 @@ def test_a_sample_that_is_not_compared_says_so_and_leads_on(app: AppPage):
     with app.rerun():
         app.key("sample-first").get_by_role("button").click()
     assert app.title().startswith("Crab: ")
+
+
+def test_sample_and_disagreements_do_not_wait_for_plotly(app):
+    """Plotly's script has 4.7 MB. A page without it is complete a second earlier."""
+    for page in ("sample", "disagreements"):
+        app.open(page)
+        scripts = app.page.evaluate("performance.getEntriesByType('resource').map(r => r.name)")
+        assert not [name for name in scripts if "PlotlyChart" in name], page

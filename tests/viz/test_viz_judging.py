@@ -1,6 +1,7 @@
 """Reliability, paired bars, who is right: what they draw, and the sentences beside them."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bickd_core.geometry.disagreement import outcomes
 from bickd_viz import tables
-from bickd_viz.charts.outcomes import outcome_names, who_is_right
+from bickd_viz.charts.outcomes import outcome_names, who_is_right, who_is_right_html
 from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
 from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
 from bickd_viz.text import calibration as words
@@ -120,6 +121,25 @@ def test_paired_html_escapes_and_marks_the_true_class():
     assert "✓ crab" in html
     assert html.count("bkp-bar") == 4
     assert f"background:{KD.colour}" in html
+    assert "bkp-legend" not in html
+
+
+def test_paired_html_of_one_sample_names_its_models():
+    odd = replace(KD, name="<b>")
+    html = paired_html([(TEACHER, np.eye(5)[0]), (odd, np.eye(5)[1])], NAMES, legend=True)
+    assert html.count('<span><i style="background:') == 2
+    assert "teacher</span>" in html
+    assert "&lt;b&gt;</span>" in html
+    assert "<b>" not in html
+
+
+def test_who_is_right_as_html_has_the_same_parts():
+    counts = {"both": 60, "first": 32, "second": 3, "neither": 5}
+    html = who_is_right_html(counts, replace(TEACHER, name="<b>"), KD, selected="first")
+    assert [f"flex:{n} 0 0" in html for n in counts.values()] == [True] * 4
+    assert ["60%<" in html, "32%<" in html, "3%<" in html] == [True, True, False]
+    assert "only &lt;b&gt; right: 32 of 100, 32.0%" in html
+    assert html.count("box-shadow") == 1
 
 
 def test_who_is_right_is_one_bar_over_all_samples():

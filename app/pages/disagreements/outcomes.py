@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from app import selection, state
-from app.components import chart, style, thumbs
+from app.components import export_menu, style, thumbs
 from app.data import samples
 from app.plain import md, st
 from bickd_core.comparing import calibration
@@ -14,7 +14,12 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.selection import Rule
 from bickd_core.geometry.disagreement import Outcomes
 from bickd_viz import tables
-from bickd_viz.charts.outcomes import outcome_colours, outcome_names, who_is_right
+from bickd_viz.charts.outcomes import (
+    outcome_colours,
+    outcome_names,
+    who_is_right,
+    who_is_right_html,
+)
 from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
 
@@ -76,9 +81,8 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
                         " Click to select them."
                     ),
                 )
-    drawn = who_is_right(
-        by_part, looks[first.key], looks[second.key], selected=now, theme=style.theme()
-    )
+    bar = by_part, looks[first.key], looks[second.key]
+    st.html(who_is_right_html(*bar, selected=now, theme=style.theme()))
     rows = [(names[part], int(by_part[part])) for part in by_part]
     title = f"Who is right: {first.name} and {second.name}"
     test = sentences.mcnemar_sentence(
@@ -89,21 +93,13 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
         outcomes.p_value,
         outcomes.mid_p,
     )
-    alone = partial(
-        who_is_right,
-        by_part,
-        looks[first.key],
-        looks[second.key],
-        theme=style.theme(),
-        show_legend=True,
-    )
-    export = chart.Export(
+    export_menu.offer(
+        "outcome-bar",
         title,
+        partial(who_is_right, *bar, theme=style.theme(), show_legend=True),
         lambda: tables.counts_table(rows, "who_is_right", comparison.nouns),
-        test,
-        figure=alone,
+        sentence=test,
     )
-    chart.show(drawn, "outcome-bar", export=export)
     st.caption(test)
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from app import selection, state
-from app.components import chart, frame, maps, picture_feed, selection_bar, style, thumbs
+from app.components import export_menu, frame, maps, picture_feed, selection_bar, style, thumbs
 from app.data import samples
 from app.data.maps import map_view
 from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison
 from bickd_viz import colouring, tables
-from bickd_viz.charts.paired import paired_bars
+from bickd_viz.charts.paired import paired_bars, paired_html
 from bickd_viz.text import numbers
 from bickd_viz.text.calibration import sample_title
 
@@ -172,14 +172,14 @@ def _bars(comparison: Comparison, position: int, T: float) -> None:
         for model in comparison.models
     ]
     true = None if comparison.labels is None else int(comparison.labels[position])
-    drawn = paired_bars(
-        models, comparison.class_names, most=6, true_class=true, theme=style.theme()
-    )
-    export = chart.Export(
+    names, theme = comparison.class_names, style.theme()
+    st.html(paired_html(models, names, top=5, most=6, true_class=true, theme=theme, legend=True))
+    export_menu.offer(
+        "sample-bars",
         f"Predictions of each model for sample {comparison.teacher.predictions.ids[position]}",
-        lambda: tables.classes_table(models, comparison.class_names),
+        lambda: paired_bars(models, names, most=6, true_class=true, theme=theme),
+        lambda: tables.classes_table(models, names),
     )
-    chart.show(drawn, "sample-bars", export=export)
     if len(comparison.models) > 1:
         moved = [
             f"{m.name} {measures.displacement(comparison, m, T)[position]:.2f}"
