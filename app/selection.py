@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import streamlit as st
 
 from app import settings, state
 from app.data import runs
+from app.data.cache import figures_cache
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.saved_selections import (
@@ -120,37 +122,40 @@ def read(comparison: Comparison) -> tuple[Selection | None, str]:
         stored: dict[str, SavedSelection] = {}
         if rule.kind == "kept" and rule.arguments:
             stored[rule.arguments[0]] = _find(comparison, rule.arguments[0])
-        content = tuple((k.ids.tobytes(), k.named, k.origin, k.ranked) for k in stored.values())
-        return _resolved(
-            comparison.key, str(rule), view.temperature, content, comparison, stored
-        ), ""
+        content = tuple(
+            (hashlib.sha256(k.ids.tobytes()).digest(), k.named, k.origin, k.ranked)
+            for k in stored.values()
+        )
+        return _resolved(comparison, str(rule), view.temperature, content, stored), ""
     except (SelectionError, SavedSelectionError) as error:
         return None, str(error)
 
 
 def picked(comparison: Comparison, kind: str, *arguments: str) -> Selection:
     """Return the samples of a rule without selecting them, for a page's default."""
-    return _resolved(
-        comparison.key, str(Rule(kind, arguments)), state.current().temperature, (), comparison, {}
-    )
+    return _resolved(comparison, str(Rule(kind, arguments)), state.current().temperature, (), {})
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
 def _resolved(
-    key: str,
+    comparison: Comparison,
     rule: str,
     temperature: float,
     content: tuple[tuple[bytes, bool, str, bool], ...],
-    _comparison: Comparison,
-    _saved: dict[str, SavedSelection],
+    saved: dict[str, SavedSelection],
 ) -> Selection:
+    """What a rule picks, from the memory that all sessions share.
+
+    Args:
+        content: Identifies what is in `saved`.
+    """
     scene = Scene(
-        models={model.key: model.predictions for model in _comparison.models},
-        names={model.key: model.called for model in _comparison.models},
+        models={model.key: model.predictions for model in comparison.models},
+        names={model.key: model.called for model in comparison.models},
         temperature=temperature,
-        saved=_saved,
+        saved=saved,
         match=lambda key, matching: (
-            measures.matched(_comparison, _comparison.model(key), temperature, matching).T
+            measures.matched(comparison, comparison.model(key), temperature, matching).T
         ),
     )
-    return resolve(Rule.parse(rule), scene)
+    key = ("selection", comparison.key, rule, temperature, content)
+    return figures_cache(key, lambda: resolve(Rule.parse(rule), scene))

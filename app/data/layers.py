@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
+from app.data.cache import figures_cache
 from app.data.comparison import predictions_at
 from app.data.runs import Fingerprint, fingerprint_of
 from bickd_core.comparing.comparison import Comparison, Model
@@ -94,7 +94,8 @@ def layers(comparison: Comparison, student: Model) -> LayerView | None:
     if not all(model.run.stages_path.exists() for model in (comparison.teacher, student)):
         return None
     try:
-        return _layers(_layer_fingerprints(comparison.teacher), _layer_fingerprints(student))
+        both = _layer_fingerprints(comparison.teacher), _layer_fingerprints(student)
+        return figures_cache(("layers", *both), lambda: _layers(*both))
     except PredictionsError:
         return None
 
@@ -114,7 +115,6 @@ def layer_difference(comparison: Comparison, a: Model, b: Model, name: str) -> I
     return replicated_difference(first.at(name), second.at(name))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
 def _layers(
     teacher: tuple[Fingerprint, Fingerprint], student: tuple[Fingerprint, Fingerprint]
 ) -> LayerView | None:

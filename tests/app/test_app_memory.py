@@ -1,9 +1,15 @@
 """One memory for predictions and figures of all sessions, bounded by bytes."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from app import selection
 from app.data import cache
+from app.data import comparison as comparisons
+from app.state import ViewState
 from bickd_core.comparing.cache import MemoryCache, n_bytes
 
 
@@ -52,3 +58,41 @@ def test_arrays_mapped_from_a_file_do_not_count(tmp_path):
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert n_bytes(mapped) == n_bytes(mapped[10:].view(np.ndarray)) == 0
     assert n_bytes(np.array(mapped)) == 8_000_000
+
+
+def test_selections_are_in_the_same_memory(memory, monkeypatch):
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("BICKD_SHELF", str(root / "pretrained"))
+    view = ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0",))
+    compared = comparisons.comparison(view)
+    before, _ = cache.memory_use()
+    rule = "class:crab"
+    chosen = selection._resolved(compared, rule, 4.0, (), {})
+    assert cache.memory_use()[0] >= before + chosen.positions.nbytes
+    assert selection._resolved(compared, rule, 4.0, (), {}) is chosen
+    other = selection._resolved(compared, rule, 2.0, (), {})
+    assert other is not chosen
+    assert other.positions.tolist() == chosen.positions.tolist()
+
+
+def test_caches_of_a_number_of_entries_hold_no_large_arrays():
+    """A new one belongs in the shared memory, unless its values are small or lie in files."""
+    app = Path(cache.__file__).parents[1]
+    text = "".join(file.read_text() for file in sorted(app.rglob("*.py")))
+    found = re.findall(r"^@st\.cache_\w+\(.*max_entries.*\)\ndef (\w+)\(", text, re.M)
+    assert sorted(found) == [
+        "_accuracies",
+        "_accuracy",
+        "_active_paths",
+        "_best_temperature",
+        "_figures",
+        "_guessed",
+        "_hierarchy",
+        "_info",
+        "_measured",
+        "_names",
+        "_pictures",
+        "_recipe_at",
+        "_seed_maps",
+        "_used",
+    ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from app.components import chart, style
 from app.data import runs
+from app.data.cache import figures_cache
 from app.data.runs import Fingerprint
 from app.plain import st
 from bickd_core.geometry.layout import align_to
@@ -168,7 +169,7 @@ def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
     fingerprints = [runs.fingerprint_of(run.path / "trajectory.npz")]
     if teacher is not None and teacher.has_predictions("validation"):
         fingerprints.append(runs.fingerprint_of(teacher.predictions_path("validation")))
-    views = _probe_maps(tuple(fingerprints), run)
+    views = figures_cache(("probe maps", *fingerprints), lambda: _probe_maps(fingerprints, run))
     if views is None:
         return
     few = info.num_classes <= _COLOURED_CLASSES
@@ -224,12 +225,9 @@ class ProbeMap:
     epoch: int
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _probe_maps(
-    fingerprints: tuple[Fingerprint, ...], _run: RunFolder
-) -> dict[str, ProbeMap] | None:
+def _probe_maps(fingerprints: Sequence[Fingerprint], run: RunFolder) -> dict[str, ProbeMap] | None:
     try:
-        stored = _run.trajectory()
+        stored = run.trajectory()
         teacher = Predictions.load(fingerprints[1].path) if len(fingerprints) > 1 else None
     except PredictionsError:
         return None
