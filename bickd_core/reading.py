@@ -28,6 +28,10 @@ NODES = 20_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+LFS = b"version https://git-lfs"
+"""The begin of the file that Git has in place of a large one."""
+
+
 class ReadError(ValueError):
     """A file that cannot be read. The message says what was expected, without the file's name."""
 
@@ -65,6 +69,12 @@ def opened(path: Path | str) -> Iterator[BinaryIO]:
         raise ReadError("expected a plain file, got a folder, a pipe or a device.")
     with os.fdopen(descriptor, "rb") as file:
         yield file
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Return whether a file is the pointer of Git LFS to a large file, which was not fetched."""
+    with open(path, "rb") as file:
+        return file.read(len(LFS)) == LFS
 
 
 def reason(error: OSError) -> str:

@@ -23,7 +23,7 @@ from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, n
 from bickd_core.naming import some_names
 from bickd_core.npy_header import read_header
 from bickd_core.npz import load_npz
-from bickd_core.reading import ReadError, opened
+from bickd_core.reading import ReadError, is_lfs_pointer, opened
 from bickd_core.runs.predictions import PredictionsError
 
 
@@ -72,26 +72,23 @@ def _check_content(path: Path) -> None:
     Raises:
         PredictionsError: it is.
     """
-    with opened(path) as file:
-        start = file.read(len(_LFS))
-    if not start:
+    if not path.stat().st_size:
         raise PredictionsError("expected predictions, got an empty file of 0 bytes; save it again.")
-    if start == _LFS:
+    if is_lfs_pointer(path):
         raise PredictionsError(
             "expected predictions, got a pointer to a file in Git LFS; run `git lfs pull`, or"
             " download the file itself."
         )
 
 
-_LFS = b"version https://git-lfs"
-
-
 def _way_out(suffix: str) -> str:
     if suffix in (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".bin"):
         return (
             "pickled objects are not opened, so save the arrays with "
-            "numpy.savez(FILE, logits=..., labels=...)"
+            "numpy.savez(FILE, logits=..., labels=...); weights are imported with `bickd import`"
         )
+    if suffix in (".th", ".tar", ".safetensors", ".onnx", ".pt2"):
+        return "weights are imported with `bickd import`, or on the page Runs"
     if suffix in (".xls", ".xlsx"):
         return "save the sheet as csv"
     return "save the table as csv or the arrays as npz"

@@ -78,7 +78,10 @@ def _other_data(
         elif (
             key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:])
         ):
-            reasons.append(f"{key} takes {came[1]} image channels, but {owner} has {expected[1]}")
+            channels = f"{came[1]} image channel{'' if came[1] == 1 else 's'}"
+            grey = dataset and (came[1], expected[1]) == (3, 1)
+            hint = " (all its images are grey; save them as RGB)" if grey else ""
+            reasons.append(f"{key} takes {channels}, but {owner} has {expected[1]}{hint}")
         else:
             wrong.append(key)
     return reasons, wrong

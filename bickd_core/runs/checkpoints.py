@@ -31,7 +31,7 @@ from bickd_core.models.renormalised import Renormalised
 from bickd_core.models.wrapped import Wrapped
 from bickd_core.naming import plain_name, plain_reason
 from bickd_core.npz import load_npz
-from bickd_core.reading import ReadError
+from bickd_core.reading import ReadError, is_lfs_pointer
 from bickd_core.runs.inert import Inert, load_inert, module_tensors
 from bickd_core.runs.program_kinds import TITLES, program_kind
 from bickd_core.safetensors_header import HeaderError, read_header
@@ -251,6 +251,11 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
     size = path.stat().st_size
     if not size:
         raise WeightsError(f"{path.name} is empty: expected weights, so copy or download it again.")
+    if is_lfs_pointer(path):
+        raise WeightsError(
+            f"{path.name} is a pointer to a file in Git LFS, not weights: run `git lfs pull`, or"
+            " download the file itself."
+        )
     if size > max_bytes:
         raise WeightsError(
             f"{path.name} has {size_text(size)}, but at most {size_text(max_bytes)} are accepted."

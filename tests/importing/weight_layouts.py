@@ -197,6 +197,11 @@ def empty(state, folder):
     return folder / "w.pth"
 
 
+def lfs_pointer(state, folder):
+    (folder / "w.pth").write_text("version https://git-lfs.github.com/spec/v1\nsize 7\n")
+    return folder / "w.pth"
+
+
 def other(arch, **options):
     return lambda state, folder: saved(
         create_model(arch, **{"num_classes": 10, **options}).state_dict(), folder
@@ -214,6 +219,7 @@ REFUSALS = {
     ),
     "cut short": cut_short,
     "empty": empty,
+    "a pointer of Git LFS": lfs_pointer,
     "numbers that are not finite": with_nan,
     "two networks of one kind, and `--part` left out": two_of_a_kind,
     "another network, which is in the table above": other("resnet14"),

@@ -196,13 +196,11 @@ def test_truncated_files_get_one_sentence(tmp_path, kind, kept):
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "w.npz", "w.bin"])
 def test_text_and_noise_are_no_weights(tmp_path, name):
-    for content in (
-        b"<html>404</html>",
-        np.random.default_rng(0).bytes(5000),
-        b"version https://git-lfs",
-    ):
+    for content in (b"<html>404</html>", np.random.default_rng(0).bytes(5000)):
         (tmp_path / name).write_bytes(content)
         assert "another kind" in sentence(tmp_path / name)
+    (tmp_path / name).write_bytes(b"version https://git-lfs")
+    assert "is a pointer to a file in Git LFS, not weights" in sentence(tmp_path / name)
 
 
 def test_missing_files_and_other_names_say_what_is_expected(tmp_path):

@@ -67,7 +67,10 @@ def test_the_wrong_number_of_classes_is_named():
 def test_the_wrong_number_of_channels_is_named():
     state = made_model(in_channels=1).state_dict()
     message = refusal(made_model(in_channels=3), state, dataset="caltech95")
-    assert "conv1.weight takes 1 image channels, but dataset caltech95 has 3" in message
+    assert "conv1.weight takes 1 image channel, but dataset caltech95 has 3" in message
+    state = made_model(in_channels=3).state_dict()
+    message = refusal(made_model(in_channels=1), state, dataset="folder:xrays")
+    assert "has 1 (all its images are grey; save them as RGB)" in message
 
 
 def test_both_can_be_wrong_at_once():
@@ -75,7 +78,7 @@ def test_both_can_be_wrong_at_once():
         made_model(num_classes=95), made_model(num_classes=10, in_channels=1).state_dict()
     )
     assert "10 rows" in message
-    assert "1 image channels" in message
+    assert "1 image channel, " in message
 
 
 def test_another_architecture_is_named():
