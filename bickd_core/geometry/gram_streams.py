@@ -153,8 +153,8 @@ def logit_cross(
 def same_class_cosines(
     teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
 ) -> np.ndarray:
-    """The diagonal of `cross_gram` at T, in one pass without a product of matrices: float64 [C], 0
-    where a column is empty.
+    """The diagonal of `cross_gram` at T, in one pass without a product of matrices: float64 [C] in
+    [0, 1], 0 where a column is empty.
 
     Args:
         teacher_logits, student_logits: [N, C] on the same samples.
@@ -169,7 +169,8 @@ def same_class_cosines(
             total += np.einsum("ij,ij->j", left, right)
     norms = np.sqrt(sums[1:])
     usable = ~empty_columns(norms, len(teacher_logits)).any(axis=0)
-    return np.where(usable, sums[0] / np.where(usable, norms[0] * norms[1], 1.0), 0.0)
+    cosines = sums[0] / np.where(usable, norms[0] * norms[1], 1.0)
+    return np.where(usable, np.minimum(cosines, 1.0), 0.0)
 
 
 def shard_grams(

@@ -8,6 +8,7 @@ import numpy as np
 
 from bickd_viz.text.numbers import (
     MINUS,
+    ROUNDING,
     Interval,
     count,
     excludes_zero,
@@ -18,6 +19,21 @@ from bickd_viz.text.numbers import (
 
 NEARER_WHEN_LOW = ("procrustes",)
 _MOST_NAMED = 3
+
+
+def title(student: str, class_name: str, cosine: float, mean: float) -> str:
+    """The class on which the student differs most from its teacher.
+
+    Args:
+        cosine: Of both models' columns of this class.
+        mean: Over all classes.
+    """
+    if 1 - cosine <= ROUNDING:
+        return f"{student} gives every class the same probabilities as its teacher"
+    return (
+        f"{student} differs most from its teacher on {class_name}: cosine {cosine:.2f} (mean"
+        f" {mean:.2f})"
+    )
 
 
 def difference_sentence(

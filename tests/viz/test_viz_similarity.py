@@ -199,3 +199,12 @@ def test_the_layers_as_a_table():
         "p_value": 0.05,
     }
     assert found.iloc[9][["cka", "low", "high"]].isna().all()
+
+
+def test_the_title_says_where_the_student_differs_or_that_it_does_not():
+    assert (
+        words.title("KD", "crab", 0.79, 0.89)
+        == "KD differs most from its teacher on crab: cosine 0.79 (mean 0.89)"
+    )
+    same = words.title("KD", "crab", 1 - 1e-12, 1.0)
+    assert same == "KD gives every class the same probabilities as its teacher"

@@ -201,6 +201,10 @@ def _samples(comparison: Comparison, student: Model, T: float) -> Card:
     )
 
 
+def _beyond_rounding(values: np.ndarray) -> np.ndarray:
+    return np.where(values > numbers.ROUNDING, values, 0.0)
+
+
 def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
     with st.container(border=True):
         style.card_title(
@@ -211,7 +215,7 @@ def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
         )
         looks, names = style.styles(comparison), comparison.class_names
         models = [
-            (looks[model.key], 1 - measures.same_class(comparison, model, T))
+            (looks[model.key], _beyond_rounding(1 - measures.same_class(comparison, model, T)))
             for model in comparison.students
         ]
         plot.show(

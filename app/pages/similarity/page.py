@@ -12,7 +12,7 @@ from bickd_core.comparing import class_geometry
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import cross, summary
 from bickd_viz.text import class_geometry as words
-from bickd_viz.text import numbers
+from bickd_viz.text import numbers, similarity
 
 
 def show() -> None:
@@ -45,8 +45,12 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     if usable.any():
         worst = int(np.where(usable, diagonal, np.inf).argmin())
         page_export.title(
-            f"{student.name} differs most from its teacher on {comparison.class_names[worst]}:"
-            f" cosine {diagonal[worst]:.2f} (mean {diagonal[usable].mean():.2f})"
+            similarity.title(
+                student.name,
+                comparison.class_names[worst],
+                float(diagonal[worst]),
+                float(diagonal[usable].mean()),
+            )
         )
     else:
         page_export.title(f"{student.name} and its teacher predict no class in common")
