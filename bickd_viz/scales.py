@@ -65,6 +65,10 @@ def describe_ends(ends: tuple[float, float]) -> str:
     )
 
 
+FINEST = 2e-6
+"""Axes are longer than this, because the texts of their ticks have at most six decimals."""
+
+
 def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
     """Round tick positions (steps of 1, 2, 2.5 or 5 times a power of ten) in [low, high].
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bickd_viz.charts.plot import Axis, Plot, Series
-from bickd_viz.scales import nice_ticks, short, tick_text
+from bickd_viz.scales import FINEST, nice_ticks, short, tick_text
 from bickd_viz.theme import ModelStyle
 
 ROW_HEIGHT = 24
@@ -114,4 +114,5 @@ def _range(
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
     span = high - low or 0.1
     low = 0.0 if low >= 0 and (single or low < 0.5 * high) else low - 0.06 * span
-    return low, high + (high if single else span) * (0.2 if single else 0.06)
+    top = high + (high if single else span) * (0.2 if single else 0.06)
+    return low, top if top - low > FINEST else low + 0.01

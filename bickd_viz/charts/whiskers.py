@@ -11,7 +11,7 @@ from typing import TypeGuard
 import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.scales import nice_ticks, stacked, text_width, tick_text
+from bickd_viz.scales import FINEST, nice_ticks, stacked, text_width, tick_text
 from bickd_viz.text.numbers import number, percent
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, ModelStyle, Theme, layout_defaults
 
@@ -166,7 +166,7 @@ def value_axis(rows: Sequence[Row], reference: float | None, fmt: str, left: int
     ]
     values += [reference] if known(reference) else []
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    span = high - low or max(abs(high) * 0.2, 0.01)
+    span = high - low if high - low > FINEST else max(abs(high) * 0.2, 0.01)
     room = max(_NARROWEST - left, 60)
     ticks = axis_ticks(low - 0.12 * span, high + 0.12 * span, fmt, room / (1.34 * span))
     # The room at both ends is half a value's text: 20 px of a plot that may be only 130 px wide.

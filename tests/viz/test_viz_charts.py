@@ -157,6 +157,16 @@ def test_leakage_ranks_the_greatest_first_and_leaves_unpredicted_classes_out():
     assert figure.data[0].hovertext[0] == "c: leakage 0.500"
 
 
+def test_axes_of_equal_values_have_a_length():
+    figure = ranking_plot([(STYLES[1], np.zeros(3))], ["a", "b", "c"]).figure()
+    low, high = figure.layout.xaxis.range
+    assert (low, high) == (0.0, 0.01)
+    rows = [Row(style, v) for style, v in zip(STYLES, (1e-9, 3e-8), strict=False)]
+    axis = value_axis(rows, None, "number", 60)
+    assert axis.texts == ["0"]
+    assert axis.high - axis.low > 0.003
+
+
 def test_leakage_of_several_models_is_ranked_by_the_one_named():
     first, second = np.array([0.1, 0.9, 0.5]), np.array([0.8, 0.1, np.nan])
     models = [(STYLES[1], first), (STYLES[2], second)]
