@@ -40,8 +40,8 @@ def sources(fields: Fields) -> list[Source]:
         accept_multiple_files=True,
         key="byo-upload",
         help=(
-            "npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt file with one class name in"
-            " each line adds class names."
+            "npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt or json file may add class"
+            " names or labels."
         ),
     )
     typed = fields.text_area(
