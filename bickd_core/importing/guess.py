@@ -25,6 +25,8 @@ from bickd_core.importing.words import (
 )
 
 _SAMPLE = 200
+_FEWEST_ROWS = 20
+"""Rows in which a column must have the same value to be no score."""
 
 
 def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
@@ -57,6 +59,7 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         if name not in used and (table.columns[name].ndim == 2 or _is_score(table, name))
     ]
     known = _label_names(table, label)
+    scores = _without_constants(table, scores, known)
     models = guess_models(table, scores, known, _least(table, label), label, stem)
     if hints.scale is not None:
         models = tuple(replace(each, scale=hints.scale) for each in models)
@@ -153,6 +156,25 @@ def _is_score(table: Table, name: str) -> bool:
         return False
     sample = np.array(_sample(table, name), dtype=object)
     return bool(len(sample)) and bool(np.isfinite(parsed_numbers(sample)).mean() > 0.5)
+
+
+def _without_constants(table: Table, scores: list[str], known: Sequence[str]) -> list[str]:
+    """Return the columns without those that have the same value in every row, such as the width of
+    the images; a score of 0 in every row stays."""
+    constant = [name for name in scores if name not in known and is_constant(table.columns[name])]
+    left = [name for name in scores if name not in constant]
+    return left if len(left) > 1 else scores
+
+
+def is_constant(column: np.ndarray) -> bool:
+    """Return whether many rows have the same number other than 0.
+
+    >>> is_constant(np.full(50, 32)), is_constant(np.zeros(50)), is_constant(np.arange(50))
+    (True, False, False)
+    """
+    if column.ndim != 1 or column.dtype.kind not in "iuf" or len(column) < _FEWEST_ROWS:
+        return False
+    return bool(column[0] != 0 and (column == column[0]).all())
 
 
 def _label_names(table: Table, label: str) -> tuple[str, ...]:

@@ -9,27 +9,31 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.importing.guess import guess_layout, stem_of
+from bickd_core.importing.guess import guess_layout, is_constant, stem_of
 from bickd_core.importing.layout import Hints, Layout
 from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table
-from bickd_core.importing.words import LABELS, MODELS, normal
+from bickd_core.importing.words import LABELS, MODELS, UNUSED, normal
 from bickd_core.runs.predictions import PredictionsError
 
 _TRUTH = {*LABELS, "groundtruth", "truths", "onehot", "solution"} - {"class", "category"}
 
 
 def labels_of_one_hot(table: Table, path: Path, hints: Hints | None) -> Table:
-    """Return the table with a column of labels in place of one-hot columns, if the file's name says
-    that it has true classes, such as "y_test.npy" or "GroundTruth.csv"."""
-    words = normal(path.stem).split("_")
-    named = {*words, *("_".join(pair) for pair in pairwise(words))}
-    if not named & _TRUTH or not table.columns:
+    """Return the table with a column of labels in place of one-hot columns, if their name or the
+    file's says that they are the true classes: "true_cat", "y_test.npy" or "GroundTruth.csv"."""
+    if not table.columns:
         return table
     layout = guess_layout(table, stem_of(path), hints)
-    if layout.label or len(layout.models) != 1 or layout.models[0].binary:
+    if layout.label:
         return table
-    group = layout.models[0]
+    if len(layout.models) == 1:
+        groups = [group for group in layout.models if _is_truth(path.stem)]
+    else:
+        groups = [group for group in layout.models if _is_truth(group.name)]
+    if len(groups) != 1 or groups[0].binary:
+        return table
+    group = groups[0]
     arrays = [table.columns[name] for name in group.columns]
     if any(array.dtype.kind not in "biuf" for array in arrays):
         return table
@@ -39,8 +43,18 @@ def labels_of_one_hot(table: Table, path: Path, hints: Hints | None) -> Table:
     classes = values.argmax(axis=1)
     labels = np.array(group.classes, dtype=object)[classes] if group.classes else classes
     columns = {name: c for name, c in table.columns.items() if name not in group.columns}
-    note = f"Its {values.shape[1]:,} columns of 0 and 1 are used as the true classes."
+    note = f"{values.shape[1]:,} columns of 0 and 1 are used as the true classes."
     return replace(table, columns={**columns, "label": labels}, notes=(*table.notes, note))
+
+
+def _is_truth(name: str) -> bool:
+    """Return whether a name has a word for true classes.
+
+    >>> _is_truth("y_test"), _is_truth("ISIC_GroundTruth"), _is_truth("resnet_test")
+    (True, True, False)
+    """
+    words = normal(name).split("_")
+    return bool({*words, *("_".join(pair) for pair in pairwise(words))} & _TRUTH)
 
 
 def check_rows_are_samples(table: Table, hints: Hints | None) -> None:
@@ -75,6 +89,24 @@ def check_one_split(layout: Layout) -> None:
             f"expected scores of the same samples, got those of different splits"
             f" ({' and '.join(columns[:3])}); save each split in a file of its own."
         )
+
+
+def with_unused_constants(table: Table, layout: Layout) -> Table:
+    """Return the table with a note on columns that are no scores because all rows are equal."""
+    used = {*layout.roles.values()}
+    used |= {column for model in layout.models for column in (*model.columns, *model.features)}
+    unused = [
+        f"'{name[:40]}'"
+        for name, column in table.columns.items()
+        if name not in used and normal(name) not in UNUSED and is_constant(column)
+    ]
+    if not unused or not layout.models:
+        return table
+    note = (
+        f"{', '.join(unused[:5])}{' and more' if len(unused) > 5 else ''}: not used as scores,"
+        " because all rows have the same value."
+    )
+    return replace(table, notes=(*table.notes, note))
 
 
 def without_repeats(table: Table, layout: Layout) -> Table:

@@ -25,6 +25,7 @@ from bickd_core.importing.other_tables import (
     check_one_split,
     check_rows_are_samples,
     labels_of_one_hot,
+    with_unused_constants,
     without_repeats,
 )
 from bickd_core.importing.scores import ScaleError
@@ -189,6 +190,7 @@ def parse(
         table = labels_of_one_hot(table, path, hints)
         layout = guess_layout(table, stem_of(path), hints)
         check_one_split(layout)
+        table = with_unused_constants(table, layout)
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)
     table = without_repeats(table, layout)
     return table, layout, extract(table, layout)

@@ -19,7 +19,7 @@ from bickd_core.importing.json_tables import read_json, read_json_lines
 from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table, check_size
 from bickd_core.importing.text_tables import read_csv, read_txt
-from bickd_core.importing.words import CLASSES, FEATURES, IDS, LABELS, SCORES, normal
+from bickd_core.importing.words import CLASSES, FEATURES, IDS, INPUTS, LABELS, SCORES, normal
 from bickd_core.naming import some_names
 from bickd_core.npy_header import read_header
 from bickd_core.npz import load_npz
@@ -99,6 +99,11 @@ def _way_out(suffix: str) -> str:
 
 def _npz(path: Path) -> Table:
     arrays = {name: _as_column(array) for name, array in load_npz(path).items() if array.ndim}
+    inputs = [name for name, array in arrays.items() if array.ndim > 1 and normal(name) in INPUTS]
+    others = any(array.ndim == 2 for name, array in arrays.items() if name not in inputs)
+    notes = [f"`{name}` is not used: it has inputs and no scores." for name in inputs if others]
+    if others:
+        arrays = {name: array for name, array in arrays.items() if name not in inputs}
     deep = next((name for name, array in arrays.items() if array.ndim > 2), None)
     if deep is not None:
         raise PredictionsError(
@@ -129,19 +134,18 @@ def _npz(path: Path) -> Table:
             f"expected as many rows in every array of scores, got {_shapes(arrays)}"
             f"{'; save each split in a file of its own' if split else ''}."
         )
-    notes: tuple[str, ...] = ()
     label = _unnamed_labels(arrays, rows)
     if label:
         arrays["labels"] = arrays.pop(label)
-        notes = (
-            f"`{label}` has one whole number for each sample, so it is used as the true class.",
+        notes.append(
+            f"`{label}` has one whole number for each sample, so it is used as the true class."
         )
     columns: dict[str, np.ndarray] = {}
     extras: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         is_column = len(array) == rows and normal(name) not in CLASSES
         (columns if is_column else extras)[name] = array
-    return Table(columns, extras=extras, notes=notes)
+    return Table(columns, extras=extras, notes=tuple(notes))
 
 
 def _unnamed_labels(arrays: dict[str, np.ndarray], rows: int) -> str:

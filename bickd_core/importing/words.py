@@ -39,6 +39,10 @@ CLASSES = (
     "categories",
 )
 FEATURES = ("features", "feature", "feat", "feats", "embedding", "embeddings", "hidden", "pooled")
+INPUTS = (
+    "x", "x_test", "x_val", "test_x", "inputs", "input", "images", "image", "imgs", "pixels",
+)  # fmt: skip
+"""Names of arrays of what a model sees."""
 SCORES = (
     "logit", "logits", "prob", "probs", "proba", "probability", "probabilities", "p", "score",
     "scores", "softmax", "output", "outputs", "pred", "preds", "prediction", "predictions",

@@ -113,6 +113,36 @@ def test_one_hot_predictions_stay_a_model_with_a_note(tmp_path):
     assert "If these are the true classes and not predictions" in imported.notes[1]
 
 
+def test_one_hot_columns_beside_the_scores_are_labels(tmp_path):
+    table = {**columns("logit_{}", logits()), **columns("true_{}", np.eye(3, dtype=int)[labels()])}
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    imported = read(tmp_path, "net.csv")
+    assert [model.name for model in imported.models] == ["net"]
+    check(imported)
+
+
+@pytest.mark.parametrize("label", [names(), labels()], ids=["names", "numbers"])
+def test_columns_with_one_value_are_no_classes(label, tmp_path):
+    table = {**columns("{}", logits()), "width": 32, "height": 32, "label": label}
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    check(read(tmp_path, "net.csv"))
+
+
+def test_a_class_that_is_never_predicted_stays(tmp_path):
+    shares = np.column_stack([softmax(logits()), np.zeros(N)])
+    pd.DataFrame(columns("{}", shares, (*CLASSES, "eel"))).to_csv(tmp_path / "n.csv", index=False)
+    assert read(tmp_path, "n.csv").models[0].predictions.class_names == (*CLASSES, "eel")
+
+
+def test_inputs_in_an_npz_are_no_scores(tmp_path):
+    arrays = {"X_test": np.ones((N, 8)), "images": np.ones((N, 3, 4, 4)), "y_test": labels()}
+    np.savez(tmp_path / "net.npz", **arrays, proba=softmax(logits()))
+    imported = read(tmp_path, "net.npz")
+    assert [model.name for model in imported.models] == ["net"]
+    check(imported, classes=NUMBERED)
+    assert "`images` is not used: it has inputs and no scores." in " ".join(imported.notes)
+
+
 def test_labels_of_hugging_face_trainer(tmp_path):
     np.savez(tmp_path / "net.npz", predictions=logits(), label_ids=labels())
     check(read(tmp_path, "net.npz"), classes=NUMBERED)
