@@ -1,6 +1,7 @@
 """Measure how long a person waits in a real Chromium: `python benchmarks/interactions.py`.
 
-The data are the bundled runs, and random predictions of 10,000 x 100. A time runs from the action
+The data are the bundled runs, random predictions of 10,000 x 100, and with `--only imagenet` the
+structured ones of 50,000 x 1,000 of `benchmarks/size.py`. A time runs from the action
 to the moment when the script has ended, nothing is stale and every chart is drawn. Each action is
 done `-n` times, on different cells or values. The first time is reported separately, because it
 fills caches.
@@ -23,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
 from browser_harness import AppPage, launch, serving, tab
 from playwright.sync_api import Locator, sync_playwright
+from size import SIZES, make_runs, settled
 
 from app.registry import PAGES
 from bickd_core.geometry.layout import pca_layout
@@ -32,6 +34,12 @@ from bickd_core.runs.library import Library, RunFolder
 from bickd_core.runs.predictions import Predictions
 
 METHODS = ("ce", "kd", "dist", "bickd")
+COMPARISONS = {
+    "caltech95": ("caltech95: 1,208 samples x 95 classes, teacher and four students", 0.5),
+    "large": ("10,000 samples x 100 classes, teacher and four students, drawn at random", 1.0),
+    "imagenet": ("50,000 samples x 1,000 classes, teacher and four students", 1.0),
+}
+"""Title and goal in seconds. The last is only measured if it is named."""
 Action = tuple[str, str, Callable[[AppPage, int], None]]
 
 
@@ -40,20 +48,21 @@ def main() -> None:
     parser.add_argument(
         "-n", type=int, default=5, help="times that each action is done after its first"
     )
-    parser.add_argument("--only", choices=("caltech95", "large"), help="one of the two comparisons")
+    parser.add_argument("--only", choices=COMPARISONS, help="one of the comparisons")
+    parser.add_argument("--home", type=Path, help="keep the runs of 50,000 x 1,000 here")
     arguments = parser.parse_args()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        for name, goal in (("caltech95", 0.5), ("large", 1.0)):
-            if arguments.only not in (None, name):
+        for name, (title, goal) in COMPARISONS.items():
+            if arguments.only != name and (arguments.only or name == "imagenet"):
                 continue
             home = Path(folder) / name / "runs"
-            query = large(home) if name == "large" else {}
-            title = (
-                "10,000 samples x 100 classes, teacher and four students, drawn at random"
-                if name == "large"
-                else "caltech95: 1,208 samples x 95 classes, teacher and four students"
-            )
+            query = {}
+            if name == "large":
+                query = large(home)
+            elif name == "imagenet":
+                home = (arguments.home or Path(folder)) / name / "runs"
+                query = imagenet(home)
             print(f"\n### {title} (goal {goal:g} s), {load()}\n")
             with serving(home) as server, tab(browser, server, animated=True) as opened:
                 received = payload(opened)
@@ -66,9 +75,9 @@ def main() -> None:
                     )
                 print("\n| action | first s | median s | max s |\n|---|---|---|---|")
                 for page, what, act in actions():
-                    if name == "large" and page == "by_epoch":
-                        continue  # drawn at random, they have not learned
-                    opened.open(page, query)
+                    if name != "caltech95" and page == "by_epoch":
+                        continue  # these predictions were not trained
+                    opening(opened, page, query)
                     times = [timed(opened, act, turn) for turn in range(arguments.n + 1)]
                     later = times[1:]
                     print(
@@ -157,8 +166,8 @@ def timed(app: AppPage, act: Callable[[AppPage, int], None], turn: int) -> float
 
 def opening(app: AppPage, page: str, query: dict[str, str]) -> float:
     """Seconds from the address being entered to rest, a page load of its own."""
-    app.open(page, query)
-    return app.page.evaluate("window.__rest / 1000")
+    app.page.goto(app.server.url(page, query), wait_until="commit")
+    return settled(app)
 
 
 def payload(app: AppPage) -> list[int]:
@@ -256,6 +265,18 @@ def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
         "teacher": "large-teacher",
         "students": "~".join(f"large-{method}" for method in METHODS),
     }
+
+
+def imagenet(home: Path) -> dict[str, str]:
+    """Runs of 50,000 x 1,000 with a PCA as their UMAP; returns the query that compares them."""
+    query = make_runs(home, *SIZES["imagenet"])
+    library = Library(ROOT / "pretrained", home)
+    teacher = library.find("size-teacher")
+    for run in (teacher, *(library.find(key) for key in query["students"].split("~"))):
+        key = layout_key(run, "test", "umap", None if run.key == teacher.key else teacher)
+        logits = Predictions.load(run.predictions_path("test")).logits
+        store_layout(library, run, key, pca_layout(map_space_from_logits(logits, TEMPERATURE)))
+    return query
 
 
 if __name__ == "__main__":

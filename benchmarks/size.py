@@ -90,9 +90,8 @@ def measure(
         print(f"| page | {' | '.join(f'{day}: {what}' for day in days)} |")
         print(f"|{'---|' * (1 + 4 * len(days))}")
         listed = [p for p in PAGES if p.path not in SKIPPED and (not pages or p.path in pages)]
-        server = AppServer(runs)
+        server = AppServer(runs, variables={"BICKD_CACHE": str(Path(folder) / "cache")})
         server.log = Path(folder) / "app.log"
-        os.environ["BICKD_CACHE"] = str(Path(folder) / "cache")
         rows: dict[str, list[Visit]] = {page.title: [] for page in listed}
         for day in ("first and later", "another day")[: 1 if once else 2]:
             server.start()
@@ -118,13 +117,13 @@ def visit(browser: Browser, server: AppServer, page: str, query: dict[str, str])
         app.page.set_default_timeout(LONGEST * 1000)
         app.page.add_init_script(_FIRST_DRAWN)
         app.page.goto(server.url(page, query), wait_until="commit")
-        complete = _settled(app)
+        complete = settled(app)
         app.check()
         shown = app.page.evaluate("window.__shown ?? window.__rest") / 1000
     return Visit(min(shown, complete), complete, watch.cpu, watch.peak / 1e9)
 
 
-def _settled(app: AppPage) -> float:
+def settled(app: AppPage) -> float:
     """Seconds from the address being entered until the page is at rest and nothing is computed."""
     deadline = time.monotonic() + LONGEST
     while True:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import mmap
 import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -156,7 +157,25 @@ def _mapped(
     content = np.memmap(file, np.uint8, "r", start, (member.file_size,)).view(np.ndarray)
     if zlib.crc32(content.data) != member.CRC:
         raise zipfile.BadZipFile(f"Bad CRC-32 for file {member.filename!r}")
+    release(content)
     return content[header_size:].view(header.dtype).reshape(header.shape)
+
+
+def mapping_of(array: np.ndarray) -> mmap.mmap | None:
+    """Return the mapping of a file that an array is a view of, or None. Such an array takes no
+    memory that it must keep."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def release(array: np.ndarray) -> None:
+    """Give back the memory of an array that is mapped from a file. Whoever needs it reads it again,
+    usually from the system's own copy of the file. Other arrays stay as they are."""
+    mapping = mapping_of(array)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def _start_of_data(file: BinaryIO, member: zipfile.ZipInfo) -> int:

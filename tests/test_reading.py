@@ -3,13 +3,15 @@ allocated first."""
 
 import io
 import os
+import re
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bickd_core.npz import load_npz
+from bickd_core.npz import load_npz, release
 from bickd_core.reading import (
     DEPTH,
     ReadError,
@@ -174,6 +176,25 @@ def test_large_arrays_are_mapped_from_the_file(tmp_path):
     assert arrays["columns"].flags.writeable
     os.replace(tmp_path / "x.npz", tmp_path / "moved.npz")  # as a rename of the run does
     np.testing.assert_array_equal(arrays["logits"], values)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux only")
+def test_memory_of_a_mapped_array_is_given_back(tmp_path):
+    def resident() -> int:
+        text = Path("/proc/self/smaps_rollup").read_text()
+        return 1024 * int(re.search(r"^Rss: +(\d+) kB", text, re.M)[1])
+
+    size = 2**26
+    np.savez(tmp_path / "x.npz", logits=np.ones(size // 4, np.float32))
+    before = resident()
+    logits = load_npz(tmp_path / "x.npz", map_above=10_000)["logits"]
+    assert resident() - before < size / 2  # although its checksum was computed
+    assert logits.sum() == size / 4
+    assert resident() - before > size / 2
+    release(logits[10:])
+    assert resident() - before < size / 2
+    assert logits.sum() == size / 4
+    release(np.ones(3))  # nothing to give back
 
 
 def test_a_damaged_array_is_refused_when_it_is_mapped(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import sys
 import threading
 from collections import OrderedDict
@@ -13,6 +12,8 @@ from inspect import signature
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
+
+from bickd_core.npz import mapping_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class HasCache(Protocol):
 
     @property
     def cache(self) -> Cache: ...
+
+    def release(self) -> None: ...
 
 
 C = TypeVar("C", bound=HasCache)
@@ -105,7 +108,7 @@ def _n_bytes(value: Any, seen: set[int]) -> int:
         return 0
     seen.add(id(value))
     if isinstance(value, np.ndarray):
-        return 0 if _is_mapped(value) else value.nbytes
+        return 0 if mapping_of(value) is not None else value.nbytes
     size = sys.getsizeof(value)
     if is_dataclass(value) and not isinstance(value, type):
         return size + sum(_n_bytes(getattr(value, field.name), seen) for field in fields(value))
@@ -114,16 +117,6 @@ def _n_bytes(value: Any, seen: set[int]) -> int:
     if isinstance(value, (tuple, list)):
         return size + sum(_n_bytes(part, seen) for part in value)
     return size
-
-
-def _is_mapped(array: np.ndarray) -> bool:
-    """Whether an array is mapped from a file, and so takes no memory that it must keep."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        if base.base is None:
-            return False
-        base = base.base
-    return isinstance(base, mmap.mmap)
 
 
 @dataclass(frozen=True, eq=False)

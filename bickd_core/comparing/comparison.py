@@ -84,6 +84,11 @@ class Comparison:
     noun: Noun = "image"
     cache: Cache = field(default_factory=MemoryCache, repr=False)
 
+    def release(self) -> None:
+        """Give back the memory of predictions that are mapped from files."""
+        for model in self.models:
+            npz.release(model.predictions.logits)
+
     @property
     def nouns(self) -> str:
         return f"{self.noun}s"

@@ -131,6 +131,8 @@ class StoredCache:
     def _computed(self, figure: Figure) -> Any:
         began = time.perf_counter()
         value = figure()
+        if figure.comparison.large:
+            figure.comparison.release()
         if time.perf_counter() - began >= self.quick:
             self._store(figure, value)
         return value

@@ -92,6 +92,10 @@ class Large:
     key: str
     large = True
     cache = None
+    released = 0
+
+    def release(self):
+        self.released += 1
 
 
 def figure(key="a", temperature=4.0):
@@ -219,3 +223,13 @@ def test_old_figures_give_way(tmp_path, monkeypatch):
         patch.setattr(store.time, "time", lambda: 1e11)
         sweep(tmp_path)
         assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_large_comparison_gives_its_memory_back_after_each_figure(tmp_path):
+    computed = figure()
+    cache = StoredCache(MemoryCache(), FigureStore(tmp_path), quick=0.0)
+    computed = replace(computed, function=lambda comparison, temperature: temperature)
+    assert cache(computed.key, computed) == 4.0
+    assert computed.comparison.released == 1
+    assert cache(computed.key, computed) == 4.0  # from memory
+    assert computed.comparison.released == 1
