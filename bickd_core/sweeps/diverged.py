@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from bickd_core.atomic import write_text
-from bickd_core.config import one_sentence
 from bickd_core.runs.create import check_run
-from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.library import Library, RunFolder
 from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.lines import add_line, read_lines
 from bickd_core.sweeps.results import settings
 
 
@@ -43,27 +41,13 @@ def read_diverged(results: Path) -> list[Diverged]:
     Raises:
         RunError: a line is damaged; the message names it.
     """
-    path = diverged_path(results)
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            found.append(Diverged.model_validate_json(line))
-        except ValidationError as error:
-            raise RunError(f"{path} is damaged in line {number}: {one_sentence(error)}") from error
-    return found
+    return read_lines(diverged_path(results), Diverged)
 
 
 def add_diverged(results: Path, run: RunFolder) -> None:
     """Add a diverged run, or replace an older one with the same name. The write is atomic."""
-    path = diverged_path(results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        lines = {each.name: each for each in read_diverged(results)}
-        lines[run.key] = Diverged(
-            name=run.key, error=run.status().error, settings=settings(run.info())
-        )
-        write_text(path, "".join(each.model_dump_json() + "\n" for each in lines.values()))
+    line = Diverged(name=run.key, error=run.status().error, settings=settings(run.info()))
+    add_line(diverged_path(results), line, lambda line: line.name)
 
 
 def diverged_before(found: Iterable[Diverged], planned: PlannedRun, library: Library) -> bool:

@@ -4,18 +4,14 @@ repository."""
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from bickd_core.atomic import write_text
-from bickd_core.config import one_sentence
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import Replicated
 from bickd_core.geometry.proper_scores import nll
@@ -26,6 +22,7 @@ from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.lines import add_line, read_lines
 from bickd_core.sweeps.replicates import TEMPERATURE, figures_with_replicates
 
 
@@ -283,32 +280,14 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         RunError: a line is damaged; the message names it.
     """
-    results = []
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1
-    ):
-        try:
-            results.append(Result.model_validate_json(line))
-        except ValidationError as error:
-            raise RunError(f"{path} is damaged in line {number}: {one_sentence(error)}") from error
-    return results
+    return read_lines(path, Result)
 
 
 def add_result(path: Path, result: Result) -> None:
     """Append a line, or replace an older one of the same run. The write is atomic."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        lines = {stored.name: stored for stored in read_results(path)}
-        lines[result.name] = result
-        write_text(path, "".join(_line(stored) for stored in lines.values()))
+    add_line(path, result, lambda result: result.name)
 
 
 def has_result(results: Iterable[Result], run: RunFolder) -> bool:
     """Return whether this run, not an older one with the same name, has a line."""
     return (run.key, run.info().created) in {(result.name, result.created) for result in results}
-
-
-def _line(result: Result) -> str:
-    return (
-        json.dumps(result.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False) + "\n"
-    )
