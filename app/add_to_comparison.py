@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.state import MAX_STUDENTS, ViewState
+from bickd_core.comparing.seeds import one_run_per_recipe
 from bickd_core.runs.library import RunInfo
+from bickd_core.runs.same_data import same_data
 from bickd_viz.text.numbers import listed
 
 
@@ -17,7 +19,7 @@ def opened(
     - A student joins the other students of its teacher. If there are four already, it replaces one
       of them, see `replaced_student`.
     - If the view shows another teacher, the new comparison has this student and its teacher.
-    - A teacher is shown with its students.
+    - A teacher is shown with its students, one seed of each.
     - A run without a known teacher joins a comparison on the same data. Otherwise it is shown
       alone.
 
@@ -29,7 +31,7 @@ def opened(
     fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
     if run_info.role == "student":
         teacher = run_info.teacher.key if run_info.teacher is not None else ""
-        if not teacher and shown is not None and shown.dataset == run_info.dataset:
+        if not teacher and shown is not None and same_data(shown, run_info):
             teacher = view.teacher
         if teacher and teacher != key and teacher in known:
             shown_students = (
@@ -45,11 +47,11 @@ def opened(
                     "student": key,
                 }
             )
-    own = [
-        other
+    own = one_run_per_recipe(
+        (other, info)
         for other, info in known.items()
         if info.teacher is not None and info.teacher.key == key
-    ]
+    )
     return ViewState(**{**vars(fresh), "teacher": key, "students": tuple(own[:MAX_STUDENTS])})
 
 
@@ -57,10 +59,13 @@ def together(view: ViewState, keys: Sequence[str], known: Mapping[str, RunInfo])
     """Return the view that compares up to four students of the same teacher.
 
     Args:
-        keys: keys of the students. Only the first four are shown.
+        keys: keys of the students. Of more than four, the first four are shown, one seed of each.
         known: infos of the runs that can be shown, by key. Other students are left out.
     """
-    students = tuple(key for key in keys if key in known)[:MAX_STUDENTS]
+    students = tuple(key for key in keys if key in known)
+    if len(students) > MAX_STUDENTS:
+        distinct = one_run_per_recipe((key, known[key]) for key in students)
+        students = tuple(distinct[:MAX_STUDENTS])
     teachers = [teacher.key for key in students if (teacher := known[key].teacher) is not None]
     fresh = ViewState(split=view.split, temperature=view.temperature, run=view.run, race=view.race)
     if not teachers or teachers[0] not in known:

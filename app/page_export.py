@@ -95,6 +95,7 @@ def part(key: str, content: Part) -> None:
 def page_report(content: PageContent) -> bytes:
     """The page's content as one HTML file."""
     from bickd_viz.report.build import Figures, Report, Section, html, versions
+    from bickd_viz.report.comparison import compared_note
     from bickd_viz.report.tables import compared_table, figures_table
 
     sections = [Section("", list(content.parts.values()))]
@@ -129,6 +130,7 @@ def page_report(content: PageContent) -> bytes:
             note=note,
             sections=sections,
             compared=compared,
+            compared_note="" if comparison is None else compared_note(comparison),
             link=content.link,
             versions=versions("streamlit"),
             created=datetime.now().strftime("%Y-%m-%d %H:%M"),

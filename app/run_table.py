@@ -13,6 +13,7 @@ from bickd_core.data.registry import dataset_title
 from bickd_core.models.catalogue import MODELS, model_title
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_viz.text import numbers
 
 COLUMNS = (
     "Run",
@@ -76,7 +77,7 @@ def row(
 
 
 def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+    return None if share is None else numbers.percent_number(share)
 
 
 def objective(info: RunInfo) -> str:

@@ -22,4 +22,4 @@ def settle() -> str:
         if name in os.environ:
             return f"{os.environ[name]} BLAS thread(s), as {name} says"
     threadpool_limits(1, user_api="blas")
-    return "1 BLAS thread, so that trainings beside the app do not stall it"
+    return "1 BLAS thread, so that training on this machine does not stall the app"

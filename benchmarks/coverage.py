@@ -44,7 +44,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 from bickd_core.geometry.agreement import correct, hellinger, kl_divergence
-from bickd_core.geometry.calibration import calibration_difference, calibration_interval
+from bickd_core.geometry.calibration import (
+    calibration_difference,
+    calibration_interval,
+    confidence_and_hits,
+)
 from bickd_core.geometry.gram_figures import (
     ClassFigures,
     class_figures,
@@ -164,6 +168,10 @@ class Sample:
         deviations = runs - mean
         for weights in self.seeds[(KD, BICKD).index(method)]:
             yield mean + np.tensordot(weights.astype(np.float32), deviations, 1)
+
+    def sure(self, model: int, T: float) -> tuple[np.ndarray, np.ndarray]:
+        """The confidence of each image, and whether the model is right."""
+        return confidence_and_hits(self.probabilities(model, T), self.labels)
 
     def right(self, model: int) -> np.ndarray:
         return correct(self.logits[model], self.labels)
@@ -356,7 +364,7 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "difference in NLL": lambda s: paired_mean_difference(
         nll(s.logits[BICKD], s.labels), nll(s.logits[KD], s.labels), s.labels
     ),
-    "confidence less accuracy": lambda s: mean_interval(
+    "confidence minus accuracy": lambda s: mean_interval(
         s.probabilities(BICKD, 1.0).max(axis=1) - s.right(BICKD), s.labels, bounds=(-1.0, 1.0)
     ),
     "overlap, KD": lambda s: _overlap(s, KD),
@@ -374,20 +382,20 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "cosine of two classes": lambda s: _cosine(s, 2, 5),
     "overlap of the cross Gram": lambda s: _cross(s, "overlap"),
     "consistency of the cross Gram": lambda s: _cross(s, "consistency"),
-    "ECE, T = 1, KD": lambda s: calibration_interval(s.probabilities(KD, 1.0), s.labels),
-    "ECE, T = 1, BicKD": lambda s: calibration_interval(s.probabilities(BICKD, 1.0), s.labels),
-    "ECE, best T": lambda s: calibration_interval(s.probabilities(BICKD, BEST), s.labels),
+    "ECE, T = 1, KD": lambda s: calibration_interval(*s.sure(KD, 1.0)),
+    "ECE, T = 1, BicKD": lambda s: calibration_interval(*s.sure(BICKD, 1.0)),
+    "ECE, best T": lambda s: calibration_interval(*s.sure(BICKD, BEST)),
     "ECE of equal counts, T = 1": lambda s: calibration_interval(
-        s.probabilities(BICKD, 1.0), s.labels, scheme="mass"
+        *s.sure(BICKD, 1.0), scheme="mass"
     ),
     "ECE of equal counts, best T": lambda s: calibration_interval(
-        s.probabilities(BICKD, BEST), s.labels, scheme="mass"
+        *s.sure(BICKD, BEST), scheme="mass"
     ),
     "difference in ECE, T = 1": lambda s: calibration_difference(
-        s.probabilities(BICKD, 1.0), s.probabilities(KD, 1.0), s.labels, s.shard
+        s.sure(BICKD, 1.0), s.sure(KD, 1.0), s.shard
     ),
     "difference in ECE, best T": lambda s: calibration_difference(
-        s.probabilities(BICKD, BEST), s.probabilities(KD, 1.6), s.labels, s.shard
+        s.sure(BICKD, BEST), s.sure(KD, 1.6), s.shard
     ),
     "best temperature": lambda s: fit_temperature(s.logits[BICKD], s.labels, s.shard).temperature,
     "CKA of logits": lambda s: _logits(s, replicated_cka, BICKD),
@@ -406,7 +414,7 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "overlap, mean of three runs": lambda s: _three_overlaps(s, "none"),
     "over seeds: difference in accuracy": lambda s: _two_way_share(s, "accuracy").interval,
     "over seeds: difference in agreement": lambda s: _two_way_share(s, "agreement").interval,
-    "over seeds: accuracy less the teacher's": lambda s: _two_way_teacher(s).interval,
+    "over seeds: accuracy minus the teacher's": lambda s: _two_way_teacher(s).interval,
     "over seeds: difference in overlap": lambda s: _two_way_overlap(s, "none").interval,
     "over seeds: difference in overlap, matched mean entropy": lambda s: (
         _two_way_overlap(s, "mean").interval
@@ -455,7 +463,7 @@ def _overlap_of_many_seeds(name: str, s: Sample) -> float:
 
 def _hits_of_many_seeds(name: str, s: Sample) -> float:
     """Mean accuracy or agreement over many seeds of BicKD less that of KD, or of the teacher."""
-    if name == "over seeds: accuracy less the teacher's":
+    if name == "over seeds: accuracy minus the teacher's":
         return _share(s, BICKD, "accuracy") - float(s.right(TEACHER).mean())
     kind = "accuracy" if "accuracy" in name else "agreement"
     return _share(s, BICKD, kind) - _share(s, KD, kind)

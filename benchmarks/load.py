@@ -157,7 +157,7 @@ def timed(walked: Walk, app: interactions.AppPage, kind: str, act, turn: int) ->
 
 
 def report(walks: list[Walk]) -> None:
-    print("| action | times | median s | 95 % below s | max s |\n|---|---|---|---|---|")
+    print("| action | times | median s | 95% below s | max s |\n|---|---|---|---|---|")
     kinds = sorted({kind for each in walks for kind in each.times}, reverse=True)
     for kind in kinds:
         values = sorted(second for each in walks for second in each.times.get(kind, []))

@@ -84,3 +84,40 @@ def values(filled: Any) -> dict[str, Any]:
     }
     kind = filled.model.model_fields.get("kind")
     return content if kind is None else {"kind": kind.default, **content}
+
+
+def refuse_with_resume(command: Any, *allowed: str) -> None:
+    """Refuse options that `--resume` would ignore, because a run keeps its settings.
+
+    Args:
+        allowed: names of options that may be given besides --background and --modules.
+
+    Raises:
+        ValueError: options differ from their defaults; the message names them.
+    """
+    given = _changed(command, type(command)(), ("resume", "background", "modules", *allowed))
+    if given:
+        more = ", or train a finished run further with `bickd extend`" * ("--epochs" in given)
+        raise ValueError(
+            f"--resume keeps the settings of a run, so {', '.join(given)} would be ignored; leave"
+            f" {'it' if len(given) == 1 else 'them'} out{more}."
+        )
+
+
+def _changed(filled: Any, unset: Any, allowed: tuple[str, ...], under: str = "") -> list[str]:
+    """Return the flags and subcommands whose values differ from those of `unset`."""
+    given = []
+    for info in dataclasses.fields(filled):
+        value, default = getattr(filled, info.name), getattr(unset, info.name)
+        if value == default or info.name in allowed:
+            continue
+        if not dataclasses.is_dataclass(value):
+            given.append(f"--{under}{info.name.replace('_', '-')}")
+            continue
+        kind = value.model.model_fields.get("kind")  # type: ignore[union-attr]
+        if type(value) is type(default):
+            group = hasattr(filled, "model") and kind is None  # such as --seeds.order
+            given += _changed(value, default, allowed, f"{info.name}." if group else "")
+        else:
+            given.append(kind.default)
+    return given

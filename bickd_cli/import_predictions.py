@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from bickd_core.importing.words import split_names
+from bickd_core.naming import seeds_by_method, seeds_line
 from bickd_core.runs.library import Library
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class ImportPredictions:
     """Columns to ignore."""
     scale: Literal["logits", "probabilities", "percent", "log-probabilities"] | None = None
     """What the scores are. If not set: detected from the sums of the rows."""
+    seeds: bool = True
+    """Whether names that end in a seed, such as kd-s0 and kd-s1, are runs of one method. Pages then
+    compare methods over seeds."""
     dry_run: bool = False
     """Show how the files are read, without importing them."""
 
@@ -88,10 +92,14 @@ class ImportPredictions:
                 f"--names must hold one name for each of the {len(models)} models"
                 f" ({', '.join(models)}), got {len(self.names)}."
             )
+        names = dict(zip(models, self.names, strict=bool(self.names)))
+        students = [name for model in models if (name := names.get(model, model)) != self.teacher]
+        found = seeds_by_method(students)
+        if self.seeds and found and imported.split == "test":
+            print(f"- {seeds_line(found)}")
         if self.dry_run:
             print("Nothing was imported (--dry-run).")
             return 0
-        names = dict(zip(models, self.names, strict=bool(self.names)))
         if imported.split == "validation":
             for run in add_validation(imported, library, names=names, images=self.images):
                 print(f"validation predictions added to {run.path}")
@@ -107,6 +115,7 @@ class ImportPredictions:
             names=names,
             dataset=self.data,
             images=self.images,
+            seeds=self.seeds,
         )
         if self.images is not None:
             pictures = len(runs[0].samples().paths)

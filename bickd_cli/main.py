@@ -6,7 +6,9 @@ This package uses all other parts, and imports them only when a command needs th
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,10 +20,10 @@ import tyro
 from rich.table import Table
 
 from bickd_cli.export import Export
-from bickd_cli.flags import Modules, modules_of, plain, values
+from bickd_cli.flags import Modules, modules_of, plain, refuse_with_resume, values
 from bickd_cli.import_predictions import ImportPredictions
 from bickd_cli.sweep import Sweep
-from bickd_cli.train import Cache, Extend, Race, print_table
+from bickd_cli.train import Cache, Extend, Race, print_table, refuse_taken
 from bickd_core.config import Seeds, TrainConfig
 from bickd_core.data.normalisation import Preset
 from bickd_core.data.preprocessing import ChannelOrder
@@ -29,7 +31,7 @@ from bickd_core.data.resizing import Interpolation, Resize
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.models.own import allow
 from bickd_core.places import bundle_folder
-from bickd_core.runs.library import Library, RunError
+from bickd_core.runs.library import Library, RunError, check_name
 
 if TYPE_CHECKING:
     from bickd_core.importing.identify import Identified
@@ -43,7 +45,7 @@ class Train:
     continues it.
 
     Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr
-    0.05`. The defaults of an objective are its published CIFAR-100 setting; docs/losses.md has
+    0.1`. The defaults of an objective are its published CIFAR-100 setting; docs/losses.md has
     other settings and the sources. On several GPUs or
     machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME
     ...`.
@@ -55,8 +57,8 @@ class Train:
     name: str | None = None
     """Name of the run. If not set: derived from data, model, objective and seed."""
     resume: str | None = None
-    """Continue this stopped, failed or lost run with its own settings. Other training options are
-    ignored."""
+    """Continue this stopped, failed or lost run with its own settings. If its data was moved,
+    --dataset names the new path. Otherwise only --background and --modules can be added."""
     background: bool = False
     """Start a worker process and return at once."""
     modules: Modules = ()
@@ -64,10 +66,15 @@ class Train:
     def run(self, library: Library) -> int:
         from bickd_core.launch.local import check_resumable, resume, submit
         from bickd_core.runs.create import create_run
+        from bickd_core.runs.same_data import relocate
         from bickd_core.training.foreground import follow
 
         if self.resume is not None:
+            refuse_with_resume(self, "dataset")
             run = library.locate(self.resume)
+            dataset = values(self.options)["dataset"]
+            if dataset != TrainConfig.model_fields["dataset"].default:
+                relocate(run, dataset)
             print(f"run folder: {run.path}")
             if self.background:
                 resume(run, library)
@@ -78,10 +85,20 @@ class Train:
         if self.seed is not None:
             options["seeds"] = dict.fromkeys(Seeds.model_fields, self.seed)
         config = TrainConfig.model_validate(options)
+        if config.teacher is not None and config.objective.kind == "ce":
+            print(
+                "note: `ce` trains with labels only, and the teacher is only compared with. To"
+                " distil, name a method: kd, dist, bickd, ...",
+                file=sys.stderr,
+            )
+        if self.name is not None:
+            check_name(self.name, "--name")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from bickd_core.training.together import train_together
 
             return train_together(config, library, self.name)
+        if self.name is not None:
+            refuse_taken([self.name], library)
         make = submit if self.background else create_run
         run = make(config, library, name=self.name)
         print(f"run folder: {run.path}", flush=True)
@@ -102,6 +119,8 @@ class Evaluate:
     temperature: float | None = None
     """Temperature T of the softmax. If not set: 1 for imported predictions, as on the pages, else
     4."""
+    json: bool = False
+    """Print JSON, for other programs."""
 
     def run(self, library: Library) -> int:
         from bickd_core.geometry.intervals import Interval
@@ -121,6 +140,30 @@ class Evaluate:
                 [library.locate(teacher).predictions(self.split), student], [teacher, run.key]
             )
             summary = summarise(*both.predictions, T=T)
+        figures = {
+            one.name: interval
+            for one in fields(summary)
+            if isinstance(interval := getattr(summary, one.name), Interval)
+        }
+        if self.json:
+            content = {
+                "run": run.key,
+                "teacher": teacher,
+                "split": self.split,
+                "temperature": T,
+                "samples": summary.n,
+                "figures": {
+                    name: {
+                        "estimate": one.estimate,
+                        "low": one.low,
+                        "high": one.high,
+                        "uncorrected": one.plain,
+                    }
+                    for name, one in figures.items()
+                },
+            }
+            print(json.dumps(content, indent=2))
+            return 0
         comparison = f" of {len(student):,}" if summary.n < len(student) else ""
         versus = f" against {teacher}" if teacher else ""
         table = Table(
@@ -128,19 +171,18 @@ class Evaluate:
         )
         table.add_column("figure")
         table.add_column("estimate", justify="right")
-        table.add_column("95 % interval over samples", justify="right")
-        for figure in fields(summary):
-            interval = getattr(summary, figure.name)
-            if isinstance(interval, Interval):
-                known = interval.low is not None and interval.high is not None
-                low_high = (
-                    f"{interval.low:.4f} to {interval.high:.4f}" if known else "too few images"
-                )
-                name = figure.name.replace("_", " ")
-                if figure.name == "calibration_error" and T != 1:
-                    name += " (T = 1)"
-                table.add_row(name, f"{interval.estimate:.4f}", low_high)
+        table.add_column("95% interval over samples", justify="right")
+        table.add_column("uncorrected", justify="right")
+        for name, one in figures.items():
+            known = one.low is not None and one.high is not None
+            low_high = f"{one.low:.4f} to {one.high:.4f}" if known else "too few images"
+            title = name.replace("_", " ")
+            if name == "calibration_error" and T != 1:
+                title += " (T = 1)"
+            uncorrected = "" if one.raw is None else f"{one.raw:.4f}"
+            table.add_row(title, f"{one.estimate:.4f}", low_high, uncorrected)
         print_table(table)
+        print("Figures that depend on the number of samples are corrected for it.")
         return 0
 
 
@@ -213,7 +255,8 @@ class Import:
     teacher: str | None = None
     """Key or folder of the run that this student is compared with."""
     name: str | None = None
-    """Name of the run. If not set: the name of the file."""
+    """Name of the run. If not set: the name of the file, with - for other characters than letters,
+    digits, '.', '_' and '-'."""
     part: str | None = None
     """Which network to load from a file with several, by its key and prefix, such as model/student.
     If the choice is not clear, the command lists them."""
@@ -224,8 +267,9 @@ class Import:
     half: 0.5, 0.5. none: values from 0 to 1.
 
     If not set: the data's own, or ImageNet's for networks of timm and torchvision. Four of these
-    are also tried on 500 validation images. If another one is clearly better, the command ends and
-    names it."""
+    are also tried on 500 images of validation, and of train if validation is smaller. If another
+    one is clearly better, the command ends and names it. If they do not decide, it takes the one of
+    the teacher, or the likeliest one, and says so."""
     mean: tuple[float, ...] | None = None
     """The mean of each channel, for values from 0 to 1, instead of --normalisation."""
     std: tuple[float, ...] | None = None
@@ -273,10 +317,10 @@ class Import:
         return all_test(self.dataset) if self.all_test else self.dataset
 
     def _import(self, identified: Identified, library: Library) -> int:
-        from bickd_core.data.normalisation import applied
-        from bickd_core.data.registry import dataset_info, made_square, tried_split
+        from bickd_core.data.registry import dataset_info
         from bickd_core.importing.load_network import check_shapes
         from bickd_core.importing.weights import HELD_OUT, ImportRequest, import_weights
+        from bickd_core.runs.inputs import inputs_sentence, undecided_inputs
         from bickd_core.runs.program_kinds import TITLES, program_kind
 
         arch = self.arch or identified.arch
@@ -292,7 +336,7 @@ class Import:
             class_order=self.class_order,
             role=self.role,
             teacher=self.teacher,
-            name=self.name or (self.file or identified.file).stem,
+            name=self._name(identified.file),
             part=self.part,
             **self._inputs(identified.inputs),
         )
@@ -300,12 +344,10 @@ class Import:
         info = run.info()
         if info.source.part:
             print(f"The weights are {info.source.part} in the file.")
-        if info.preprocessing is not None:
-            split = tried_split(info.dataset)
-            print(applied(info.preprocessing, info.source.tried, info.source.tried_on, split))
-            print(info.preprocessing.sentence(made_square(info.dataset)))
-        for sentence in (*info.source.notes, *info.source.hints):
-            print(sentence)
+        print(inputs_sentence(info))
+        for sentence in (undecided_inputs(info), *info.source.notes, *info.source.hints):
+            if sentence:
+                print(sentence)
         if run.held_out_path.exists():
             print(f"{HELD_OUT} {run.held_out_path.name} in the run folder lists them.")
         print(
@@ -314,6 +356,16 @@ class Import:
         )
         print(f"run folder: {run.path}")
         return 0
+
+    def _name(self, file: Path) -> str:
+        from bickd_core.naming import as_key, key_of_file
+
+        if self.name is not None:
+            check_name(self.name, "--name")
+            return self.name
+        if self.file is not None and self.file.is_dir():
+            return as_key(self.file.resolve().name)
+        return key_of_file(file.name)
 
     def _inputs(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request's fields about the network's inputs: from the options, else from its
@@ -374,6 +426,10 @@ class Report:
         from bickd_viz.report.build import html
         from bickd_viz.report.comparison import comparison_report
 
+        if not self.out.absolute().parent.is_dir():
+            raise ValueError(
+                f"--out must be in an existing folder, got '{self.out}'; create the folder first."
+            )
         keys = [self.teacher, *self.students]
         T = _temperature(library, keys) if self.temperature is None else self.temperature
         data = read_report_data(
@@ -459,6 +515,12 @@ Command = (
 def main(arguments: list[str] | None = None) -> None:
     """Run the `bickd` command. An error of the user is printed as one sentence, with exit code
     2."""
+    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        from bickd_viz.report.build import versions
+
+        installed = versions()
+        print(" ".join(["bickd-explorer", installed.get("bickd-explorer", "(not installed)")]))
+        sys.exit()
     command = tyro.cli(
         Command,
         prog="bickd",
@@ -473,6 +535,9 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except KeyboardInterrupt:  # before or after the training, which saves the run by itself
+        print("bickd: stopped.", file=sys.stderr)
+        code = 128 + signal.SIGINT
     except (ValueError, OSError) as error:
         from bickd_core.training.worker import explain
 

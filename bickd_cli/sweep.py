@@ -91,7 +91,7 @@ class Sweep:
         sweep = self._definition()
         planned = planned_runs(sweep)
         whole = len(planned)  # so that a resumed run has the same number of threads
-        check_sweep(planned, library)
+        check_sweep(planned, library, here=self.launcher == "local")
         if self.results is not None:
             planned = _without_measured(planned, self.results, library)
         if self.list_only:

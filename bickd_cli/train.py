@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
-from bickd_cli.flags import Modules, plain, values
+from bickd_cli.flags import Modules, plain, refuse_with_resume, values
 from bickd_core.presets.catalogue import methods_text
-from bickd_core.runs.library import Library, RunError, with_a_free_name
+from bickd_core.runs.library import Library, RunError, check_name, with_a_free_name
 from bickd_core.sweeps.definition import Shared, Sweep, planned_runs, rates_of_flags
 
 SharedOptions = plain(Shared, unset=("lr",))
@@ -35,8 +36,8 @@ class Race:
     """Model of the students."""
     seed: int = 0
     """The seed of all runs, for weights, order and augmentation."""
-    name: str = "race"
-    """Prefix of the runs' names."""
+    name: str | None = None
+    """Prefix of the runs' names. If not set: race, with a number after names that are taken."""
     one_rate: float | None = None
     """One learning rate for all methods. If not set: the best rate of each method on caltech95
     (docs/results.md)."""
@@ -53,11 +54,7 @@ class Race:
         from bickd_core.training.foreground import follow_race
 
         if self.resume:
-            if replace(self, resume=(), background=False, modules=()) != Race():
-                raise ValueError(
-                    "--resume takes only names of runs and keeps their settings, but other options"
-                    " were given; leave them out."
-                )
+            refuse_with_resume(self)
             again = [library.locate(key) for key in self.resume]
             if self.background:
                 resume(again[0], library, *again[1:])
@@ -68,9 +65,11 @@ class Race:
             raise ValueError(
                 "a race needs --teacher and --methods, or --resume with the names of its runs."
             )
+        if self.name is not None:
+            check_name(self.name, "--name")
         sweep = Sweep.model_validate(
             {
-                "name": self.name,
+                "name": "race" if self.name is None else self.name,
                 "pairs": [{"teacher": self.teacher, "student": self.arch}],
                 "methods": self.methods,
                 "seeds": [self.seed],
@@ -78,14 +77,19 @@ class Race:
             }
         )
         planned = planned_runs(sweep)
-        runs = with_a_free_name(
-            lambda: submit_race(
-                [run.config for run in planned],
-                library,
-                names=[library.free_name(run.name) for run in planned],
-                start=self.background,
+        configs, names = [run.config for run in planned], [run.name for run in planned]
+        if self.name is not None:
+            refuse_taken(names, library)
+            runs = submit_race(configs, library, names=names, start=self.background)
+        else:
+            runs = with_a_free_name(
+                lambda: submit_race(
+                    configs,
+                    library,
+                    names=[library.free_name(name) for name in names],
+                    start=self.background,
+                )
             )
-        )
         for run in runs:
             print(f"run folder: {run.path}", flush=True)
         return 0 if self.background else follow_race(runs, library)
@@ -114,6 +118,8 @@ class Extend:
         from bickd_core.runs.create import create_run, extension
         from bickd_core.training.foreground import follow
 
+        if self.name is not None:
+            check_name(self.name, "--name")
         config = extension(library.locate(self.run_key), self.epochs)
         run = (submit if self.background else create_run)(config, library, name=self.name)
         print(f"run folder: {run.path}", flush=True)
@@ -160,6 +166,24 @@ class Cache:
 
             print(f"{clear_kernels() / 1e6:,.1f} MB freed: kernels in {folder()}")
         return 0
+
+
+def refuse_taken(names: Sequence[str], library: Library) -> None:
+    """Refuse names of runs that exist.
+
+    Raises:
+        RunError: the message names the first, and the command that continues those which can be.
+    """
+    taken = [name for name in names if library.taken(name)]
+    if not taken:
+        return
+    from bickd_core.training.foreground import resume_command
+
+    command = ""
+    with suppress(RunError):  # a damaged run, or another folder
+        command = resume_command([library.find(name) for name in taken])
+    more = f", or continue with `{command}`" if command else ""
+    raise RunError(f"a run named '{taken[0]}' already exists; choose another name{more}.")
 
 
 def _worked_on(library: Library) -> set[str]:

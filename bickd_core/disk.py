@@ -18,6 +18,7 @@ _MEANINGS = {
         "the disk quota of this account is used up",
         "remove files or ask for a larger quota",
     ),
+    errno.ENOENT: ("a file or its folder does not exist", "check the path, or create the folder"),
     errno.EROFS: ("the disk is read-only", "choose a folder that can be written to"),
     errno.EACCES: (
         "this account has no permission",

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+SEED = re.compile(r"(.*?[^ ._(-])[ ._(-]+(?:s|seed[ ._=-]?)(\d{1,9})\)?", re.IGNORECASE)
 
 
 def nearest(given: object, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
@@ -51,6 +54,38 @@ def not_known(given: object, known: Iterable[str]) -> str:
     return f"must be one of {', '.join(names) or 'none'}, got {given!r:.80}{hint}."
 
 
+def method_and_seed(name: str) -> tuple[str, int] | None:
+    """Divide the name of a run that ends in its seed; None for any other name.
+
+    >>> method_and_seed("kd-s0"), method_and_seed("DIST (seed 12)"), method_and_seed("resnets8")
+    (('kd', 0), ('DIST', 12), None)
+    """
+    match = SEED.fullmatch(name)
+    return None if match is None else (match[1], int(match[2]))
+
+
+def seeds_by_method(names: Iterable[str]) -> dict[str, list[int]]:
+    """Return the seeds of each method, from the names that end in a seed.
+
+    >>> seeds_by_method(["kd-s0", "teacher", "kd-s1", "ce-s0"])
+    {'kd': [0, 1], 'ce': [0]}
+    """
+    seeds: dict[str, list[int]] = {}
+    for method, seed in filter(None, map(method_and_seed, names)):
+        seeds.setdefault(method, []).append(seed)
+    return seeds
+
+
+def seeds_line(seeds: Mapping[str, Sequence[int]]) -> str:
+    """Return a sentence about the seeds of each method.
+
+    >>> seeds_line({"kd": [0, 1], "ce": [0]})
+    'Seeds, read from the names: kd 0, 1; ce 0.'
+    """
+    parts = [f"{method} {', '.join(map(str, sorted(found)))}" for method, found in seeds.items()]
+    return f"Seeds, read from the names: {'; '.join(parts)}."
+
+
 def some_names(names: Sequence[str], most: int = 5) -> str:
     """Join the first names, and say how many more there are.
 
@@ -59,6 +94,16 @@ def some_names(names: Sequence[str], most: int = 5) -> str:
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def classes_text(count: int, names: Sequence[str] = ()) -> str:
+    """Return a number of classes, with the first names if these are known.
+
+    >>> classes_text(2, ["Dataset", "Examples"]), classes_text(95)
+    ('2 classes (Dataset, Examples)', '95 classes')
+    """
+    shown = [repr(name)[1:-1][:40] for name in names]
+    return f"{count:,} classes" + (f" ({some_names(shown)})" if shown else "")
 
 
 def plain_name(name: object) -> str:
@@ -90,3 +135,12 @@ def as_key(name: str) -> str:
     ('Big-BERT-v2', 'kd-s0', 'model')
     """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:60] or "model"
+
+
+def key_of_file(name: str) -> str:
+    """Return a run's key, made from a file's name without its suffix.
+
+    >>> [key_of_file(name) for name in ("epoch=7-step=96.ckpt", "C:\\\\w\\\\net.best.pt", ".pt")]
+    ['epoch-7-step-96', 'net.best', 'pt']
+    """
+    return as_key(Path(re.split(r"[\\/]", name)[-1]).stem)

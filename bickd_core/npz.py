@@ -33,13 +33,17 @@ _LOCAL_HEADER = 30
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 
 
-def load_npz(path: Path | str, *, map_above: int | None = None) -> dict[str, np.ndarray]:
+def load_npz(
+    path: Path | str, *, map_above: int | None = None, unread: list[str] | None = None
+) -> dict[str, np.ndarray]:
     """Read all arrays of an npz file, by name, in the machine's byte order.
 
     Args:
         map_above: map arrays of more bytes from the file instead of reading them, where they are
             stored without compression. They cannot be written to, and the system may drop their
             pages from memory. Processes that map the same file share them.
+        unread: a list for the names of arrays of Python objects, which are pickled; they are left
+            out. By default they are an error.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -48,7 +52,7 @@ def load_npz(path: Path | str, *, map_above: int | None = None) -> dict[str, np.
     """
     with opened(path) as file:
         try:
-            return _arrays(file, map_above)
+            return _arrays(file, map_above, unread)
         except ReadError:
             raise
         except (
@@ -78,7 +82,9 @@ def content_key(path: Path | str) -> str:
     return hashlib.sha256(repr(listed).encode()).hexdigest()[:20]
 
 
-def _arrays(file: BinaryIO, map_above: int | None) -> dict[str, np.ndarray]:
+def _arrays(
+    file: BinaryIO, map_above: int | None, unread: list[str] | None
+) -> dict[str, np.ndarray]:
     size = file.seek(0, 2)
     file.seek(0)
     if file.read(6) == b"\x93NUMPY":
@@ -109,27 +115,28 @@ def _arrays(file: BinaryIO, map_above: int | None) -> dict[str, np.ndarray]:
                     f" {member.compress_type}."
                 )
             with archive.open(member) as stream:
-                header = _checked_header(stream, member.file_size, name)
+                header = read_header(stream)
+                if unread is not None and header.dtype.kind == "O":
+                    unread.append(name)
+                    continue
+                _check_header(header, member.file_size - stream.tell(), name)
                 mapped = _mapped(file, member, header, stream.tell(), map_above)
                 arrays[name] = _array(stream, header, name) if mapped is None else mapped
         return arrays
 
 
-def _checked_header(stream: IO[bytes], size: int, name: str) -> NpyHeader:
-    """Read the header of an array in npy format. It must account for every byte of the member."""
-    header = read_header(stream)
+def _check_header(header: NpyHeader, left: int, name: str) -> None:
+    """Check that an array has a known kind, and fills the bytes that are left of its member."""
     shape, dtype = header.shape, header.dtype
     if dtype.kind not in KINDS or dtype.subdtype is not None or dtype.itemsize == 0:
         raise ReadError(
             f"`{name}` must be real numbers or text without pickles, got {dtype!s:.60}."
         )
     count = math.prod(shape)
-    left = size - stream.tell()
     if any(side < 0 for side in shape) or len(shape) > 8 or count * dtype.itemsize != left:
         raise ReadError(
             f"`{name}`: expected {left:,} bytes as its header says, got shape {shape!s:.60}."
         )
-    return header
 
 
 def _mapped(

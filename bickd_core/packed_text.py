@@ -17,7 +17,7 @@ def pack(
 
     Args:
         texts: N texts. None counts as an empty text.
-        longest: cut each text to this many characters.
+        longest: cut each text to this many characters, the last of which is then an ellipsis.
 
     Returns:
         uint8 [number of bytes] and int64 [N].
@@ -25,7 +25,11 @@ def pack(
     >>> pack(["ab", None, "c"])[1].tolist()
     [2, 2, 3]
     """
-    encoded = [(text or "")[:longest].encode("utf-8", errors="replace") for text in texts]
+    cut = [
+        text[: longest - 1] + "…" if text and longest and len(text) > longest else text or ""
+        for text in texts
+    ]
+    encoded = [text.encode("utf-8", errors="replace") for text in cut]
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
 

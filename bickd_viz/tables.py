@@ -173,12 +173,17 @@ def spectrum_table(models: Values) -> pd.DataFrame:
 
 
 def curves_table(curves: Sequence[Curve], x_name: str, y_name: str = "overlap") -> pd.DataFrame:
-    """The lines of `sharpness_plot` as model, x, y."""
-    parts = [
-        pd.DataFrame({"model": curve.style.name, column(x_name): curve.x, column(y_name): curve.y})
-        for curve in curves
-    ]
-    columns = ["model", column(x_name), column(y_name)]
+    """The lines of `sharpness_plot` as model, x, y, and whether it is the mark of the model, which
+    need not be on its line."""
+    columns = ["model", column(x_name), column(y_name), "mark"]
+    parts = []
+    for curve in curves:
+        marks = [] if curve.now is None else [curve.now]
+        x, y = [*curve.x, *(mark[0] for mark in marks)], [*curve.y, *(mark[1] for mark in marks)]
+        marked = [False] * len(curve.x) + [True] * len(marks)
+        parts.append(
+            pd.DataFrame(dict(zip(columns, (curve.style.name, x, y, marked), strict=True)))
+        )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 

@@ -68,7 +68,7 @@ def write(results: Sequence[Result], base: Sequence[Result], teacher: Teacher) -
             f"Each row is KD on {first.dataset}, {first.epochs} epochs, learning rate"
             f" {first.optimizer['lr']:g}, with one setting changed. The base is the KD of the"
             f" sweep: {precision}, and a new augmented view of every image in each epoch."
-            " Differences are of means over the same seeds and test images, with a 95 % interval"
+            " Differences are of means over the same seeds and test images, with a 95% interval"
             " [over seeds and images together](method.md#over-seeds-and-images-together). In"
             " parentheses: in how many seeds the difference has this sign.\n"
         ),

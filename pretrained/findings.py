@@ -18,7 +18,11 @@ from PIL import Image
 from bickd_core.atomic import write_bytes
 from bickd_core.comparing.names import SHORT
 from bickd_core.data.registry import image_credit
-from bickd_core.geometry.calibration import calibration_interval, chance_error
+from bickd_core.geometry.calibration import (
+    calibration_interval,
+    chance_error,
+    confidence_and_hits,
+)
 from bickd_core.geometry.disagreement import outcomes
 from bickd_core.geometry.gram_figures import geometry_from_sums
 from bickd_core.geometry.orthogonality import class_geometry, pair_contributions
@@ -28,7 +32,7 @@ from bickd_core.runs.library import Library, Split
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.runs.thumbnails import Thumbnails
 from bickd_viz.text import numbers
-from pretrained.matching_rules import IMAGE, MEAN, NONE, Ruled, place, ruled
+from pretrained.matching_rules import IMAGE, MEAN, RULES, Ruled, place, ruled
 
 SHELF = Path(__file__).resolve().parent
 IMAGES = SHELF.parent / "docs" / "findings"
@@ -99,15 +103,16 @@ def pairs(validation: Models, test: Models) -> str:
     teacher = class_geometry(test.teacher.probabilities(T)).gram
     lower = float((bickd.max(axis=0) < kd.min(axis=0))[above].mean())
     higher = float((bickd.min(axis=0) > kd.max(axis=0))[above].mean())
-    kept = sum(bickd[:, r, c].mean() < kd[:, r, c].mean() for r, c in apart)
     kd_each, bickd_each = (test.grams(method, IMAGE) for method in ("kd", "bickd"))
-    kept_each = sum(bickd_each[:, r, c].mean() < kd_each[:, r, c].mean() for r, c in apart)
+    falls, rises = (kd, bickd, kd_each, bickd_each), (bickd, kd, bickd_each, kd_each)
+    kept, kept_each = _held(apart, *falls)
+    risen, risen_each = _held(together, *rises)
     lower_each = float((bickd_each.max(axis=0) < kd_each.min(axis=0))[above].mean())
     higher_each = float((bickd_each.min(axis=0) > kd_each.max(axis=0))[above].mean())
     rows = [_pair_row(names, pair, teacher, kd, dist, bickd) for pair in (*apart, *together)]
     first = apart[0]
     strip = f"{names[first[0]]}-{names[first[1]]}.webp".replace(" ", "-")
-    own = _strip(test, first, IMAGES / strip)
+    own, share = _strip(test, first, IMAGES / strip)
     return "\n".join(
         [
             (
@@ -122,8 +127,9 @@ def pairs(validation: Models, test: Models) -> str:
             (
                 f"The pairs were picked on **validation**: the first {len(apart)} fall most from KD"
                 f" to BicKD in the worst of three seeds, the last {len(together)} rise most. The"
-                f" table is on **test**, where {kept} of the {len(apart)} falls hold ({kept_each}"
-                " if each image is matched).\n"
+                " table is on **test**. There, every BicKD seed is below every KD seed in"
+                f" {kept} of the {len(apart)} falls ({kept_each} if each image is matched), and"
+                f" above in {risen} of the {len(together)} rises ({risen_each}).\n"
             ),
             "| pair | teacher | KD | DIST | BicKD |\n|---|---|---|---|---|",
             *rows,
@@ -133,12 +139,13 @@ def pairs(validation: Models, test: Models) -> str:
                 f" image, it is {numbers.percent(lower_each)} and {numbers.percent(higher_each)}.\n"
             ),
             (
-                f"![The images that carry most of the cosine of {names[first[0]]} and"
+                f"![The {STRIP} images that add most to the cosine of {names[first[0]]} and"
                 f" {names[first[1]]} in KD, seed 0](findings/{strip})\n"
             ),
             (
-                f"These images carry most of {names[first[0]]} × {names[first[1]]} in KD (seed 0)."
-                f" {own} of the {STRIP} belong to one of the two classes. {image_credit(DATASET)}\n"
+                f"The {STRIP} images that add most to {names[first[0]]} × {names[first[1]]} in KD"
+                f" (seed 0, T = {T:g}). Together they add {numbers.percent(share, 0)} of it. {own}"
+                f" of the {STRIP} belong to one of the two classes. {image_credit(DATASET)}\n"
             ),
             "See it: "
             + _link(
@@ -155,6 +162,20 @@ def pairs(validation: Models, test: Models) -> str:
     )
 
 
+def _held(pairs: list[tuple[int, int]], *grams: np.ndarray) -> tuple[int, int]:
+    """Count the pairs of classes in which every seed of one method is above every seed of another.
+
+    Args:
+        grams: Of the higher and the lower method [seeds, C, C], then the same if each image is
+            matched.
+    """
+    first, second = (
+        sum(high[:, r, c].min() > low[:, r, c].max() for r, c in pairs)
+        for high, low in (grams[:2], grams[2:])
+    )
+    return first, second
+
+
 def fall_up(models: Models) -> np.ndarray:
     """Return how much the cosine rises from KD to BicKD, in the seed where it rises least, [C,
     C]."""
@@ -169,9 +190,9 @@ def _pair_row(
     return f"| {names[r]} × {names[c]} | {teacher[r, c]:.2f} | {' | '.join(ranges)} |"
 
 
-def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) -> int:
-    """Save the images that carry most of a pair's cosine in KD, seed 0. Return how many belong to
-    the two classes."""
+def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) -> tuple[int, float]:
+    """Save the images that add most to a pair's cosine in KD, seed 0. Return how many belong to the
+    two classes, and their share of the cosine."""
     parts = pair_contributions(models.students["kd", 0].probabilities(T), *pair)
     pictures = Thumbnails.for_dataset(DATASET, "test", shelf=SHELF / DATASET)
     sheet = Image.new("RGB", (STRIP * (side + 6) - 6, side), "white")
@@ -186,7 +207,8 @@ def _strip(models: Models, pair: tuple[int, int], path: Path, side: int = 96) ->
     sheet.save(buffer, "WEBP", quality=85)
     write_bytes(path, buffer.getvalue())
     assert models.teacher.labels is not None
-    return int(np.isin(models.teacher.labels[shown], pair).sum())
+    own = int(np.isin(models.teacher.labels[shown], pair).sum())
+    return own, float(parts[shown].sum() / parts.sum())
 
 
 # -- 2 ---------------------------------------------------------------------------------------------
@@ -194,22 +216,19 @@ def sharpness(test: Models) -> str:
     """Return the finding on what each rule of matching leaves of the gap in overlap between KD and
     BicKD."""
     students = {method: [test.students[method, seed] for seed in SEEDS] for method in METHODS}
-    by_rule = {
-        rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in (NONE, MEAN, IMAGE)
-    }
-    plain, mean, image = by_rule.values()
+    by_rule = {rule: ruled(test.teacher, students, rule, ("kd", "bickd")) for rule in RULES}
+    plain, mean, image, one = by_rule.values()
     rows = [
         f"| {SHORT[method]} | "
         + " | ".join(
-            f"{of.overlap[method]:.3f} ± {of.over_seeds[method]:.3f}" for of in by_rule.values()
+            f"{of.overlap[method]:.3f} ± {of.over_seeds[method]:.3f}" for of in (plain, mean, image)
         )
         + f" | {np.mean([one.T for one in place(test.teacher, students[method], MEAN)]):.2f} |"
         for method in METHODS
     ]
     own, gap = plain.teacher, plain.gap.estimate
     shares = [numbers.percent(of.gap.estimate / gap, 0) for of in (mean, image)]
-    signs = {np.sign(of.gap.estimate) for of in by_rule.values()}
-    sign = "has one sign under every rule" if len(signs) == 1 else "changes its sign with the rule"
+    seen = sum(numbers.excludes_zero(of.gap) for of in by_rule.values())
     most = max(METHODS, key=lambda method: abs(plain.overlap[method] - mean.overlap[method]))
     return "\n".join(
         [
@@ -227,9 +246,11 @@ def sharpness(test: Models) -> str:
                 f"\nA sharper softmax alone lowers overlap. At T = 4, BicKD's overlap is {gap:.3f}"
                 " below KD's. With every model at the teacher's mean entropy,"
                 f" {numbers.with_interval(mean.gap)} of that is left. With each image at the"
-                f" teacher's entropy for it, {numbers.with_interval(image.gap)} is left. (These are"
-                f" 95 % intervals over seeds and images.) So the difference {sign}, and its size"
-                " depends on the rule.\n"
+                f" teacher's entropy for it, {numbers.with_interval(image.gap)} is left. With every"
+                " image, in the teacher too, at the teacher's mean entropy,"
+                f" {numbers.with_interval(one.gap)} is left. (These are 95% intervals over seeds"
+                f" and images.) So the difference is seen under {seen} of these {len(RULES)} rules,"
+                " and its size depends on the rule.\n"
             ),
             (
                 "Matched mean entropy does not match how entropy is spread over the images: its"
@@ -292,10 +313,11 @@ def confidence(validation: Models, test: Models) -> str:
         fitted_on = validation.teacher if method == "teacher" else validation.students[method, 0]
         fitted = fit_temperature(fitted_on.logits, validation.teacher.labels, shard_validation)
         fit = fitted.temperature
-        raw = calibration_interval(on_test.probabilities(1.0), labels)
-        cooled = calibration_interval(on_test.probabilities(fitted.shown), labels)
+        raw = calibration_interval(*confidence_and_hits(on_test.probabilities(1.0), labels))
+        sides = confidence_and_hits(on_test.probabilities(fitted.shown), labels)
+        cooled = calibration_interval(*sides)
         before[method], after[method] = raw.estimate, cooled
-        by_chance = chance_error(on_test.probabilities(fitted.shown))
+        by_chance = chance_error(sides[0])
         rows.append(
             f"| {SHORT.get(method, method)} | {_percent(raw)} | {fit.estimate:.2f} [{fit.low:.2f},"
             f" {fit.high:.2f}] | {_percent(cooled)} | {numbers.percent(cooled.plain)}"
@@ -305,7 +327,7 @@ def confidence(validation: Models, test: Models) -> str:
         method: np.array(
             [
                 calibration_interval(
-                    test.students[method, seed].probabilities(1.0), labels
+                    *confidence_and_hits(test.students[method, seed].probabilities(1.0), labels)
                 ).estimate
                 for seed in SEEDS
             ]

@@ -177,7 +177,7 @@ def table(teacher: Predictions, kd: Sequence[Predictions], bickd: Sequence[Predi
     teacher's Gram is."""
     lines = [
         (
-            "| entropy matched | teacher | KD | BicKD | KD less BicKD | rms from the teacher: KD,"
+            "| entropy matched | teacher | KD | BicKD | KD minus BicKD | rms from the teacher: KD,"
             " BicKD | r with the teacher: KD, BicKD |"
         ),
         "|---|---|---|---|---|---|---|",

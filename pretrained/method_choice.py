@@ -118,7 +118,7 @@ def table(choice: Choice) -> list[str]:
     base = choice.name(BASE)
     lines = [
         (
-            f"| method | learning rate | accuracy % | accuracy minus {base}, points [95 % interval]"
+            f"| method | learning rate | accuracy % | accuracy minus {base}, points [95% interval]"
             f" | compared with {base} | agreement with teacher % | ECE % | CPU minutes a run |"
         ),
         "|---|---|---|---|---|---|---|---|",
@@ -295,7 +295,7 @@ def how_to_read(choice: Choice) -> list[str]:
             f" {len(TRIED)} rates. All figures are on test images."
         ),
         (
-            "- ± is the standard deviation over seeds. Intervals are 95 % intervals [over seeds and"
+            "- ± is the standard deviation over seeds. Intervals are 95% intervals [over seeds and"
             " test images together](method.md#over-seeds-and-images-together)."
         ),
         (
@@ -327,7 +327,7 @@ def points(difference: Difference) -> str:
 
 
 def interval_over_seeds(difference: Difference) -> tuple[float, float]:
-    """The 95 % t interval of the mean of the differences seed by seed, test images held fixed."""
+    """The 95% t interval of the mean of the differences seed by seed, test images held fixed."""
     n = len(difference.by_seed)
     if n < 2:
         return -np.inf, np.inf

@@ -195,7 +195,7 @@ def measure_alone(run: RunFolder, library: Library) -> None:
     torch.set_num_threads(1)
     info = run.info()
     dataset = load_dataset(info.dataset, image_size=info.image_size)
-    shape = (info.in_channels, info.image_size, info.image_size)
+    shape = (dataset.in_channels, dataset.image_size, dataset.image_size)
     run.write_info(info.model_copy(update={"cost": measure(load_run_model(run, dataset), shape)}))
     write_card(run, library, licence="MIT")
 
@@ -222,7 +222,7 @@ def write_fashion_sprite() -> None:
 
     target = sprite_path(SHELF / "fashion-mnist", "test")
     if not target.exists():
-        write_sprite(load_dataset("fashion-mnist").test.images, target)
+        write_sprite(load_dataset("fashion-mnist").test.images[:], target)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def head(seeds: int) -> str:
     spread = (
         "mean ± standard deviation over seeds"
         if seeds > 1
-        else "of one seed, with a 95 % interval over images"
+        else "of one seed, with a 95% interval over images"
     )
     return (
         f"Figures are {spread}. Overlap is at T = {TEMPERATURE:g}. *Mean matched* is overlap at the"
@@ -236,11 +236,11 @@ def what_intervals_hold(compared: list[RecipesCompared]) -> str:
     if any(one.networks for one in compared):
         return (
             "There is one run of each method, so this compares these networks and not the methods."
-            " The 95 % intervals are over test images; another seed may give another result."
+            " The 95% intervals are over test images; another seed may give another result."
             f" {star}\n"
         )
     return (
-        "Differences of means over seeds, with 95 % intervals [over seeds and test images together]"
+        "Differences of means over seeds, with 95% intervals [over seeds and test images together]"
         f"(method.md#over-seeds-and-images-together). {star}\n"
     )
 
@@ -301,7 +301,7 @@ def limits(students: list[Student]) -> list[str]:
 
 def every_run(students: list[Student]) -> list[str]:
     lines = [
-        "<details><summary>Every run, with 95 % intervals over test images</summary>\n",
+        "<details><summary>Every run, with 95% intervals over test images</summary>\n",
         (
             "| run | accuracy % | overlap | overlap, mean matched | overlap, matched per image |"
             " validation, last % | validation, best % |"

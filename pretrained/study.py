@@ -10,7 +10,8 @@ Nobody chooses a configuration by hand: each command follows the rule of the des
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ import yaml
 
 from bickd_core.atomic import write_text
 from bickd_core.presets.logits import BicKDOptions
+from bickd_core.reading import read_yaml
 from bickd_core.sweeps.definition import Method, PlannedRun, Sweep, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import read_diverged
-from bickd_core.sweeps.results import read_results
+from bickd_core.sweeps.results import Result, read_results
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+FAILED = "study-failed.yaml"
+"""File beside the recipes, written by hand: each run that failed twice without diverging, and why
+(`RUN: reason`)."""
 FINALISTS = 4
 FRESH = 100
 """The first of the seeds that no earlier run had."""
@@ -53,42 +58,40 @@ configuration has this one already."""
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write a recipe of a later stage of the study.")
     parser.add_argument("stage", choices=STAGES)
-    parser.add_argument(
-        "--failed",
-        nargs="*",
-        default=[],
-        metavar="RUN",
-        help="runs that failed twice without diverging; each counts as 0 %% accuracy",
-    )
-    asked = parser.parse_args()
-    for sweep in STAGES[asked.stage](asked.failed):
+    for sweep in STAGES[parser.parse_args().stage]():
         print(write(sweep))
 
 
-def finalists(failed: Collection[str] = ()) -> list[Sweep]:
+def failed() -> dict[str, str]:
+    """Return the runs in the file `FAILED`, with the reasons."""
+    path = RECIPES / FAILED
+    return (read_yaml(path) or {}) if path.exists() else {}
+
+
+def finalists() -> list[Sweep]:
     """Return stage A2: the best configurations of each method on the other three folds."""
-    best = chosen(("study-tune",), failed, FINALISTS)
+    best = chosen(("study-tune",), FINALISTS)
     train = {**CALTECH, "validation_folds": 5}
     methods = [method for several in best.values() for method in several]
     return [_sweep("study-finalists", methods, range(2, 5), train=train, results_on="validation")]
 
 
-def frozen(failed: Collection[str] = ()) -> dict[str, Method]:
+def frozen() -> dict[str, Method]:
     """Return the best configuration of each method over all five folds, by its kind."""
-    best = chosen(("study-tune", "study-finalists"), failed, 1)
+    best = chosen(("study-tune", "study-finalists"), 1)
     return {kind: method.model_copy(update={"label": kind}) for kind, (method,) in best.items()}
 
 
-def confirm(failed: Collection[str] = ()) -> list[Sweep]:
+def confirm() -> list[Sweep]:
     """Return stage B: every method, frozen, on 20 fresh seeds."""
     seeds = range(FRESH, FRESH + 20)
-    methods = list(frozen(failed).values())
+    methods = list(frozen().values())
     return [_sweep("study-confirm", methods, seeds, train=CALTECH, corruptions=True)]
 
 
-def readings(failed: Collection[str] = ()) -> list[Sweep]:
+def readings() -> list[Sweep]:
     """Return stage C: BicKD with one option changed, on the first five seeds of stage B."""
-    base = frozen(failed)["bickd"]
+    base = frozen()["bickd"]
     methods = [
         base.model_copy(update={"label": label, "objective": options})
         for label, options in cells(base.objective)
@@ -107,13 +110,13 @@ def cells(base: Any) -> list[tuple[str, BicKDOptions]]:
     return made
 
 
-def generality(failed: Collection[str] = ()) -> list[Sweep]:
+def generality() -> list[Sweep]:
     """Return stage D: for each setting, the trials of three rates on validation. `transfer` has the
     runs with the best of them."""
     return [
         _sweep(
             f"study-{name}-rates",
-            [_at(method, factor) for method in _few(failed) for factor in FACTORS],
+            [_at(method, factor) for method in _few() for factor in FACTORS],
             [FRESH + 50],
             pair=pair,
             train=train,
@@ -123,11 +126,11 @@ def generality(failed: Collection[str] = ()) -> list[Sweep]:
     ]
 
 
-def transfer(failed: Collection[str] = ()) -> list[Sweep]:
+def transfer() -> list[Sweep]:
     """Return the second part of stage D: the runs at the rate that did best on validation."""
     made = []
     for name, pair, train in SETTINGS:
-        best = chosen((f"study-{name}-rates",), failed, 1)
+        best = chosen((f"study-{name}-rates",), 1)
         methods = [method.model_copy(update={"label": kind}) for kind, (method,) in best.items()]
         seeds = range(FRESH, FRESH + 3)
         made.append(_sweep(f"study-{name}", methods, seeds, pair=pair, train=train))
@@ -138,11 +141,11 @@ def transfer(failed: Collection[str] = ()) -> list[Sweep]:
     return made
 
 
-def schedule(failed: Collection[str] = ()) -> list[Sweep]:
+def schedule() -> list[Sweep]:
     """Return stage E: every method, frozen, on three seeds with four times the epochs."""
     seeds = range(FRESH, FRESH + 3)
     train = {**CALTECH, "epochs": 160}
-    return [_sweep("study-schedule", list(frozen(failed).values()), seeds, train=train)]
+    return [_sweep("study-schedule", list(frozen().values()), seeds, train=train)]
 
 
 FASHION = {**SHARED, "dataset": "fashion-mnist", "epochs": 20, "train_limit": 6000}
@@ -160,7 +163,7 @@ SETTINGS: tuple[tuple[str, dict[str, str], dict[str, Any]], ...] = (
 CHEAP = ("fashion", "pairs")
 """Settings with five seeds of KD and BicKD; the others have three of each method."""
 
-STAGES: dict[str, Callable[[Collection[str]], list[Sweep]]] = {
+STAGES: dict[str, Callable[[], list[Sweep]]] = {
     "finalists": finalists,
     "confirm": confirm,
     "readings": readings,
@@ -170,35 +173,34 @@ STAGES: dict[str, Callable[[Collection[str]], list[Sweep]]] = {
 }
 
 
-def chosen(sweeps: Sequence[str], failed: Collection[str], count: int) -> dict[str, list[Method]]:
+def chosen(sweeps: Sequence[str], count: int) -> dict[str, list[Method]]:
     """Return the best configurations of each method by mean validation accuracy, best first.
 
-    Only configurations with runs in the last of the sweeps take part. In a tie, the one that was
-    drawn first is better.
+    Only configurations with runs in the last of the sweeps take part. In a tie, the one that the
+    last recipe names first is better.
 
     Args:
-        sweeps: names of recipes with result lines.
-        failed: runs without a line, which count as 0, as diverged runs do.
+        sweeps: names of recipes with result lines. Runs that diverged or failed count as 0.
 
     Raises:
-        ValueError: a run has no line, has not diverged, and is not among the failed.
+        ValueError: a run has no line, and has neither diverged nor failed.
     """
-    scores: dict[str, list[float]] = {}
+    scores: dict[str, list[Fraction]] = {}
     last: dict[str, PlannedRun] = {}
     for name in sweeps:
         planned = planned_runs(read_sweep(RECIPES / f"{name}.yaml"))
         file = RECIPES / f"{name}.jsonl"
         lines = {line.name: line for line in read_results(file)}
-        zero = {*failed, *(run.name for run in read_diverged(file))}
+        zero = {*failed(), *(run.name for run in read_diverged(file))}
         if missing := [run.name for run in planned if run.name not in {*lines, *zero}]:
             raise ValueError(
                 f"{len(missing)} of {len(planned)} runs of {name} have no result line, such as"
-                f" {missing[0]}; finish the sweep, or name the runs that failed with --failed."
+                f" {missing[0]}; finish the sweep, or name the runs that failed in"
+                f" {RECIPES.name}/{FAILED}."
             )
         last = {run.method: run for run in planned}
         for run in planned:
-            line = lines.get(run.name)
-            scores.setdefault(run.method, []).append(0.0 if line is None else line.accuracy)
+            scores.setdefault(run.method, []).append(_accuracy(lines.get(run.name)))
     mean = {method: sum(scores[method]) / len(scores[method]) for method in last}
     best: dict[str, list[Method]] = {}
     for method in sorted(last, key=lambda method: -mean[method]):
@@ -213,8 +215,14 @@ def chosen(sweeps: Sequence[str], failed: Collection[str], count: int) -> dict[s
     return {kind: best[kind] for kind in order}
 
 
-def _few(failed: Collection[str]) -> list[Method]:
-    return [method for kind, method in frozen(failed).items() if kind in FEW]
+def _accuracy(line: Result | None) -> Fraction:
+    """Return the share of correct images, 0 without a line. It is exact: lines hold six decimals,
+    and a tie over several folds would be broken by their rounding."""
+    return Fraction(0) if line is None else Fraction(round(line.accuracy * line.n), line.n)
+
+
+def _few() -> list[Method]:
+    return [method for kind, method in frozen().items() if kind in FEW]
 
 
 FEW = ("ce", "kd", "dist", "bickd")

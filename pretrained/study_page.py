@@ -13,28 +13,29 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import write_bytes, write_text
-from bickd_core.geometry.intervals import Interval
 from bickd_core.sweeps.replicates import TEMPERATURE
 from bickd_core.sweeps.results import Result
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.files import images
 from bickd_viz.text import numbers
 from bickd_viz.theme import DARK, LIGHT, ModelStyle, Theme
-from pretrained import study_stages
-from pretrained.study_stages import (
+from pretrained import study_comparisons, study_sentences, study_stages
+from pretrained.study_comparisons import (
     BASE,
     OWN,
     Confirmed,
+    Longer,
+    Reading,
     Runs,
     Setting,
-    Stage,
-    Tuned,
-    Verdict,
     Versus,
 )
+from pretrained.study_sentences import WHERE, without_result
+from pretrained.study_stages import Stage, Tuned
 from pretrained.study_tables import (
     LABELS,
     cell_table,
+    counts_of,
     longer_table,
     pairs,
     points,
@@ -64,38 +65,38 @@ class Results:
     stages: dict[str, Stage]
     tuned: dict[str, Tuned] | None = None
     confirmed: Confirmed | None = None
-    readings: dict[str, Versus] | None = None
+    readings: dict[str, Reading] | None = None
     settings: dict[str, Setting] | None = None
-    longer: tuple[Versus, Versus, dict[str, Versus]] | None = None
+    longer: Longer | None = None
 
     @classmethod
     def read(cls) -> Results:
         stages = study_stages.stages()
-        tune, finalists, confirm, cells, _, schedule = stages.values()
+        tune, finalists, confirm, cells, generality, schedule = stages.values()
         if not (tune.complete and finalists.complete):
             return cls(stages)
         tuned = study_stages.tuned(tune, finalists)
         if not confirm.complete:
             return cls(stages, tuned)
-        groups = confirm.groups
-        teacher = teacher_of(next(iter(groups[BASE].values())))
-        settings = {name: study_stages.setting(name) for name in study_stages.SETTINGS}
+        teacher = teacher_of(next(iter(confirm.lines.values())))
+        groups, changed, longer = (
+            study_stages.same_images(part.groups, teacher.samples)
+            for part in (confirm, cells, schedule)
+        )
         return cls(
             stages,
             tuned,
-            study_stages.confirmed(groups, teacher),
-            study_stages.readings(cells.groups, groups[OWN], teacher.labels)
+            study_comparisons.confirmed(groups, teacher),
+            study_comparisons.readings(changed, groups[OWN], teacher.labels)
             if cells.complete
             else None,
-            {name: made for name, made in settings.items() if made is not None},
-            study_stages.longer(schedule.groups, groups, teacher.labels)
-            if schedule.complete
-            else None,
+            study_comparisons.settings() if generality.complete else None,
+            study_comparisons.longer(longer, groups, teacher.labels) if schedule.complete else None,
         )
 
     @property
     def done(self) -> int:
-        return sum(len(stage.lines) + len(stage.diverged) for stage in self.stages.values())
+        return sum(stage.ended for stage in self.stages.values())
 
     @property
     def designed(self) -> int:
@@ -126,7 +127,9 @@ def written(page: str, results: Results) -> str:
 # -- the answer ------------------------------------------------------------------------------------
 def state(results: Results) -> str:
     if results.complete:
-        return f"**State: complete.** All {results.designed} runs have ended."
+        lost = sum(len(stage.lost) for stage in results.stages.values())
+        without = f", {lost} of them without a result (they diverged or failed)" if lost else ""
+        return f"**State: complete.** All {results.designed} runs have ended{without}."
     return (
         f"**State: {results.done} of {results.designed} runs have ended.** The design was"
         " committed on 29 November 2026, before the first run. No result of a later stage is shown"
@@ -136,43 +139,49 @@ def state(results: Results) -> str:
 
 def answer(results: Results) -> list[str]:
     if results.confirmed is None:
-        return ["", *progress(results.stages), ""]
+        return ["", *progress(results.stages), "", *without_result(results.stages)]
     return [
         "",
         "## The answer",
         "",
-        *figure(),
+        *figure(differences(results)),
         "",
         *main_table(results.confirmed, results.tuned or {}),
         "",
         *sentences(results),
         "",
+        *without_result(results.stages),
         *([] if results.complete else [*progress(results.stages), ""]),
     ]
 
 
 def progress(stages: dict[str, Stage]) -> list[str]:
-    lines = ["| stage | runs in the design | result lines | diverged |", "|---|---|---|---|"]
+    lines = [
+        "| stage | runs in the design | result lines | diverged or failed |",
+        "|---|---|---|---|",
+    ]
     lines += [
-        f"| {title} | {stage.designed} | {len(stage.lines)} | {len(stage.diverged)} |"
+        f"| {title} | {stage.designed} | {len(stage.lines)} | {len(stage.lost)} |"
         for title, stage in stages.items()
     ]
     return lines
 
 
-def figure() -> list[str]:
+def figure(rows: list[tuple[str, Versus | None]]) -> list[str]:
+    counts = ", ".join(counts_of(one) for _, one in rows)
+    seeds = f"Seeds of each method{', from the top' if len(rows) > 1 else ''}: {counts}"
     return [
         "<picture>",
         f'  <source media="(prefers-color-scheme: dark)" srcset="{FIGURE}-dark.svg">',
         (
-            f'  <img src="{FIGURE}.svg" alt="Accuracy of BicKD minus KD in points, with 95 %'
+            f'  <img src="{FIGURE}.svg" alt="Accuracy of BicKD minus KD in points, with 95%'
             ' intervals, one row for each data set and student">'
         ),
         "</picture>",
         "",
         (
-            "*Test accuracy of BicKD minus KD, in points, with 95 % intervals over seeds and"
-            " images.*"
+            "*Test accuracy of BicKD minus KD, in points, with 95% intervals over seeds and"
+            f" images. {seeds}.*"
         ),
     ]
 
@@ -189,26 +198,31 @@ def draw(results: Results) -> None:
 def chart(results: Results, theme: Theme):
     """The figure: a row for each data set and student."""
     colour = dict(theme.models)[OWN]
-    rows = [
-        Row(
-            ModelStyle(name, colour),
-            100 * interval.estimate,
-            None if interval.low is None else 100 * interval.low,
-            None if interval.high is None else 100 * interval.high,
-        )
-        for name, interval in differences(results)
-    ]
+    rows = []
+    for name, one in differences(results):
+        estimate, low, high = map(_points, _ends(one))
+        rows.append(Row(ModelStyle(name, colour), estimate, low, high))
     return whisker_rows(rows, theme=theme, reference=0.0, name_limit=24)
 
 
-def differences(results: Results) -> list[tuple[str, Interval]]:
-    """BicKD minus KD in every setting that is complete."""
+def _ends(one: Versus | None) -> tuple[float | None, float | None, float | None]:
+    if one is None:
+        return None, None, None
+    return one.interval.estimate, one.interval.low, one.interval.high
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def differences(results: Results) -> list[tuple[str, Versus | None]]:
+    """BicKD minus KD in every setting whose stage is complete; None if a side has no run."""
     assert results.confirmed is not None
-    found = [("ResNet-8 on caltech95", results.confirmed.primary.interval)]
+    found: list[tuple[str, Versus | None]] = [(WHERE, results.confirmed.primary)]
     if results.longer is not None:
-        found.append(("ResNet-8 on caltech95, 160 epochs", results.longer[0].interval))
+        found.append((f"{WHERE} for 160 epochs", results.longer.difference))
     for name, made in (results.settings or {}).items():
-        found.append((LABELS[name], made.differences[OWN].interval))
+        found.append((LABELS[name], made.differences.get(OWN)))
     return found
 
 
@@ -218,36 +232,50 @@ def main_table(found: Confirmed, tuned: dict[str, Tuned]) -> list[str]:
         (
             f"| method | accuracy % | minus {base}, points | agreement % | ECE % | ECE % after one"
             " temperature | overlap | overlap, matched per image | corrupted accuracy % | CPU"
-            " minutes |"
+            f" minutes (times {base}) |"
         ),
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     labels, teacher = found.teacher.labels, found.teacher.predicted
+    most = max(len(runs) for runs in found.groups.values())
     for method, runs in found.groups.items():
+        seeds = "" if len(runs) == most else f" ({numbers.counted(len(runs), 'run')})"
         cells = [
-            shown(method),
-            study_stages.mean_of(runs, labels, lambda run: run.classes == labels).text(1, 100),
+            f"{shown(method)}{seeds}",
+            study_comparisons.mean_of(runs, labels, lambda run: run.classes == labels).text(1, 100),
             "–" if method == BASE else points(found.accuracy[BASE][method]),
-            study_stages.mean_of(runs, labels, lambda run: run.classes == teacher).text(1, 100),
-            study_stages.replicated_mean_of(runs, "ece", correct=False).text(1, 100),
-            study_stages.replicated_mean_of(runs, "ece_scaled", correct=False).text(1, 100),
-            study_stages.replicated_mean_of(runs, "overlap").text(3, 1),
-            study_stages.replicated_mean_of(runs, "overlap_per_image").text(3, 1),
-            study_stages.mean_of(runs, labels, _robustness).text(1, 100),
-            minutes(runs),
+            study_comparisons.mean_of(runs, labels, lambda run: run.classes == teacher).text(
+                1, 100
+            ),
+            replicated(runs, "ece", 1, 100, correct=False),
+            replicated(runs, "ece_scaled", 1, 100, correct=False),
+            replicated(runs, "overlap", 3, 1),
+            replicated(runs, "overlap_per_image", 3, 1),
+            study_comparisons.mean_of(runs, labels, _robustness).text(1, 100),
+            cost(runs, found.groups[BASE]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    seeds = len(found.groups[BASE])
     lines += [
         "",
         (
-            f"Means over {seeds} seeds with 95 % intervals over seeds and test images together,"
-            f" overlap at T = {TEMPERATURE:g}. An asterisk marks a difference in"
+            f"Means over {numbers.counted(most, 'seed')} with 95% intervals over seeds and test"
+            f" images together, overlap at T = {TEMPERATURE:g}. ECE is the plain formula in 15"
+            " bins, with what chance adds to it. An asterisk marks a difference in"
             " accuracy that is seen: for BicKD the primary comparison, for the others p < 0.05"
             " after Holm's correction over five comparisons. The other columns are not tested."
+            " CPU minutes are those of one thread without the teacher's views, which the first run"
+            f" of a seed makes for all; in brackets the median ratio to {base} of the same seed on"
+            " a CPU of the same kind."
         ),
     ]
     return lines
+
+
+def replicated(runs: Runs, name: str, digits: int, scale: float, *, correct: bool = True) -> str:
+    """Return the mean of a jackknifed figure as a cell; a dash if a run does not have it."""
+    if any(name not in run.replicates for run in runs.values()):
+        return "–"
+    return study_comparisons.replicated_mean_of(runs, name, correct=correct).text(digits, scale)
 
 
 def _robustness(run: Result) -> np.ndarray:
@@ -255,20 +283,32 @@ def _robustness(run: Result) -> np.ndarray:
     return run.robustness
 
 
-def minutes(runs: Runs) -> str:
-    values = [(run.cpu_seconds or run.seconds) / 60 for run in runs.values()]
-    return f"{np.mean(values):.1f}"
+def cost(runs: Runs, base: Runs) -> str:
+    """Mean CPU minutes of a method, and how many times those of `base` they are."""
+    ratios = [
+        _minutes(run) / _minutes(base[seed])
+        for seed, run in runs.items()
+        if seed in base and run.device == base[seed].device
+    ]
+    mean = f"{np.mean([_minutes(run) for run in runs.values()]):.1f}"
+    return f"{mean} ({np.median(ratios):.2f})" if ratios else mean
+
+
+def _minutes(run: Result) -> float:
+    """CPU minutes of a run without the teacher's views, which the first run of a seed makes for
+    all."""
+    return ((run.cpu_seconds or run.seconds) - (run.teacher_cpu_seconds or 0.0)) / 60
 
 
 def sentences(results: Results) -> list[str]:
     """Answer the design's questions, one sentence for each, and say what it does not show."""
     assert results.confirmed is not None
     parts = [
-        _primary(results.confirmed),
-        _others(results.confirmed),
-        _readings(results.readings),
-        _generality(results),
-        _limits(),
+        study_sentences.primary(results.confirmed),
+        study_sentences.others(results.confirmed),
+        study_sentences.readings(results.readings),
+        study_sentences.generality(differences(results)[1:]),
+        study_sentences.limits(),
     ]
     return [f"{number}. {sentence}" for number, sentence in enumerate(parts, 1)]
 
@@ -276,96 +316,12 @@ def sentences(results: Results) -> list[str]:
 def three_lines(results: Results) -> list[str]:
     """The answer as the Distill page shows it."""
     assert results.confirmed is not None
-    primary = _primary(results.confirmed).replace("**", "")
-    return [primary, _others(results.confirmed), _generality(results)]
-
-
-VERDICTS: dict[tuple[Verdict, ...], str] = {
-    ("better",): "BicKD is more accurate than KD",
-    ("worse",): "BicKD is less accurate than KD",
-    ("as good",): "BicKD is as accurate as KD to within 1.5 points, and no difference is seen",
-    ("better", "as good"): "BicKD is more accurate than KD, by less than 1.5 points",
-    ("worse", "as good"): "BicKD is less accurate than KD, by less than 1.5 points",
-    ("cannot tell",): "the study cannot tell whether BicKD is more or less accurate than KD",
-}
-
-
-def _primary(found: Confirmed) -> str:
-    low, high = study_stages.limits(found.narrow)
-    first = VERDICTS[found.verdict]
-    return (
-        f"**{first[0].upper()}{first[1:]}**: {points(found.primary, star=False)} points over"
-        f" {numbers.counted(found.primary.seeds[0], 'seed')}, 90 % interval"
-        f" [{100 * low:+.1f}, {100 * high:+.1f}]."
-    )
-
-
-def _others(found: Confirmed) -> str:
-    sorts: dict[str, list[str]] = {"more": [], "less": [], "neither": []}
-    for method, one in found.accuracy[BASE].items():
-        if method == OWN:
-            continue
-        assert one.adjusted is not None
-        seen = one.adjusted < 0.05
-        sort = "neither" if not seen else "more" if one.interval.estimate > 0 else "less"
-        sorts[sort].append(f"{shown(method)} ({100 * one.interval.estimate:+.1f})")
-    parts = [
-        f"{numbers.listed(names)} {'are' if len(names) > 1 else 'is'} {words} accurate than"
-        f" {shown(BASE)}"
-        for words, names in (("more", sorts["more"]), ("less", sorts["less"]))
-        if names
+    primary = study_sentences.primary(results.confirmed).replace("**", "")
+    return [
+        f"{primary} BicKD is our reconstruction from the paper's abstract.",
+        study_sentences.others(results.confirmed),
+        study_sentences.generality(differences(results)[1:]),
     ]
-    if sorts["neither"]:
-        parts.append(f"no difference is seen for {numbers.listed(sorts['neither'])}")
-    return f"Of the other methods, in points of accuracy: {'; '.join(parts)}."
-
-
-def _readings(cells: dict[str, Versus] | None) -> str:
-    if cells is None:
-        return "Whether another reading of BicKD is better is not known yet."
-    seen = {cell: one for cell, one in cells.items() if (one.adjusted or 0.0) < 0.05}
-    if not seen:
-        largest = max(cells, key=lambda cell: abs(cells[cell].interval.estimate))
-        return (
-            f"None of {len(cells)} other readings of BicKD is seen to differ from the frozen one"
-            f" (the largest difference is that of `{largest}`, {points(cells[largest])} points)."
-        )
-    listed = numbers.listed([f"`{cell}` ({points(one)} points)" for cell, one in seen.items()])
-    verb = "differs" if len(seen) == 1 else "differ"
-    return (
-        f"Of {len(cells)} other readings of BicKD, {len(seen)} {verb} from the frozen one:"
-        f" {listed}."
-    )
-
-
-def _generality(results: Results) -> str:
-    rows = differences(results)[1:]
-    if not rows:
-        return "Whether this holds elsewhere is not known yet."
-    above = [name for name, one in rows if one.low is not None and one.low > 0]
-    below = [name for name, one in rows if one.high is not None and one.high < 0]
-    rest = len(rows) - len(above) - len(below)
-    parts = [
-        f"{words} for {names}"
-        for words, names in (
-            ("above zero", above and numbers.listed(above)),
-            ("below zero", below and numbers.listed(below)),
-            ("not apart from zero", str(rest) if rest else ""),
-        )
-        if names
-    ]
-    return (
-        f"In {numbers.counted(len(rows), 'other setting')} the 95 % interval of BicKD minus KD is"
-        f" {'; '.join(parts)}."
-    )
-
-
-def _limits() -> str:
-    return (
-        "These are small networks and images, one teacher for each data set, and our reading of"
-        " BicKD from the abstract: the authors' equations may do better or worse, and nothing here"
-        " is about ImageNet."
-    )
 
 
 def appendix(results: Results) -> list[str]:

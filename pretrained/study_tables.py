@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from bickd_core.presets.catalogue import PRESETS
+from bickd_viz.text import numbers
 from pretrained import study
-from pretrained.study_stages import BASE, OWN, Confirmed, Setting, Tuned, Versus
+from pretrained.study_comparisons import (
+    BASE,
+    OWN,
+    Confirmed,
+    Longer,
+    Reading,
+    Runs,
+    Setting,
+    Versus,
+    new_defaults,
+)
+from pretrained.study_stages import Tuned
 from pretrained.sweep_results import NAMES
 
 LABELS = {
@@ -14,9 +26,20 @@ LABELS = {
     "mobilenetv2": "MobileNetV2 on caltech95",
     "fashion": "ResNet-8 on Fashion-MNIST",
     "pairs": "ResNet-8 on pairs of Fashion-MNIST",
-    "large": "ResNet-8 on caltech95, 64 pixels",
+    "large": "ResNet-8 on caltech95 at 64 pixels",
 }
 """Setting of stage D -> its row in the figure."""
+
+
+INDEPENDENT = (
+    "Runs of two methods with the same seed have the same first weights (of the same network) and"
+    " the same order of images, but the intervals take them as independent: if they are alike, an"
+    " interval is too wide ([method](method.md#over-seeds-and-images-together))."
+)
+FEW_SEEDS = (
+    "Three or five runs hardly tell how much seeds differ. Student's t with few degrees of freedom"
+    " allows for that and makes the intervals wide."
+)
 
 
 def shown(method: str) -> str:
@@ -26,12 +49,29 @@ def shown(method: str) -> str:
 def points(one: Versus, star: bool = True) -> str:
     """ "+0.3 [-1.0, +1.7]", with an asterisk for a difference that is seen."""
     interval = one.interval
-    shown = f"{100 * interval.estimate:+.1f}"
+    shown = _tenths(interval.estimate)
     if interval.low is None or interval.high is None:
-        return shown
+        return f"{shown} (no interval)"
     p = one.whole.p_value if one.adjusted is None else one.adjusted
     mark = "*" if star and p < 0.05 else ""
-    return f"{shown} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]{mark}"
+    return f"{shown} [{_tenths(interval.low)}, {_tenths(interval.high)}]{mark}"
+
+
+def _tenths(share: float) -> str:
+    """ "+0.3"; zero is never "-0.0"."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"
+
+
+def seeds_of(one: Versus) -> str:
+    """ "20 seeds", or "19 and 20 seeds" if the sides differ."""
+    return f"{counts_of(one)} seed{'' if one.seeds == (1, 1) else 's'}"
+
+
+def counts_of(one: Versus | None) -> str:
+    if one is None:
+        return "–"
+    first, second = one.seeds
+    return str(first) if first == second else f"{first} and {second}"
 
 
 def p_value(one: Versus) -> str:
@@ -59,7 +99,14 @@ def tuning_table(tuned: dict[str, Tuned]) -> list[str]:
             f"| {shown(kind)} | {one.label} | {one.rate:.3g}{edge} | {', '.join(changed) or '–'} |"
             f" {100 * one.accuracy:.1f} | {100 * one.preset:.1f}, {one.preset_folds} |"
         )
-    return lines
+    return [
+        *lines,
+        "",
+        (
+            "The frozen configuration is the best of 17 on these folds, so its accuracy here is"
+            " higher than new images would give."
+        ),
+    ]
 
 
 def _short(value: object) -> str:
@@ -84,46 +131,101 @@ def pairs(found: Confirmed) -> list[str]:
         *lines,
         (
             "p is after Holm's correction over the five comparisons of its column; that of BicKD"
-            " minus KD is not corrected."
+            " minus KD is not corrected. The intervals are not widened for the number of"
+            f" comparisons. {INDEPENDENT}"
         ),
     ]
 
 
-def cell_table(cells: dict[str, Versus]) -> list[str]:
-    lines = ["| cell | minus the frozen BicKD, points | p after Holm |", "|---|---|---|"]
-    for cell, one in cells.items():
-        lines.append(f"| `{cell}` | {points(one, star=False)} | {p_value(one)} |")
-    return lines
+def cell_table(cells: dict[str, Reading]) -> list[str]:
+    lines = [
+        "| reading | minus the frozen BicKD, points | p after Holm | on validation, points |",
+        "|---|---|---|---|",
+    ]
+    for one in cells.values():
+        row = [
+            f"`{one.option}: {_short(one.value)}`",
+            points(one.accuracy, star=False),
+            p_value(one.accuracy),
+            f"{100 * one.validation:+.1f}",
+        ]
+        lines.append(f"| {' | '.join(row)} |")
+    missing = len(study.CELLS) - len(cells)
+    without = (
+        f" {numbers.counted(missing, 'reading')} of {len(study.CELLS)} cannot be compared, because"
+        " none of the runs ended; Holm's correction counts them."
+        if missing
+        else ""
+    )
+    return [
+        *lines,
+        "",
+        (
+            "Both sides have the same seeds, 5 if no run was lost. The test images are those of"
+            f" stage B, so what leads here is a suggestion.{without}"
+        ),
+        "",
+        defaults_sentence(new_defaults(cells), cells),
+    ]
+
+
+def defaults_sentence(changed: dict[str, object], cells: dict[str, Reading]) -> str:
+    """Say which defaults the rule of the design changes."""
+    if not changed:
+        return "By the rule of the design, no default of BicKD changes."
+    seen = {one.option for one in cells.values() if one.seen}
+    listed = numbers.listed(
+        [
+            f"`{name}` becomes `{_short(value)}`"
+            + ("" if name in seen else " (no value of it is seen to be better or worse)")
+            for name, value in changed.items()
+        ]
+    )
+    alone = " Each was changed alone; together they were not tried." if len(changed) > 1 else ""
+    return f"By the rule of the design, the default of {listed}.{alone}"
 
 
 def setting_table(settings: dict[str, Setting]) -> list[str]:
     methods = list(study.FEW)
     lines = [
         f"| setting | {' | '.join(f'{shown(method)} %' for method in methods)} |"
-        " BicKD minus KD, points | seeds of KD |",
+        " BicKD minus KD, points | seeds of both |",
         f"|{'---|' * (len(methods) + 3)}",
     ]
     for name, made in settings.items():
-        means = [
-            f"{100 * np.mean([run.accuracy for run in made.groups[method].values()]):.1f}"
-            for method in methods
-        ]
-        own = made.differences[OWN]
-        lines.append(
-            f"| {LABELS[name]} | {' | '.join(means)} | {points(own, star=False)} | {own.seeds[1]} |"
-        )
-    return lines
-
-
-def longer_table(longer: tuple[Versus, Versus, dict[str, Versus]]) -> list[str]:
-    difference, change, gains = longer
-    lines = ["| method | 160 epochs minus 40, points |", "|---|---|"]
-    lines += [f"| {shown(method)} | {points(one, star=False)} |" for method, one in gains.items()]
+        means = [_mean(made.groups.get(method, {})) for method in methods]
+        own = made.differences.get(OWN)
+        compared = "–" if own is None else points(own, star=False)
+        lines.append(f"| {LABELS[name]} | {' | '.join(means)} | {compared} | {counts_of(own)} |")
     return [
         *lines,
         "",
         (
-            f"BicKD minus KD with 160 epochs: {points(difference, star=False)} points; the change"
-            f" from 40 epochs is {points(change, star=False)}."
+            "The learning rate of each method is the best of three, by one run each on validation."
+            f" {FEW_SEEDS}"
+        ),
+    ]
+
+
+def _mean(runs: Runs) -> str:
+    return f"{100 * np.mean([run.accuracy for run in runs.values()]):.1f}" if runs else "–"
+
+
+def longer_table(longer: Longer) -> list[str]:
+    lines = ["| method | 160 epochs minus 40, points | seeds of both |", "|---|---|---|"]
+    lines += [
+        f"| {shown(method)} | {points(one, star=False)} | {counts_of(one)} |"
+        for method, one in longer.gains.items()
+    ]
+    difference, change = (
+        "not known" if one is None else points(one, star=False)
+        for one in (longer.difference, longer.change)
+    )
+    return [
+        *lines,
+        "",
+        (
+            f"In points, BicKD minus KD with 160 epochs is {difference}. Its change from 40 epochs,"
+            f" on the same seeds, is {change}. {FEW_SEEDS}"
         ),
     ]

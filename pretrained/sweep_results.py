@@ -334,7 +334,7 @@ def differences(groups: Groups, teacher: Teacher) -> list[str]:
         "### Differences on the same test images\n",
         (
             "Accuracy and agreement: the difference of the means over the seeds that both methods"
-            " have, with a 95 % interval [over seeds and test images"
+            " have, with a 95% interval [over seeds and test images"
             " together](method.md#over-seeds-and-images-together). An asterisk marks a difference"
             f" that is seen: p < 0.05 after Holm's correction for the {len(groups) - 1} comparisons"
             " in the column. Overlap at matched mean entropy: mean ± standard deviation of the"
@@ -413,19 +413,25 @@ def _against(base: str, groups: Groups, teacher: Teacher) -> str:
 def _matched(groups: Groups) -> list[str]:
     """Name the method with the lowest overlap at matched mean entropy, and say in how many seeds it
     is the lowest."""
-    means = {
-        method: float(np.mean([run.overlap_matched for run in runs.values()]))
+    overlaps = {
+        method: {
+            seed: run.overlap_matched
+            for seed, run in runs.items()
+            if run.overlap_matched is not None
+        }
         for method, runs in groups.items()
-        if all(run.overlap_matched is not None for run in runs.values())
+    }
+    means = {
+        method: float(np.mean(list(found.values())))
+        for method, found in overlaps.items()
+        if len(found) == len(groups[method])
     }
     if len(means) < 2:
         return []
     lowest = min(means, key=lambda method: means[method])
     seeds = sorted(set.intersection(*(set(groups[method]) for method in means)))
     wins = sum(
-        groups[lowest][seed].overlap_matched
-        == min(groups[method][seed].overlap_matched for method in means)
-        for seed in seeds
+        overlaps[lowest][seed] == min(overlaps[method][seed] for method in means) for seed in seeds
     )
     return [
         f"- Lowest overlap at matched mean entropy: {shown(lowest, groups[lowest])}"

@@ -13,7 +13,7 @@ from bickd_viz.text import numbers
 from pretrained import study_page
 from pretrained.method_choice import BASE, LABELS, Choice, points
 from pretrained.rate_results import CHOSEN, RATES, by_rate
-from pretrained.study_stages import OWN
+from pretrained.study_comparisons import OWN
 from pretrained.sweep_results import FILE, paired, right, teacher_of
 
 TARGET = Path(__file__).resolve().parents[1] / "app" / "distill" / "which_method.json"
@@ -56,7 +56,7 @@ def three_lines(choice: Choice) -> list[str]:
             " at the learning rate chosen for it."
         ),
         (
-            f"In points of accuracy with 95 % intervals: {base} minus labels only is"
+            f"In points of accuracy with 95% intervals: {base} minus labels only is"
             f" {points(gain)}, and {choice.name(OWN)} minus {base}"
             f" {points(choice.accuracy[OWN][0])}."
         ),

@@ -29,6 +29,11 @@ os.environ.setdefault(
 STAND_INS = Path(__file__).parent / "stand_ins"
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: their content may differ between the processes of one run."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the home, the cache or the runs of whoever starts it."""

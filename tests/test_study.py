@@ -14,6 +14,8 @@ from bickd_core.sweeps.results import Result, add_result
 from pretrained import study
 
 TUNE = study.RECIPES / "study-tune.yaml"
+IMAGES = 1005
+"""Of a validation fold."""
 
 
 def test_the_committed_recipe_tunes_every_method_with_one_budget():
@@ -64,7 +66,7 @@ def finish(recipes, name, accuracy, leave_out=()):
             "sweep": name, "name": run.name, "created": "now", "method": run.method, "kind": run.config.objective.kind,
             "options": {}, "seed": run.config.seeds.weights, "seeds": {}, "dataset": "caltech95", "image_size": 32,
             "arch": "resnet8", "teacher": None, "teacher_sha256": None, "epochs": 40, "batch_size": 64, "optimizer": {},
-            "schedule": {}, "precision": "auto", "threads": 1, "device": "CPU", "n": 4,
+            "schedule": {}, "precision": "auto", "threads": 1, "device": "CPU", "n": IMAGES,
             "accuracy": accuracy(run.method, run.config.seeds.weights), "agreement": None, "overlap": None,
             "overlap_matched": None, "score": None, "ece": 0.1, "nll": 1.0, "validation_last": 0.1, "validation_best": 0.1,
             "seconds": 1.0, "cpu_seconds": 1.0, "samples": 1, "split": "validation",
@@ -107,6 +109,21 @@ def tuned(recipes):
         study.write(sweep)
     finish(recipes, "study-finalists", lambda method, seed: 0.9 if number(method) == 1 else 0.2)
     return recipes
+
+
+def test_a_tie_goes_to_the_first_although_lines_are_rounded(recipes):
+    """Both configurations have 1,152 hits, but the rounded shares of the second have a higher
+    sum."""
+    hits = {0: (540, 612), 1: (544, 608)}
+    shares = {number: [round(each / IMAGES, 6) for each in both] for number, both in hits.items()}
+    assert sum(shares[1]) > sum(shares[0])
+    finish(
+        recipes,
+        "study-tune",
+        lambda method, seed: shares[number(method)][seed] if number(method) in hits else 0.1,
+    )
+    best = study.chosen(("study-tune",), 2)
+    assert [method.label for method in best["kd"]] == ["kd-00", "kd-01"]
 
 
 def test_what_is_best_over_five_folds_is_frozen_and_runs_on_fresh_seeds(tuned):
@@ -159,13 +176,16 @@ def test_other_settings_choose_their_rate_on_validation(tuned):
     assert len({run.name for run in runs}) == len(runs)
 
 
-def test_a_run_without_a_line_is_unfinished_unless_it_is_said_to_have_failed(recipes):
+def test_a_run_without_a_line_is_unfinished_unless_it_diverged_or_is_said_to_have_failed(recipes):
     lost = "study-tune-kd-05-s0"
     finish(recipes, "study-tune", lambda method, seed: 0.5, leave_out=[lost])
     with pytest.raises(ValueError, match="1 of 24 runs of study-tune have no result line, such as"):
         study.finalists()
-    (made,) = study.finalists([lost])
+    named = recipes / study.FAILED
+    named.write_text(f"{lost}: the machine had too little memory\n")
+    (made,) = study.finalists()
     assert "kd-05" not in {method.shown for method in made.methods}
+    named.unlink()
     record = Diverged(name=lost, error="the loss is not finite", settings={})
     diverged_path(recipes / "study-tune.jsonl").write_text(record.model_dump_json() + "\n")
     assert study.finalists() == [made]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bickd_core.geometry.intervals import Interval
+from bickd_core.geometry.two_way import TwoWay
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.sweeps.definition import planned_runs, read_sweep
+from bickd_core.sweeps.diverged import Diverged, diverged_path
 from bickd_core.sweeps.results import Result
 from bickd_viz.theme import LIGHT
-from pretrained import study, study_page, study_stages
+from pretrained import study, study_comparisons, study_page, study_sentences
+from pretrained.study_comparisons import Reading, Versus, new_defaults, verdicts
 from pretrained.study_page import Results, written
-from pretrained.study_stages import verdicts
+from pretrained.study_tables import defaults_sentence
 from pretrained.sweep_results import Teacher
 
 N = 400
@@ -66,7 +70,7 @@ def finish(folder: Path, name: str, shares: dict[str, float]) -> None:
 
 @pytest.fixture
 def recipes(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_stages, "labels_of", lambda line: LABELS)
+    monkeypatch.setattr(study_comparisons, "labels_of", lambda line: LABELS)
     monkeypatch.setattr(study_page, "teacher_of", lambda line: TEACHER)
     monkeypatch.setattr(study, "RECIPES", tmp_path)
     return tmp_path
@@ -78,14 +82,14 @@ def up_to_b(folder: Path) -> None:
     )
     finish(folder, "study-tune", SHARES)
     for step, name in (("finalists", "study-finalists"), ("confirm", "study-confirm")):
-        for sweep in study.STAGES[step](()):
+        for sweep in study.STAGES[step]():
             study.write(sweep)
         finish(folder, name, SHARES)
 
 
 def the_rest(folder: Path) -> None:
     for step in ("readings", "generality", "transfer", "schedule"):
-        for sweep in study.STAGES[step](()):
+        for sweep in study.STAGES[step]():
             study.write(sweep)
             finish(folder, sweep.name, SHARES)
 
@@ -103,7 +107,7 @@ def test_the_page_grows_with_its_stages(recipes):
     results = Results.read()
     page = written(PAGE, results)
     assert "| B confirm | 140 | 140 | 0 |" in page
-    assert "**BicKD is more accurate than KD**: +" in page
+    assert "**BicKD is more accurate than KD** (ResNet-8 on caltech95, both tuned" in page
     assert "MLKD (+" in page
     assert "CE (-" in page
     assert "no difference is seen for DIST" in page
@@ -117,15 +121,28 @@ def test_the_page_grows_with_its_stages(recipes):
     assert "**State: complete.** All 671 runs have ended." in page
     assert "| stage | runs in the design |" not in page
     assert len(results.readings) == 12
+    assert results.readings["repel-above_teacher"].option == "repel"
+    assert "| `repel: above_teacher` | " in page
+    assert (
+        "By the rule of the design, the default of `same_class` becomes `ignore` (no value" in page
+    )
     assert "other readings of BicKD" in page
-    assert "In 6 other settings the 95 % interval of BicKD minus KD is" in page
+    assert (
+        "In 6 other settings, with 3 or 5 runs of each method, the 95% interval of BicKD minus KD is"
+        in page
+    )
     assert "| ResNet-8 on Fashion-MNIST |" in page
     assert page.count("\n## Appendix: ") == 5
     assert written(page, results) == page
     assert [row[0] for row in study_page.differences(results)][:2] == [
         "ResNet-8 on caltech95",
-        "ResNet-8 on caltech95, 160 epochs",
+        "ResNet-8 on caltech95 for 160 epochs",
     ]
+    first, second, third = study_page.three_lines(results)
+    assert first.startswith("BicKD is more accurate than KD (ResNet-8 on caltech95, both tuned")
+    assert first.endswith(" BicKD is our reconstruction from the paper's abstract.")
+    assert second.startswith("Of the other methods")
+    assert third.startswith("In 6 other settings")
     figure = study_page.chart(results, LIGHT)
     assert len(figure.layout.yaxis.ticktext) == 7
 
@@ -137,6 +154,112 @@ def test_an_unfinished_stage_b_is_not_summarised(recipes):
     results = Results.read()
     assert results.confirmed is None
     assert "| B confirm | 140 | 139 | 0 |" in written(PAGE, results)
+
+
+def lose(folder: Path, *names: str, why: str = "") -> None:
+    """Take away the lines of these runs: they failed for a reason, or diverged."""
+    for name in names:
+        (path,) = (
+            file
+            for file in folder.glob("study-*.jsonl")
+            if f'"name":"{name}"' in file.read_text(encoding="utf-8")
+            and not file.name.endswith(".diverged.jsonl")
+        )
+        kept = [
+            text for text in path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if f'"name":"{name}"' not in text
+        ]  # fmt: skip
+        path.write_text("".join(kept), encoding="utf-8")
+        if why:
+            with (folder / study.FAILED).open("a") as file:
+                file.write(f"{name}: {why}\n")
+        else:
+            with diverged_path(path).open("a") as file:
+                record = Diverged(name=name, error="the loss is not finite", settings={})
+                file.write(record.model_dump_json() + "\n")
+
+
+def test_a_lost_run_of_stage_a_counts_as_0_and_one_of_stage_b_is_left_out(recipes):
+    up_to_b(recipes)
+    before = Results.read()
+    assert before.tuned["pkt"].label == "pkt-preset"
+    lose(recipes, "study-tune-bickd-preset-s0", "study-confirm-kd-s119")
+    lose(recipes, "study-tune-kd-preset-s1", "study-confirm-bickd-s100", why="no memory")
+    results = Results.read()
+    for kind in ("kd", "bickd"):
+        assert 0.45 < results.tuned[kind].preset / before.tuned[kind].preset < 0.55
+        assert results.tuned[kind].preset_folds == 2
+    assert results.confirmed.primary.seeds == (19, 19)
+    page = written(PAGE, results)
+    assert f"**State: {238 + 84 + 140} of 671 runs have ended.**" in page
+    assert "| A1 tune | 238 | 236 | 2 |" in page
+    assert "| B confirm | 140 | 138 | 2 |" in page
+
+
+def test_stages_b_to_e_are_reported_with_the_runs_that_they_have(recipes):
+    up_to_b(recipes)
+    the_rest(recipes)
+    cell = [f"study-readings-vectors-root-s{seed}" for seed in range(100, 105)]
+    lose(recipes, "study-confirm-bickd-s101", *cell)
+    lose(recipes, *(f"study-resnet20-kd-s{seed}" for seed in (100, 101)))
+    lose(recipes, *(f"study-mobilenetv2-bickd-s{seed}" for seed in (100, 101, 102)))
+    lose(recipes, "study-large-ce-s100", "study-schedule-kd-s102", why="no memory")
+    results = Results.read()
+    assert results.complete
+    assert results.confirmed.primary.seeds == (19, 20)
+
+    cells = results.readings
+    assert len(cells) == 11
+    assert {one.accuracy.seeds for one in cells.values()} == {(4, 4)}
+    p_values = [one.accuracy.whole.p_value for one in cells.values()]
+    least = min(cells.values(), key=lambda one: one.accuracy.whole.p_value)
+    assert least.accuracy.adjusted == pytest.approx(min(1.0, 12 * min(p_values)))
+
+    settings = results.settings
+    assert settings["resnet20"].differences["bickd"].seeds == (3, 1)
+    assert settings["resnet20"].differences["bickd"].interval.low is None
+    assert "bickd" not in settings["mobilenetv2"].differences
+    assert results.longer.difference.seeds == (3, 2)
+    assert results.longer.change.seeds == (2, 2)  # BicKD has no seed 101 with 40 epochs
+    assert results.longer.gains["ce"].seeds == (3, 3)
+
+    page = written(PAGE, results)
+    assert "ended, 13 of them without a result (they diverged or failed)." in page
+    assert "`study-confirm-bickd-s101` (diverged)" in page
+    assert "`study-schedule-kd-s102` (no memory)" in page
+    assert "| BicKD (reconstruction) (19 runs) | " in page
+    assert " over 19 and 20 seeds." in page
+    assert "Of 12 other readings" in page or "None of 12 other readings" in page
+    assert "1 reading of 12 cannot be compared" in page
+    assert "not known for ResNet-20 on caltech95 and MobileNetV2 on caltech95." in page
+    only = settings["resnet20"].groups["kd"][102].accuracy
+    assert f"| ResNet-20 on caltech95 | 39.2 | {100 * only:.1f} |" in page
+    assert "(no interval) | 3 and 1 |" in page
+    assert "| – | – | – |" in page
+    assert len(study_page.chart(results, LIGHT).layout.yaxis.ticktext) == 7
+
+
+def test_a_setting_is_not_shown_before_its_whole_stage_is_there(recipes):
+    up_to_b(recipes)
+    the_rest(recipes)
+    path = recipes / "study-large.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    page = written(PAGE, Results.read())
+    assert "| D generality | 128 | 127 | 0 |" in page
+    assert "## Appendix: other students" not in page
+    assert "ResNet-20" not in page.partition("<!-- answer -->")[2].partition("<!-- end of")[0]
+
+
+def test_a_line_of_another_recipe_or_of_other_images_is_refused(recipes):
+    up_to_b(recipes)
+    path = recipes / "study-confirm.jsonl"
+    whole = path.read_text()
+    path.write_text(whole.replace('"samples":1,', '"samples":2,', 1))
+    with pytest.raises(ValueError, match="s100 was tested on other images"):
+        Results.read()
+    path.write_text(whole.replace('"epochs":40,', '"epochs":41,', 1))
+    with pytest.raises(ValueError, match="s100 has `epochs` 41, but the recipe 40"):
+        Results.read()
 
 
 def test_the_difference_of_stage_b_is_that_of_the_means(recipes):
@@ -152,12 +275,67 @@ def test_the_difference_of_stage_b_is_that_of_the_means(recipes):
     assert set(found.accuracy["kd"]) == set(PRESETS) & set(SHARES) - {"kd"}
     assert all(one.adjusted is not None for one in found.accuracy["bickd"].values())
     runs = found.groups["kd"]
-    assert study_stages.mean_of(
+    assert study_comparisons.mean_of(
         runs, LABELS, lambda run: run.classes == LABELS
     ).estimate == pytest.approx(mean["kd"])
-    assert study_stages.replicated_mean_of(runs, "ece", correct=False).estimate == pytest.approx(
-        0.2
+    assert study_comparisons.replicated_mean_of(
+        runs, "ece", correct=False
+    ).estimate == pytest.approx(0.2)
+
+
+def test_cost_leaves_out_the_views_and_is_compared_on_cpus_of_the_same_kind(recipes):
+    up_to_b(recipes)
+    groups = Results.read().confirmed.groups
+
+    def spent(method, seeds):
+        return {
+            seed: groups[method][seed].model_copy(
+                update={"cpu_seconds": cpu, "teacher_cpu_seconds": teacher, "device": device}
+            )
+            for seed, (cpu, teacher, device) in seeds.items()
+        }
+
+    kd = spent("kd", {100: (320.0, 200.0, "slow"), 101: (60.0, 0.0, "fast")})
+    own = spent("bickd", {100: (180.0, None, "slow"), 101: (240.0, None, "slow")})
+    assert study_page.cost(own, kd) == "3.5 (1.50)"
+    assert study_page.cost(kd, kd) == "1.5 (1.00)"
+    assert study_page.cost({101: own[101]}, kd) == "4.0"
+
+
+def reading(option, value, points, p, validation=0.01, frozen=None):
+    found = TwoWay(interval(points - 0.01, points + 0.01), p, 0.0, 0.0, 10.0)
+    return Reading(option, value, frozen, Versus(found, (5, 5), p), validation)
+
+
+def defaults(*readings):
+    return new_defaults({f"{one.option}-{one.value}": one for one in readings})
+
+
+def test_a_default_changes_only_by_the_rule_of_the_design():
+    ignored = reading("same_class", "ignore", 0.001, 0.9)
+    assert defaults(ignored) == {"same_class": "ignore"}
+    assert defaults(reading("same_class", "positive", -0.02, 0.01)) == {}
+    worse_on_validation = reading("queue", 8, 0.02, 0.01, validation=-0.001)
+    by_chance = reading("vectors", "root", 0.02, 0.2)
+    assert defaults(ignored, worse_on_validation, by_chance) == {"same_class": "ignore"}
+    positive = reading("same_class", "positive", 0.02, 0.01)
+    root = reading("vectors", "root", 0.02, 0.01)
+    found = defaults(
+        positive,
+        reading("vectors", "centred", 0.03, 0.01),
+        root,
+        reading("column_weights", "equal", 0.02, 0.01),
     )
+    assert found == {"same_class": "positive", "vectors": "centred"}
+    assert defaults_sentence(found, {"same_class-positive": positive, "vectors-root": root}) == (
+        "By the rule of the design, the default of `same_class` becomes `positive` and `vectors`"
+        " becomes `centred`. Each was changed alone; together they were not tried."
+    )
+    default_is_worse = reading("same_class", "negative", -0.02, 0.01, -0.001, "ignore")
+    assert defaults(default_is_worse) == {"same_class": "ignore"}
+    assert defaults(replace(default_is_worse, validation=0.001)) == {}
+    assert defaults(replace(default_is_worse, value="positive")) == {}
+    assert defaults_sentence({}, {}) == "By the rule of the design, no default of BicKD changes."
 
 
 def interval(low, high):
@@ -176,7 +354,74 @@ def interval(low, high):
 )
 def test_the_verdict_follows_the_two_intervals(wide, narrow, expected):
     assert verdicts(interval(*wide), interval(*narrow)) == expected
-    assert expected in study_page.VERDICTS
+    assert expected in study_sentences.VERDICTS
+
+
+def compared(low, high, p=1.0, seeds=(20, 20)):
+    limits = interval(low, high) if low is not None else Interval(0.0, None, None, 0.95, "", 400)
+    return Versus(TwoWay(limits, p, 0.0, 0.0, 10.0), seeds, p)
+
+
+def test_every_outcome_has_a_true_sentence(recipes):
+    up_to_b(recipes)
+    found = Results.read().confirmed
+
+    def primary(low, high, narrow, seeds=(20, 20)):
+        one = compared(low, high, seeds=seeds)
+        limits = interval(*narrow) if narrow else one.interval
+        verdict = verdicts(one.interval, limits)
+        return study_sentences.primary(replace(found, primary=one, narrow=limits, verdict=verdict))
+
+    near = primary(-0.0152, 0.0004, (-0.01496, -0.0008), seeds=(19, 20))
+    assert near == (
+        "**BicKD is as accurate as KD to within 1.5 points, and no difference is seen** (ResNet-8"
+        " on caltech95, both tuned with the same budget): -0.74 points, 95% interval [-1.52,"
+        " +0.04], 90% interval [-1.50, -0.08], over 19 and 20 seeds."
+    )
+    alike = primary(None, None, None)
+    assert alike.startswith("**The study cannot tell whether")
+    assert alike.endswith(
+        "+0.00 points without an interval, because the runs are too few or all alike, over 20"
+        " seeds."
+    )
+
+    rest = {kind: compared(-0.05, -0.03, 0.001) for kind in ("ce", "dist", "dkd", "mlkd", "pkt")}
+    worse = replace(found, accuracy={"kd": rest, "bickd": {}})
+    assert study_sentences.others(worse) == (
+        "Of the other methods, in points of accuracy and with Holm's correction: CE (-4.0), DIST"
+        " (-4.0), DKD (-4.0), MLKD (-4.0) and PKT (-4.0) are less accurate than KD."
+    )
+
+    cells = {
+        "queue-8": reading("queue", 8, 0.03, 0.01),
+        "vectors-root": reading("vectors", "root", -0.03, 0.02),
+        "beta-0": reading("beta", 0.0, 0.0, 0.9),
+    }
+    assert study_sentences.readings(cells) == (
+        "Of 12 other readings of BicKD, 2 differ from the frozen one, in points and with Holm's"
+        " correction: `queue: 8` (+3.0 [+2.0, +4.0]) and `vectors: root` (-3.0 [-4.0, -2.0])."
+        " The test images are those of the first answer, so this is a suggestion."
+    )
+    assert study_sentences.readings({}).endswith("because none could be compared.")
+
+    assert study_sentences.generality([]) == "Whether this holds elsewhere is not known yet."
+    one = study_sentences.generality([("A", compared(-0.01, 0.02, seeds=(3, 3)))])
+    assert one.startswith(
+        "In 1 other setting, with 3 runs of each method, the 95% interval of BicKD minus KD is"
+        " around zero for A. "
+    )
+    several = study_sentences.generality(
+        [
+            ("A", compared(0.01, 0.02, seeds=(3, 3))),
+            ("B", compared(-0.02, -0.01, seeds=(5, 5))),
+            ("C", compared(None, None, seeds=(1, 3))),
+            ("D", None),
+        ]
+    )
+    assert (
+        "with 1, 3 or 5 runs of each method, the 95% interval of BicKD minus KD is above zero for"
+        " A; below zero for B; not known for C and D."
+    ) in several
 
 
 def test_a_lost_marker_is_named(recipes):

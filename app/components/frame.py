@@ -11,7 +11,12 @@ from app.data import runs
 from app.plain import st
 from bickd_core.comparing import finding
 from bickd_core.comparing.class_geometry import Lens
-from bickd_core.comparing.comparison import Comparison, Model, preparation_sentence
+from bickd_core.comparing.comparison import (
+    Comparison,
+    Model,
+    preparation_sentence,
+    seen_sentence,
+)
 from bickd_core.comparing.selection import lens_arguments
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
@@ -53,10 +58,12 @@ def load_comparison(
             f" out of {numbers.count(max(comparison.n_each))} ({each}). Samples are matched by id.",
             icon=":material/join_inner:",
         )
-    if different := preparation_sentence(
-        [model.name for model in comparison.models], [m.info for m in comparison.models]
-    ):
+    names = [model.name for model in comparison.models]
+    infos = [model.info for model in comparison.models]
+    if different := preparation_sentence(names, infos):
         st.info(different, icon=":material/aspect_ratio:")
+    if seen := seen_sentence(names, infos, comparison.split):
+        st.info(seen, icon=":material/model_training:")
     class_search.show(comparison, on_class)
     selection_bar.saved_list(comparison)
     return comparison

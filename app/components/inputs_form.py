@@ -43,8 +43,10 @@ def _normalisation(fields: Fields, channels: int) -> Preset | None:
             md(
                 "The network needs its inputs as in training: (value / 255 − mean) / std for each"
                 " channel. Automatic uses the data's own mean and std, or ImageNet's for networks"
-                " of timm and torchvision. It also tries four usual choices on {count} validation"
-                " images, and tells you if another is clearly better.\n",
+                " of timm and torchvision. It also tries four usual choices on {count} images of"
+                " validation, and of train if validation is smaller, and tells you if another is"
+                " clearly better. If these images do not decide, it takes the teacher's choice, or"
+                " the likeliest one, and tells you.\n",
                 count=TRIED_ON,
             ),
             *(md("- {preset}", preset=described(name, channels)) for name in CHOICES[1:]),

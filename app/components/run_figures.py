@@ -8,6 +8,12 @@ from app.run_table import Figures, parameters
 from bickd_core.runs.library import RunFolder, RunInfo
 from bickd_viz.text import numbers
 
+_VALIDATION = "Validation"
+_SEEN = (
+    "Validation is a part of the training images, so this network was probably trained on it. Its"
+    " accuracy is then higher than on new images."
+)
+
 
 def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
     """Show the known figures; each names its split."""
@@ -17,7 +23,7 @@ def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
     shown = [
         ("Test accuracy", numbers.percent(reached.test) if reached.test is not None else None),
         (
-            "Validation, last epoch",
+            "Validation, last epoch" if info.config is not None else _VALIDATION,
             numbers.percent(reached.validation) if reached.validation is not None else None,
         ),
         ("Validation, best", numbers.percent(reached.best) if reached.best is not None else None),
@@ -35,4 +41,5 @@ def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
     with st.container(horizontal=True, gap="medium", key=f"{prefix}-figures"):
         for label, value in shown:
             if value is not None:
-                st.metric(label, value, width="content")
+                seen = label == _VALIDATION and info.source.imported_network
+                st.metric(label, value, width="content", help=_SEEN if seen else None)

@@ -7,6 +7,7 @@ from app.data.runs import default_view, described, info, library, with_predictio
 from app.plain import md, st
 from bickd_core.data.registry import DATASETS
 from bickd_core.runs.library import RunError, Split
+from bickd_core.runs.same_data import same_data
 
 _UNUSED = "This page does not use split or temperature."
 _IDLE = {
@@ -74,8 +75,7 @@ def show(page: str = "") -> None:
         _bundled(view, keys)
         teachers = _with([key for key in keys if _role(key) == "teacher"] or keys, view.teacher)
         _select("Teacher", teachers, "teacher", view.teacher)
-        dataset = _dataset(view.teacher)
-        students = [key for key in keys if key != view.teacher and _dataset(key) == dataset]
+        students = [key for key in keys if key != view.teacher and _same_data(key, view.teacher)]
         options = _with(students, *view.students)
         st.session_state["side-students"] = list(view.students)
         st.multiselect(
@@ -140,8 +140,8 @@ def _select(label: str, options: list[str], field: str, value: str) -> None:
         if not key:
             return
         changes: dict[str, object] = {field: key, "pair": None}
-        if _dataset(key) != _dataset(state.current().teacher):
-            fresh = default_view(_dataset(key))
+        if not _same_data(key, state.current().teacher):
+            fresh = default_view(info(library().find(key)).dataset)
             changes["students"] = fresh.students if fresh.teacher == key else ()
         state.update(**changes)
 
@@ -165,8 +165,8 @@ def _role(key: str) -> str:
     return info(library().find(key)).role
 
 
-def _dataset(key: str) -> str:
+def _same_data(key: str, other: str) -> bool:
     try:
-        return info(library().find(key)).dataset
+        return same_data(*(info(library().find(each)) for each in (key, other)))
     except RunError:
-        return ""
+        return False

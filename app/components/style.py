@@ -22,7 +22,6 @@ _CSS = """
   .bk-thumbs figure { margin: 0; }
   .bk-thumbs img { width: 100%; aspect-ratio: 1; border-radius: 6px; object-fit: cover; display: block;
                    image-rendering: auto; background: rgba(128,128,128,.12); }
-  .bk-thumbs .bk-pixel { image-rendering: pixelated; }
   .bk-thumbs figcaption { font-size: .78rem; line-height: 1.3; margin-top: 4px; overflow-wrap: anywhere; }
   .bk-thumbs figcaption span { opacity: .72; }
   :has(> .st-key-picture-feed) { display: none; }

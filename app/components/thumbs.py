@@ -99,7 +99,8 @@ def picture(comparison: Comparison, position: int, alt: str) -> str:
     if uri := pictures.data_uri(id):
         image = f'<img src="{uri}" alt="{escape(alt)}" loading="lazy">'
     else:
-        kind = "bk-text" if id in pictures.texts else "bk-none"
+        is_text = id in pictures.texts or (pictures.texts and not pictures.any)
+        kind = "bk-text" if is_text else "bk-none"
         image = f'<i class="{kind}">{escape(pictures.caption(id))}</i>'
     return (
         f'<a class="bk-open" href="{escape(opener.link(id))}" title="Open this sample">{image}</a>'

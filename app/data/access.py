@@ -138,7 +138,7 @@ def check_queue(own: Library, more: int, most: int | None) -> None:
     now = sum(1 for _ in _active(_own_runs(own)))
     if now + more > most:
         raise RunError(
-            f"{numbers.counted(more, 'training')} more would make {now + more} that work or wait,"
+            f"with {numbers.counted(more, 'more run')}, {now + more} would be running or queued,"
             f" and the limit is {most}; start fewer, or wait until some end."
         )
 

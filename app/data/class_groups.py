@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from app.data.runs import Fingerprint, fingerprint_of, library
@@ -111,19 +110,14 @@ def usual_order(comparison: Comparison) -> str:
     return "hierarchy" if many and hierarchy(comparison) is not None else "cluster"
 
 
-def order_of_classes(comparison: Comparison, how: str) -> np.ndarray:
-    """Return the order of the classes.
+def class_groups(comparison: Comparison, how: str) -> Group:
+    """Divide the classes in this order into groups: superclasses, clusters of the teacher, or
+    groups of equal size.
 
     Args:
         how: as for `class_order`, or "hierarchy": by superclass, and within a superclass by the
             teacher's clusters.
     """
-    return np.array(class_groups(comparison, how).members, dtype=np.int64)
-
-
-def class_groups(comparison: Comparison, how: str) -> Group:
-    """Divide the classes in this order into groups: superclasses, clusters of the teacher, or
-    groups of equal size."""
     found = hierarchy(comparison) if how == "hierarchy" else None
     if found is not None:
         return _groups_of(comparison, found.paths)

@@ -72,8 +72,8 @@ class Triangle:
 
 @cached_in_memory
 def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
-    """Return the three classes that the teacher mixes most at T = 4, and the images of each on
-    which the student differs most.
+    """Return the two classes that the teacher mixes most at T = 4 with the class closest to both,
+    and the images of each on which the student differs most.
 
     Returns:
         None if fewer than three classes have a column.

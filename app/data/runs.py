@@ -68,16 +68,6 @@ def runs_with_info() -> list[tuple[RunFolder, RunInfo]]:
     return [(run, info(run)) for run in readable_runs()[0]]
 
 
-def label(run: RunFolder) -> str:
-    """Return a short name of a run for charts: its title, "teacher" or its method."""
-    run_info = info(run)
-    if run_info.title:
-        return run_info.title
-    if run_info.role == "teacher":
-        return "teacher"
-    return short_method(run_info)
-
-
 def described(key: str) -> str:
     """Describe a run in a list: the user's runs by method and name, bundled runs by method, seed
     and model."""

@@ -54,7 +54,7 @@ def seed_groups(runs: Iterable[RunFolder]) -> list[SeedGroup]:
     of their first runs."""
     by_recipe: dict[tuple[object, ...], list[RunFolder]] = {}
     for run in runs:
-        if run.has_predictions("test") and info(run).config is not None:
+        if run.has_predictions("test") and info(run).seed is not None:
             by_recipe.setdefault(recipe(info(run)), []).append(run)
     groups = [one_run_per_seed(alike, info) for alike in by_recipe.values()]
     return [_group(group) for group in groups if len(group) > 1]
@@ -83,12 +83,12 @@ def _group(runs: list[RunFolder]) -> SeedGroup:
     infos = [info(run) for run in runs]
     teacher = _teacher_fingerprint(infos[0])
     figures = [_figures(fingerprint_of(run.predictions_path("test")), teacher) for run in runs]
-    streams = {each.config.seeds.augmentation for each in infos if each.config is not None}
+    streams = [each.config.seeds.augmentation for each in infos if each.config is not None]
     return SeedGroup(
         first=infos[0],
         keys=tuple(run.key for run in runs),
         seeds=tuple(each.seed or 0 for each in infos),
-        shared_augmentation=len(streams) < len(runs),
+        shared_augmentation=len(set(streams)) < len(streams),
         n=figures[0].n,
         accuracy=_spread([run_figures.accuracy for run_figures in figures]),
         agreement=_spread([run_figures.agreement for run_figures in figures]),

@@ -19,6 +19,7 @@ from bickd_core.models.catalogue import MODELS, resolve
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.options import Options
 from bickd_core.runs.library import RunFolder, RunInfo
+from bickd_core.runs.same_data import is_data_of
 from bickd_core.runs.status import Status
 from bickd_viz.text import numbers
 
@@ -364,19 +365,23 @@ def phase(
     return _PHASES[status.state]
 
 
-def progress_text(status: Status) -> str:
-    """Return the text of the progress bar: epoch, step, speed and remaining time."""
+def progress_text(status: Status, *, stopping: bool = False) -> str:
+    """Return the text of the progress bar: epoch, step, speed and, unless the run is being stopped,
+    the remaining time."""
     at = status.progress
     if not at.epochs:
         return status.message
     if at.epoch >= at.epochs:
-        return status.message or f"all {numbers.counted(at.epochs, 'epoch')} done"
+        if status.message not in ("", "training"):
+            return status.message
+        finishing = ", finishing" if status.active else ""
+        return f"all {numbers.counted(at.epochs, 'epoch')} done{finishing}"
     parts = [f"epoch {at.epoch + 1} of {at.epochs}"]
     if at.steps:
         parts.append(f"step {at.step} of {at.steps}")
     if at.images_per_second:
         parts.append(f"{numbers.number(at.images_per_second)} images/s")
-    if at.seconds_left is not None and status.active:
+    if at.seconds_left is not None and status.active and not stopping:
         parts.append(f"{numbers.duration(at.seconds_left)} left")
     return " · ".join(parts)
 
@@ -390,7 +395,8 @@ def teachers_for(
     fit = [
         (info.role != "teacher", "/" not in run.key, run.key)
         for run, info in runs
-        if (info.dataset, info.image_size) == (dataset, image_size)
+        if info.image_size == image_size
+        and is_data_of(info, dataset, decode=False)
         and run.weights_path.exists()
         and run.has_predictions("validation")
     ]

@@ -18,6 +18,8 @@ from bickd_viz.text import numbers
 
 Seconds = float | None
 Active = tuple[RunFolder, RunInfo]
+STOP_SECONDS = 2.0
+"""A worker stops after its current step."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Entry:
     Attributes:
         working: whether it works; otherwise it waits.
         seconds_left: None if unknown.
+        ending: "stopping" after a request to stop, "finishing" after the last epoch, else "".
     """
 
     runs: tuple[Active, ...]
     working: bool
     standing: Standing
     seconds_left: Seconds
+    ending: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ class Entry:
         """The run's name, or the methods of the race. The names of other users' runs are not
         shown."""
         if self.of_another:
-            return "A training of another user"
+            return "A run of another user"
         infos = {run.key: info for run, info in self.runs}
         if len(infos) == 1:
             return next(iter(infos.values())).name
@@ -61,6 +65,8 @@ class Entry:
     @property
     def progress(self) -> str:
         """The progress and the expected time."""
+        if self.ending:
+            return self.ending
         left = "" if self.seconds_left is None else f" · {numbers.duration(self.seconds_left)}"
         if not self.working:
             return f"waiting{left and f' · takes {numbers.duration(self.seconds_left)}'}"
@@ -98,11 +104,17 @@ def entries(
             continue
         working = any(status.state == "running" for status in statuses)
         configs = [info.config for _, info in pairs if info.config is not None]
-        at = races.standing(statuses, max((config.epochs for config in configs), default=0))
-        left = at.seconds_left
-        if left is None and at.fraction == 0:
+        stopping = [run.stop_requested() for run in group]
+        epochs = max((config.epochs for config in configs), default=0)
+        at = races.standing(statuses, epochs, stopping)
+        left, ending = at.seconds_left, ""
+        if all(stopping):
+            left, ending = STOP_SECONDS, "stopping"
+        elif at.fraction == 1:
+            ending = "finishing"
+        elif left is None and at.fraction == 0:
             left = expected(configs)
-        queue_entries.append(Entry(pairs, working, at, left))
+        queue_entries.append(Entry(pairs, working, at, left, ending))
     return sorted(queue_entries, key=lambda entry: not entry.working)
 
 

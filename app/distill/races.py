@@ -8,7 +8,7 @@ from typing import Any
 
 from app.distill.form_values import Phase
 from app.distill.plan import METHODS, method_of
-from bickd_core.comparing.names import SHORT
+from bickd_core.comparing.names import SHORT, short_method
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.status import Status, Worker
 from bickd_viz.text import numbers
@@ -44,7 +44,7 @@ def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
 def method_name(info: RunInfo) -> str:
     """Return the short name of a run's method or of its published variant."""
     if info.config is None:
-        return info.name
+        return short_method(info)
     method = method_of(info.config.objective)
     return (
         METHODS[method].title
@@ -63,25 +63,32 @@ class Standing:
     seconds_left: float | None
 
 
-def standing(statuses: Sequence[Status], epochs: int) -> Standing:
+def standing(statuses: Sequence[Status], epochs: int, stopping: Sequence[bool] = ()) -> Standing:
     """Return the progress of a race. Its runs alternate at every step, so their remaining times add
     up.
 
     Args:
         epochs: the largest number of epochs; a status does not know it before the first step.
+        stopping: for each run, whether a stop was requested. It has no remaining time then.
     """
+    stops = stopping or [False] * len(statuses)
     at_work = [status for status in statuses if status.active] or list(statuses)
     first = min(at_work, key=lambda status: status.progress.fraction).progress
-    left = [status.progress.seconds_left for status in statuses if status.active]
+    left = [
+        status.progress.seconds_left
+        for status, stops_now in zip(statuses, stops, strict=True)
+        if status.active and not stops_now
+    ]
     seconds = sum(s for s in left if s is not None) if left and None not in left else None
     if not first.epochs:
         return Standing(0.0, next((s.message for s in at_work if s.message), ""), None)
     text = f"epoch {min(first.epoch + 1, first.epochs)} of {max(first.epochs, epochs)}"
     if first.epoch >= first.epochs:
         text = next(
-            (s.message for s in at_work if s.message),
-            f"all {numbers.counted(epochs, 'epoch')} done",
+            (s.message for s in at_work if s.message not in ("", "training")),
+            f"all {numbers.counted(epochs, 'epoch')} done, finishing",
         )
+        seconds = None  # the last measurements take a while, and nobody knows how long
     elif first.steps:
         text += f" · step {first.step} of {first.steps}"
     if seconds is not None:
@@ -118,5 +125,7 @@ def result_row(name: str, records: Sequence[Mapping[str, Any]], status: Status) 
     row: dict[str, Any] = {"Student": name, "Epochs": len(records)}
     for field, title in FIELDS.items():
         value = last.get(field)
-        row[title] = value if value is None or title == "Overlap" else 100 * value
+        if value is not None and title != "Overlap":
+            value = numbers.percent_number(value)
+        row[title] = value
     return row | {"Minutes": status.seconds / 60 if status.seconds else None}

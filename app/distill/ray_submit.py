@@ -79,7 +79,7 @@ def start_on_ray(plan: Plan, name: str, library: Library) -> str:
     from bickd_core.launch.ray import connect
 
     sweep = as_sweep(plan, free_sweep_name(name, library))
-    check_sweep(planned_runs(sweep), library)
+    check_sweep(planned_runs(sweep), library, here=False)
     connect(None)
     path = write_sweep(sweep, library.home())
     process = _sweep(path, library)

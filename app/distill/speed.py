@@ -17,6 +17,9 @@ BESIDE_SECONDS = 26.0
 """Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used
 if there is no finished run."""
 
+RECENT = 5
+"""Number of the newest runs that an estimate is made from."""
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -60,12 +63,21 @@ class Speed:
 
 @dataclass(frozen=True)
 class Guess:
-    """An estimate from another run: its speed, its key, and the seconds that runs spend outside
-    training steps."""
+    """An estimate from another run.
+
+    Attributes:
+        images_per_second, key: of that run.
+        beside: seconds that runs spend outside training steps.
+        similar: number of runs that it is chosen from.
+        own: whether it is a run of the user, the fastest of them; else the middle one of bundled
+            runs, which another machine may have made.
+    """
 
     images_per_second: float
     key: str
     beside: float = BESIDE_SECONDS
+    similar: int = 1
+    own: bool = True
 
     def seconds(self, config: TrainConfig) -> float:
         return self.beside + config.epochs * train_images(config) / self.images_per_second
@@ -80,7 +92,7 @@ class Finished:
 
 
 def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> list[Finished]:
-    """Return the user's five newest finished runs on the same data.
+    """Return the user's newest finished runs on the same data.
 
     Runs of a race are left out, because their time is that of the whole race.
     """
@@ -106,7 +118,7 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
                 trained = sum(_step_images(info.config) / speed for speed in speeds)
                 beside = max(0.0, status.seconds - trained)
                 by_time.append((status.heartbeat, Finished(beside, len(speeds))))
-    return [run for _, run in sorted(by_time, key=lambda pair: -pair[0])[:5]]
+    return [run for _, run in sorted(by_time, key=lambda pair: -pair[0])[:RECENT]]
 
 
 def _step_images(config: TrainConfig) -> int:
@@ -140,11 +152,15 @@ def guess_seconds(
 
 
 def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Guess | None:
-    """Estimate from the most similar run with the same model and data. Own runs come before bundled
-    ones."""
+    """Estimate from the most similar runs with the same model and data. Own runs come before
+    bundled ones.
+
+    Of the newest own runs on one device, the fastest counts: other programs make a run slower, and
+    never faster. Of bundled runs, the middle one counts.
+    """
     finished = finished_runs(config, runs)
     beside = statistics.median(run.beside for run in finished) if finished else BESIDE_SECONDS
-    best: tuple[tuple[bool, ...], RunFolder, list[float]] | None = None
+    found: list[tuple[tuple[bool, ...], str, RunFolder, float]] = []
     for run, info in runs:
         if info.config is None or (info.arch, info.dataset) != (config.arch, config.dataset):
             continue
@@ -155,11 +171,27 @@ def guess(config: TrainConfig, runs: Sequence[tuple[RunFolder, RunInfo]]) -> Gue
             (info.config.teacher is None) == (config.teacher is None),
             run.origin != "bundled",
         )
-        if best is None or alike > best[0]:
-            speeds = sorted(
-                r["images_per_second"] for r in run.metrics() if r.get("images_per_second")
-            )
-            best = (alike, run, speeds) if speeds else best
-    if best is None:
+        speeds = [r["images_per_second"] for r in run.metrics() if r.get("images_per_second")]
+        if speeds:
+            found.append((alike, info.created, run, statistics.median(speeds)))
+    if not found:
         return None
-    return Guess(best[2][len(best[2]) // 2], best[1].key, beside)
+    most_alike = max(alike for alike, *_ in found)
+    newest_first = sorted(
+        ((created, run, speed) for alike, created, run, speed in found if alike == most_alike),
+        key=lambda each: each[0],
+        reverse=True,
+    )
+    device = _device(newest_first[0][1])
+    similar = [(run, speed) for _, run, speed in newest_first if _device(run) == device][:RECENT]
+    by_speed = sorted(similar, key=lambda each: each[1])
+    own = by_speed[-1][0].origin != "bundled"
+    run, speed = by_speed[-1 if own else len(by_speed) // 2]
+    return Guess(speed, run.key, beside, len(similar), own)
+
+
+def _device(run: RunFolder) -> str:
+    """Return the device of a run without its precision, threads and reasons: "CPU"."""
+    with contextlib.suppress(RunError):
+        return run.status().device.split(" (")[0].split(",")[0]
+    return ""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.imports.process import name_for, safe_file_name
+from app.imports.process import safe_file_name
 from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_title
 from bickd_core.importing.inspect_weights import Shapes, look_into
 from bickd_core.models.recognise import Part, Recognised, nearest_networks, networks_in
-from bickd_core.naming import plain_name
+from bickd_core.naming import key_of_file, plain_name
 from bickd_viz.text import numbers
 
 _GENERIC = {
@@ -53,14 +53,14 @@ def look(content: bytes | memoryview, file_name: str) -> Look:
     """Read the tensors' names and shapes in a separate process, and recognise the network by
     them."""
     if not content:
-        return Look(name_for(file_name), problem=f"{file_name} is empty; choose a weights file.")
+        return Look(key_of_file(file_name), problem=f"{file_name} is empty; choose a weights file.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / safe_file_name(file_name)
         path.write_bytes(content)
         try:
             return judge(look_into(path), file_name)
         except ValueError as error:
-            return Look(name_for(file_name), problem=str(error))
+            return Look(key_of_file(file_name), problem=str(error))
 
 
 def judge(tables: Mapping[str, Shapes], file_name: str) -> Look:
@@ -76,11 +76,11 @@ def judge(tables: Mapping[str, Shapes], file_name: str) -> Look:
         for network in networks
     ]
     if not every:
-        return Look(name_for(file_name), problem=_none_fits(tables))
+        return Look(key_of_file(file_name), problem=_none_fits(tables))
     every.sort(key=lambda entry: entry[0].averaged)
     part, network = every[0]
     fitting = fitting_sets(network)
-    name = name_for(file_name)
+    name = key_of_file(file_name)
     if name.lower() in _GENERIC:
         name = "-".join([*fitting[:1], network.name])
     return Look(

@@ -162,9 +162,3 @@ def safe_file_name(name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", re.split(r"[\\/]", name)[-1]).lstrip(".-")
     stem, dot, suffix = plain.rpartition(".")
     return f"{stem[:80]}{dot}{suffix[:20]}" if dot else plain[:80] or "weights"
-
-
-def name_for(file_name: str) -> str:
-    """Make a run name from a file name."""
-    stem = safe_file_name(file_name).rsplit(".", 1)[0]
-    return re.sub(r"^[^A-Za-z0-9]+", "", stem)[:80] or "imported"

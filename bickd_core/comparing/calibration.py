@@ -9,8 +9,8 @@ import numpy as np
 from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import shards
-from bickd_core.geometry.agreement import nearest_logits
-from bickd_core.geometry.calibration import calibration_difference_of
+from bickd_core.geometry.agreement import nearest_neighbours
+from bickd_core.geometry.calibration import calibration_difference
 from bickd_core.geometry.calibration_summary import CalibrationSummary, summarise_calibration
 from bickd_core.geometry.disagreement import (
     ConfusionDifference,
@@ -56,8 +56,8 @@ def calibration_gap(
     a, b = (scores(comparison, model, T) for model, T in zip((first, second), at, strict=True))
     pair, shard = ((a.confidence, a.right), (b.confidence, b.right)), shards(comparison)
     return CalibrationGap(
-        ece_width=calibration_difference_of(*pair, shard, scheme="width"),
-        ece_mass=calibration_difference_of(*pair, shard, scheme="mass"),
+        ece_width=calibration_difference(*pair, shard, scheme="width"),
+        ece_mass=calibration_difference(*pair, shard, scheme="mass"),
         nll=paired_mean_difference(a.nll, b.nll, _labels(comparison)),
     )
 
@@ -100,7 +100,7 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions and Hellinger distances of the nearest samples by this model's
     probabilities."""
-    return nearest_logits(model.predictions.logits, position, most, temperature)
+    return nearest_neighbours(model.predictions.logits, position, most, temperature)
 
 
 def _labels(comparison: Comparison) -> np.ndarray:

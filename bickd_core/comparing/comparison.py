@@ -12,10 +12,12 @@ import numpy as np
 from bickd_core import npz
 from bickd_core.comparing.cache import Cache, MemoryCache
 from bickd_core.comparing.names import shown_names
+from bickd_core.data.normalisation import TITLES, Normalisation, numbers, usual
 from bickd_core.data.registry import called, made_square, short_name
 from bickd_core.data.resizing import Resizing
 from bickd_core.runs.library import RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
+from bickd_core.runs.same_data import same_data
 from bickd_core.runs.thumbnails import Thumbnails
 from bickd_core.wording import Noun
 
@@ -225,7 +227,7 @@ def check_same_data(infos: Sequence[RunInfo]) -> None:
     Raises:
         PredictionsError: the data differ, or the images of a folder changed between two runs.
     """
-    if len({info.dataset for info in infos}) > 1:
+    if not all(same_data(infos[0], info) for info in infos):
         datasets = ", ".join(sorted({info.dataset for info in infos}))
         raise PredictionsError(
             f"these runs were evaluated on different data ({datasets}); compare runs on the same"
@@ -263,6 +265,63 @@ def preparation_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
         return ""
     forms = "; ".join(f"{', '.join(each)} at {form}" for form, each in groups.items())
     return f"The models saw the same samples in different sizes or shapes: {forms}."
+
+
+def inputs_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
+    """Describe the normalisation, channel order and input size of each network; "" if they are the
+    same for all networks. Predictions are left out, because their inputs are not known.
+
+    Args:
+        names: the models' names, in the order of `infos`.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, info in zip(names, infos, strict=True):
+        if info.source.kind != "predictions":
+            groups.setdefault(_inputs_text(info), []).append(name)
+    if len(groups) < 2:
+        return ""
+    forms = "; ".join(f"{', '.join(each)}: {text}" for text, each in groups.items())
+    return f"The networks got different inputs. {forms}."
+
+
+def _inputs_text(info: RunInfo) -> str:
+    inputs = info.preprocessing
+    if inputs is None:  # an older run
+        return TITLES["data"]
+    text = TITLES[inputs.name]
+    if inputs.name == "given":
+        presets = usual(inputs.mean, inputs.std)
+        given = presets.pop("data")
+        same = [name for name, preset in presets.items() if _figures(preset) == _figures(given)]
+        text = TITLES[same[0]] if same else numbers(inputs.mean, inputs.std)
+    order = ", BGR" if inputs.channel_order == "bgr" else ""
+    side = inputs.input_size
+    scaled = "" if side in (None, info.image_size) else f", scaled to {side} × {side} pixels"
+    return f"{text}{order}{scaled}"
+
+
+def _figures(option: Normalisation) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return option.mean, option.std
+
+
+def seen_sentence(names: Sequence[str], infos: Sequence[RunInfo], split: Split) -> str:
+    """Say which networks were probably trained on the samples of a split; "" if none was.
+
+    Validation is split off from the training images here. A network that was trained elsewhere has
+    probably been trained on all of them.
+
+    Args:
+        names: the models' names, in the order of `infos`.
+    """
+    if split != "validation":
+        return ""
+    seen = [name for name, info in zip(names, infos, strict=True) if info.source.imported_network]
+    if not seen:
+        return ""
+    return (
+        "Validation is a part of the training images, so imported networks were probably trained on"
+        f" it ({', '.join(seen)}). Their figures on it are then better than on new images."
+    )
 
 
 def sample_noun(pictures: Thumbnails, infos: Iterable[RunInfo]) -> Noun:

@@ -47,6 +47,8 @@ class Figure:
         return None if is_teacher and not self.of_teacher else getattr(summary, self.field)
 
 
+CORRECTED = "Corrected for the number of images; see docs/method.md, Intervals."
+"""For figures from a jackknife. Matrices and single pairs of classes are not corrected."""
 FIGURES = (
     Figure(
         "accuracy", "Accuracy", "higher is better", "Higher is better.", "accuracy (%)", share=True,
@@ -65,21 +67,22 @@ FIGURES = (
         "probability matrix (images × classes), averaged over all pairs of classes. Sharper "
         "predictions alone lower it. So each image is compared at the temperature where the "
         "student's entropy for it equals the teacher's at the sidebar's T. The remaining "
-        "difference is which classes share the probability.",
+        f"difference is which classes share the probability. {CORRECTED}",
     ),
     Figure(
         "overlap", "Overlap, unmatched", "lower: further apart",
         "Every model at the same T. Lower: classes further apart.", "class overlap (mean cosine)",
         at_T=True,
         help="The same cosine with every model at the sidebar's T. Sharper predictions alone lower "
-        "it.",
+        f"it. {CORRECTED}",
     ),
     Figure(
         "overlap_matched", "Overlap, matched mean entropy", "one temperature for each model",
         "Each student at the teacher's mean entropy.",
         "class overlap at matched mean entropy (mean cosine)",
         help="Each student at the one temperature where its mean entropy equals the teacher's at "
-        "the sidebar's T. Models can still differ in how entropy varies from image to image.",
+        "the sidebar's T. Models can still differ in how entropy varies from image to image. "
+        f"{CORRECTED}",
     ),
     Figure(
         "kl", "KL from the teacher", "nats at T", "At T, without T².",

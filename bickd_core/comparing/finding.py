@@ -16,16 +16,25 @@ class Finding:
     Attributes:
         compared: name of each other model in a sentence -> comparison, the baseline's first.
             P-values are adjusted for all of them.
+        teacher: the student against the teacher, if the baseline is another student. This is a
+            question of its own, so its p-values are not adjusted for the others.
     """
 
     student: Model
     baseline: Model
     compared: dict[str, RecipesCompared]
+    teacher: RecipesCompared | None = None
 
     @property
     def main(self) -> RecipesCompared:
         """The student against the baseline."""
         return self.compared[self.baseline.called]
+
+    @property
+    def against_each(self) -> dict[str, RecipesCompared]:
+        """The student against each other model, the teacher last if it is not the baseline."""
+        last = {} if self.teacher is None else {"the teacher": self.teacher}
+        return self.compared | last
 
     @property
     def names_bickd(self) -> bool:
@@ -35,7 +44,7 @@ class Finding:
 def finding(
     comparison: Comparison, recipes: Recipes, student: Model | None = None
 ) -> Finding | None:
-    """Compare the student in focus with each other student; with the teacher if there is no other.
+    """Compare the student in focus with each other student, and with the teacher.
 
     Args:
         recipes: the models of the comparison with their seeds.
@@ -51,7 +60,11 @@ def finding(
     shown = (student.key, baseline.key)
     against = [baseline, *(model for model in comparison.students if model.key not in shown)]
     differences = recipes.against(student.key, [model.key for model in against])
-    return Finding(student, baseline, {model.called: differences[model.key] for model in against})
+    compared = {model.called: differences[model.key] for model in against}
+    if baseline.is_teacher:
+        return Finding(student, baseline, compared)
+    teacher = comparison.teacher.key
+    return Finding(student, baseline, compared, recipes.against(student.key, [teacher])[teacher])
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from bickd_core.geometry.jackknife import (
 )
 from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
 from bickd_core.geometry.ordering import cluster_order
-from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry, class_weights
+from bickd_core.geometry.orthogonality import ClassGeometry, CrossGeometry
 from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
@@ -44,7 +44,7 @@ from bickd_core.geometry.probabilities import (
 )
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.geometry.similarity import RowSimilarity, logit_row_similarity
+from bickd_core.geometry.similarity import RowSimilarity, row_similarity
 from bickd_core.geometry.similarity import row_cosines as cosines
 from bickd_core.geometry.summary import (
     FixedFigures,
@@ -71,11 +71,7 @@ def summary(comparison: Comparison, model: Model, temperature: float) -> Summary
     """The headline figures of a model beside the teacher."""
     teacher, labels, n = comparison.teacher, comparison.labels, comparison.n
     figures = class_view(comparison, model, temperature)[1]
-    parts = SummaryParts(figures, mean_entropy(comparison, model, temperature), figures.replicated)
-    if labels is not None and np.ptp(weights := class_weights(labels)) > 0:
-        logits = model.predictions.logits
-        balanced = streamed_overlap(logits, temperature, shards(comparison), weights=weights)
-        parts = replace(parts, balanced=balanced)
+    parts = SummaryParts(figures, mean_entropy(comparison, model, temperature))
     if model.is_teacher:
         parts = replace(
             unmoved(parts, teacher_entropies(comparison, temperature), temperature),
@@ -279,7 +275,7 @@ def rows_similarity(comparison: Comparison, model: Model, temperature: float) ->
     """Cosines of the teacher's rows with the model's, by true class. The comparison has labels."""
     assert comparison.labels is not None, "callers ask only if there are labels"
     teacher, own = comparison.teacher.predictions.logits, model.predictions.logits
-    return logit_row_similarity(teacher, own, comparison.labels, temperature)
+    return row_similarity(teacher, own, comparison.labels, temperature)
 
 
 @cached

@@ -16,14 +16,18 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
     """Return a different name for each model, the teacher first.
 
     A bundled student has the name of its method ("KD"), with the seed ("KD s1") if another run of
-    that method is shown. The name of a user's student includes the run: "KD (my-run)".
+    that method is shown. The name of a user's student includes the run: "KD (my-run)". An imported
+    student with a known seed has the name of its method, if no other run of it is shown.
 
     Args:
         infos: the teacher's, then each student's.
         own: for each run, whether it is the user's own. Default: all are bundled.
     """
     is_own = list(own) or [False] * len(infos)
-    short = ["teacher", *(info.title or short_method(info) for info in infos[1:])]
+    short = [
+        "teacher",
+        *(info.source.method or info.title or short_method(info) for info in infos[1:]),
+    ]
     names = []
     for i, info in enumerate(infos):
         alike = [
@@ -31,6 +35,9 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
         ]
         if i == 0:
             names.append(short[i])
+        elif info.source.method:
+            alone = short.count(short[i]) == 1
+            names.append(short[i] if alone else info.title or info.name)
         elif is_own[i]:
             is_enough = info.title or short[i] == info.name
             names.append(short[i] if is_enough else f"{short[i]} ({run_word(info)})")
@@ -50,7 +57,7 @@ def short_method(info: RunInfo) -> str:
     """Return the short name of the method or of its published variant, or the run's name if the
     method is unknown."""
     if info.config is None:
-        return info.name
+        return info.source.method or info.name
     variant = variant_of(info.config.objective)
     return SHORT.get(info.objective, info.objective.upper()) if variant is None else variant.short
 

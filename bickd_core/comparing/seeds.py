@@ -20,6 +20,7 @@ from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_way_mean_difference
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
+from bickd_core.runs.same_data import data_identity
 
 InfoOf = Callable[[RunFolder], RunInfo]
 
@@ -28,17 +29,32 @@ def recipe(info: RunInfo) -> tuple[object, ...]:
     """Return a key that is the same for runs that differ only in their seeds.
 
     It includes the content of the data: if the images of a folder changed between two runs, they
-    have different recipes. A run that was not trained here has its own recipe.
+    have different recipes; if the folder was only moved, they have the same. Imported runs have the
+    recipe that the names of their files state, or each its own.
     """
     if info.config is None:
-        return (info.name, info.created)
-    return (*recipe_on_any_data(info), info.data_content)
+        source, teacher = info.source, info.teacher
+        if source.seed is None:
+            return (info.name, info.created)
+        return (
+            source.kind,
+            source.method,
+            info.arch,
+            info.num_classes,
+            None if teacher is None else teacher.key,
+            *data_identity(info),
+        )
+    return (*_settings(info), *data_identity(info))
 
 
 def recipe_on_any_data(info: RunInfo) -> tuple[object, ...]:
-    """Return a trained run's recipe without the content of its data."""
+    """Return a trained run's recipe with the name of its data, whatever its content."""
+    return (*_settings(info), info.dataset)
+
+
+def _settings(info: RunInfo) -> tuple[object, ...]:
     assert info.config is not None
-    config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher"})
+    config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher", "dataset"})
     return (None if info.teacher is None else info.teacher.weights_sha256, repr(config))
 
 
@@ -63,9 +79,18 @@ def one_run_per_seed(
     """Return the runs without those that repeat the seeds of an earlier run."""
     by_seeds: dict[object, RunFolder] = {}
     for run in runs:
-        config = info_of(run).config
-        by_seeds.setdefault(run.key if config is None else config.seeds, run)
+        info = info_of(run)
+        seeds: object = info.seed if info.config is None else info.config.seeds
+        by_seeds.setdefault(run.key if seeds is None else seeds, run)
     return list(by_seeds.values())
+
+
+def one_run_per_recipe(runs: Iterable[tuple[str, RunInfo]]) -> list[str]:
+    """Return the keys of runs (key, info) without those of a recipe that an earlier run has."""
+    by_recipe: dict[object, str] = {}
+    for key, info in runs:
+        by_recipe.setdefault(recipe(info), key)
+    return list(by_recipe.values())
 
 
 def siblings(

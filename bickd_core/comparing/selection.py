@@ -151,12 +151,6 @@ class Selection:
             return self.origin or self.title
         return f"{self.title}, T = {T:g}" if self.ranked else self.title
 
-    def mask(self, n: int) -> np.ndarray:
-        """bool [n], True for the selected samples."""
-        chosen = np.zeros(n, dtype=bool)
-        chosen[self.positions] = True
-        return chosen
-
 
 Picked = tuple[str, np.ndarray]
 

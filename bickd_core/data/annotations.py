@@ -12,9 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import as_text, same_name, subfolders, unreadable, walk
+from bickd_core.data.notes import note
+from bickd_core.data.table_parts import parts_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
     """
     below = subfolders(folder)
     inside = [folder, *(below if len(below) == 1 else [])]
-    names = _names_of(folder, suffixes)
+    names = {name.rsplit("/", 1)[-1] for name in images_by_name(folder, suffixes)}
     candidates: list[tuple[int, Path]] = []
     for place in [*inside, *([root] if root not in inside else [])]:
         try:
@@ -76,17 +79,26 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
     return min(candidates, key=lambda candidate: candidate[0], default=(0, None))[1]
 
 
-def _names_of(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Return the images of a folder by relative path, by name, and by stem if the stem is
+def images_by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Return the images of a folder by relative path, and by name and by stem where these are
     unique."""
     images = walk(folder, suffixes)
+    names = Counter(path.name for path in images)
     stems = Counter(path.stem for path in images)
     below = len(folder.as_posix().rstrip("/")) + 1
     return (
         {path.stem: path for path in images if stems[path.stem] == 1}
-        | {path.name: path for path in images}
+        | {path.name: path for path in images if names[path.name] == 1}
         | {path.as_posix()[below:]: path for path in images}
     )
+
+
+def image_named(name: str, images: Mapping[str, Path]) -> Path | None:
+    """Return the image that a row names: by its path, or by the longest end of the path that is in
+    `images`; None if there is none."""
+    pieces = re.split(r"[\\/]", name)
+    ends = ("/".join(pieces[start:]) for start in range(len(pieces)))
+    return next((images[end] for end in ends if end in images), None)
 
 
 def _first_rows(file: Path) -> list[list[str]]:
@@ -118,22 +130,46 @@ def _has_no_classes(rows: list[list[str]]) -> bool:
     )
 
 
-def labelled(file: Path, folder: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """Return the images of a folder by class. The file of labels also defines the classes.
+class LabelRow(NamedTuple):
+    """A row of a file of labels: an image's name, class and part (see `parts_of`)."""
+
+    image: str
+    label: str
+    part: str
+
+
+def labelled(
+    file: Path, folder: Path, suffixes: Collection[str], *, all_test: bool = False
+) -> dict[str, dict[str, list[Path]]]:
+    """Return the images of a folder by part and class. The file of labels also defines the classes.
+
+    Args:
+        file, folder, suffixes: see `annotated`.
+        all_test: whether all images are test, whatever the file says about parts.
+
+    Returns:
+        The parts "train" and "test", each with all classes, or only "all" or "test".
 
     Raises:
-        DataError: see `annotated`.
+        DataError: see `annotated` and `parts_of`.
     """
-    names, rows = _labels(file)
-    return annotated(file, folder, sorted({label for _, label in rows}), suffixes, (names, rows))
+    rows = label_rows(file, parts=not all_test)
+    if all_test:
+        rows = [row._replace(part="test") for row in rows]
+    images = _images(file, folder, rows, suffixes)
+    classes = sorted({row.label for row in rows if row.part})
+    paths: dict[str, dict[str, list[Path]]] = {}
+    for part in ("train", "test", "all"):
+        if any(row.part == part for row in rows):
+            paths[part] = {name: [] for name in classes}
+    for row, image in zip(rows, images, strict=True):
+        if row.part:
+            paths[row.part][row.label].append(image)
+    return {part: _sorted(by_class) for part, by_class in paths.items()}
 
 
 def annotated(
-    file: Path,
-    folder: Path,
-    classes: Collection[str],
-    suffixes: Collection[str],
-    read: tuple[int, list[tuple[str, str]]] | None = None,
+    file: Path, folder: Path, classes: Collection[str], suffixes: Collection[str]
 ) -> dict[str, list[Path]]:
     """Return the images of a folder by class, as given by a file of labels.
 
@@ -144,50 +180,83 @@ def annotated(
         classes: names of the class folders. A whole number in the file stands for the folder of the
             same number.
         suffixes: suffixes of image files.
-        read: the result of `_labels`, if the file was read before.
 
     Raises:
         DataError: the file cannot be read, or names an image or a class that does not exist.
     """
-    first, rows = _labels(file) if read is None else read
-    by_name = _names_of(folder, suffixes)
+    rows = label_rows(file, parts=False)
+    images = _images(file, folder, rows, suffixes)
     known = {same_name(name): name for name in classes}
     numbers = {int(name): name for name in classes if name.isascii() and name.isdigit()}
     paths_by_class: dict[str, list[Path]] = {name: [] for name in classes}
-    for number, (name, label) in enumerate(rows, first):
-        image = by_name.get(name) or by_name.get(re.split(r"[\\/]", name)[-1])
-        if image is None:
-            raise DataError(
-                f"{as_text(file)} names the image {name!r} in row {number}, but {as_text(folder)}"
-                " has no such image."
-            )
-        chosen = known.get(same_name(label))
-        if chosen is None and label.isascii() and label.isdigit():
-            chosen = numbers.get(int(label))
+    for number, (row, image) in enumerate(zip(rows, images, strict=True), 1):
+        chosen = known.get(same_name(row.label))
+        if chosen is None and row.label.isascii() and row.label.isdigit():
+            chosen = numbers.get(int(row.label))
         if chosen is None:
             raise DataError(
-                f"{as_text(file)} names the class {label!r} in row {number}, but the train part has"
-                " no such class folder."
+                f"{as_text(file)} names the class {row.label!r} in row {number}, but the train part"
+                " has no such class folder."
             )
         paths_by_class[chosen].append(image)
-    left = len(set(by_name.values())) - len(rows)
-    if left > 0:
-        logger.warning("%s names no class for %d images, which are left out.", as_text(file), left)
+    return _sorted(paths_by_class)
+
+
+def _sorted(paths_by_class: dict[str, list[Path]]) -> dict[str, list[Path]]:
     return {name: sorted(paths) for name, paths in paths_by_class.items()}
 
 
-def _labels(file: Path) -> tuple[int, list[tuple[str, str]]]:
-    """Return the number of the first row, and image and class of each row.
+def _images(
+    file: Path, folder: Path, rows: Sequence[LabelRow], suffixes: Collection[str]
+) -> list[Path]:
+    """Return the image of each row.
+
+    Raises:
+        DataError: the folder has no such image.
+    """
+    by_name = images_by_name(folder, suffixes)
+    images = []
+    for number, row in enumerate(rows, 1):
+        image = image_named(row.image, by_name)
+        if image is None:
+            raise DataError(
+                f"{as_text(file)} names the image {row.image!r} in row {number}, but"
+                f" {as_text(folder)} has no such image."
+            )
+        images.append(image)
+    left = len(set(by_name.values())) - len(rows)
+    if left > 0:
+        note(logger, f"{as_text(file)} names no class for {left} images, which are left out.")
+    return images
+
+
+def label_rows(file: Path, *, parts: bool = True) -> list[LabelRow]:
+    """Return the rows of a file of labels.
 
     Kaggle's ImageNet has a class and boxes in one cell ("n01440764 12 30 180 200"). The first word
     is the class.
+
+    Args:
+        parts: whether to read the column of parts; else, every part is "all".
+
+    Raises:
+        DataError: the file cannot be read, or see `parts_of`.
     """
-    rows = rows_of(file)
-    name, label, body = columns(file, rows)
+    rows = _rows_of(file)
+    name, label, body = _columns(file, rows)
+    if not body:
+        raise DataError(
+            f"{as_text(file)} has only column names; add a line for each image with its name and"
+            " class."
+        )
     head = _head(rows) if body is not rows else []
     boxes = bool(head) and head[label] == "predictionstring"
-    cells = ((row[name].strip(), row[label].strip()) for row in body)
-    return 1, [(image, (text.split() or [""])[0] if boxes else text) for image, text in cells]
+    labels = [row[label].strip() for row in body]
+    if boxes:
+        labels = [(text.split() or [""])[0] for text in labels]
+    images = [row[name].strip() for row in body]
+    of_rows = parts_of(file, head if parts else [], body)
+    return [LabelRow(*row) for row in zip(images, labels, of_rows, strict=True)]
 
 
 def _text(file: Path) -> str:
@@ -204,7 +273,7 @@ def _text(file: Path) -> str:
         raise DataError(f"{as_text(file)} must be UTF-8 text; save it again as such.") from error
 
 
-def rows_of(file: Path) -> list[list[str]]:
+def _rows_of(file: Path) -> list[list[str]]:
     lines = [line for line in _text(file).splitlines() if line.strip()]
     if not lines:
         raise DataError(
@@ -239,7 +308,7 @@ def _head(rows: list[list[str]]) -> list[str]:
     return [cell.strip().lower() for cell in rows[0]]
 
 
-def columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]]]:
+def _columns(file: Path, rows: list[list[str]]) -> tuple[int, int, list[list[str]]]:
     """Return the columns of names and classes, and the rows without the line of column names."""
     head = _head(rows)
     name = next((head.index(each) for each in _FILE_COLUMNS if each in head), None)

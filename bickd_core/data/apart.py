@@ -19,6 +19,8 @@ from typing import Any
 from bickd_core.data.errors import DataError
 
 MEMORY_BYTES = 4 << 30
+WALL_TIMES = 10
+"""A process may last this many times as long as it may compute, because the machine may be busy."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -56,9 +58,13 @@ def ask(module: str, arguments: list[str], name: str, *, request: Any = None) ->
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
+    if done.returncode == -signal.SIGPROF:
+        raise DataError(
+            f"{name} takes too long to read, so it is damaged or too large; write it again."
+        )
     if done.returncode == -signal.SIGALRM:
         raise DataError(
-            f"{name} took too long to read, so it is damaged or too large; write it again."
+            f"{name} was not read in time, probably because this machine is busy; load it again."
         )
     try:
         answer = json.loads(done.stdout)
@@ -77,7 +83,7 @@ def limit(memory: int, seconds: int | None = None) -> None:
 
     Args:
         memory: bytes of address space that it may take in addition to its present ones.
-        seconds: SIGALRM ends the process after this time; None for no limit.
+        seconds: see `limit_time`; None for no limit.
     """
     import psutil
 
@@ -86,8 +92,25 @@ def limit(memory: int, seconds: int | None = None) -> None:
     soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     if seconds is not None:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(seconds)
+        limit_time(seconds)
+
+
+def limit_time(seconds: int) -> None:
+    """Limit the time of this process from now on.
+
+    SIGPROF ends it when it has computed for `seconds`, which other programs do not shorten. SIGALRM
+    ends it when `WALL_TIMES` as many have passed, so that a process that only waits ends too.
+    """
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)  # ends the process, whatever it is doing
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, WALL_TIMES * seconds)
+
+
+def end_time_limit() -> None:
+    """End the limit of `limit_time`."""
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@ folder."""
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import IO
 import numpy as np
 
 from bickd_core.data.errors import DataError
+from bickd_core.data.folders import as_text
 from bickd_core.data.listing import (
     LARGEST_SIDE,
     MAX_IMAGES,
@@ -20,10 +22,13 @@ from bickd_core.data.listing import (
     Listing,
     numbered_classes,
 )
+from bickd_core.data.notes import note
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
 from bickd_core.npy_header import NpyHeader, read_header
+
+logger = logging.getLogger(__name__)
 
 IMAGES = {
     "train": ("train_images", "x_train"),
@@ -139,6 +144,14 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
             )
         parts[part] = (images, LABELS[images])
     if "train" in parts and "test" in parts:
+        test = parts["test"][0]
+        unused = [name for name in ("val_images", "x_val") if name in names and name != test]
+        if unused:
+            note(
+                logger,
+                f"Not used in {as_text(path)}: {' and '.join(unused)}; {test} is test, and"
+                " validation is split off from train.",
+            )
         return {part: parts[part] for part in ("train", "test")}
     if "train" in parts or "all" in parts:
         return {"all": parts.get("train", parts.get("all", ("", "")))}

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -63,6 +62,13 @@ class Split:
         return Split(taken, self.labels[positions], self.ids[positions])
 
 
+def joined(one: Split, other: Split) -> Split:
+    """Return the rows of both splits, whose ids do not overlap, in memory."""
+    pairs = ((one.images, other.images), (one.labels, other.labels), (one.ids, other.ids))
+    images, labels, ids = (np.concatenate([np.asarray(a), np.asarray(b)]) for a, b in pairs)
+    return Split(images, labels, ids)
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """The augmentation of training images: zero padding by `pad`, a random crop and, if `flip`, a
@@ -115,11 +121,6 @@ class Dataset:
         if name not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {name!r}")
         return getattr(self, name)
-
-    @cached_property
-    def content_hash(self) -> str:
-        """See `content_hash`; of the three splits."""
-        return content_hash(self.train, self.validation, self.test)
 
 
 SPLITS = ("train", "validation", "test")

@@ -28,11 +28,6 @@ class DeviceSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
-    def resident(self) -> bool:
-        """Whether all images are on the device."""
-        return isinstance(self.images, torch.Tensor)
-
     def take(self, positions: torch.Tensor | slice) -> "DeviceSplit":
         """Return the rows at `positions`: int64 [B] on the same device, or a slice, which copies
         nothing."""
@@ -132,17 +127,3 @@ class Normaliser:
             )
         values = images.to(torch.float32, memory_format=self.memory_format)
         return values.div_(255).sub_(self.mean).div_(self.std).to(self.dtype)
-
-
-def normalise(
-    images: torch.Tensor,
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    dtype: torch.dtype = torch.float32,
-    channels_last: bool = False,
-) -> torch.Tensor:
-    """Normalise images, uint8 [B, ch, H, W], once; see `Normaliser`."""
-    return Normaliser(mean, std, device=images.device, dtype=dtype, channels_last=channels_last)(
-        images
-    )

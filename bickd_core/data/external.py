@@ -202,7 +202,7 @@ def listed(kind: Kind, path: Path, name: str) -> Listing:
     return listing
 
 
-_LISTING = 4
+_LISTING = 5
 """Version of the listing. A higher number makes every source be listed and decoded again."""
 _AGAIN_SECONDS = 10.0
 _recent: dict[str, tuple[float, Summary]] = {}
@@ -319,6 +319,18 @@ def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
         statistics=(stored.mean, stored.std),
         content=stored.content,
     )
+
+
+def cached_content(name: str, size: int, resizing: Resizing = DEFAULT) -> str | None:
+    """Return the content of decoded images in the cache; None if these are not there, or older than
+    their source."""
+    folder = folder_of(name)
+    stored = read_store(folder / f"store-{store_key(size, resizing)}.npz")
+    try:
+        current = stored is not None and stored.fingerprint == summarise(name).fingerprint
+    except DataError:
+        return None
+    return stored.content if stored is not None and current else None
 
 
 def _split(stored: Stored, part: str, positions: np.ndarray) -> Split:

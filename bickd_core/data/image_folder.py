@@ -13,6 +13,7 @@ from bickd_core.data.annotations import annotated, class_names, labelled, labels
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import PARTS, as_text, has_files, part_of, same_name, subfolders, walk
 from bickd_core.data.listing import Listing, side_and_channels
+from bickd_core.data.notes import note
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
 
@@ -51,7 +52,8 @@ def files(path: Path, *, all_test: bool = False) -> list[Path]:
     parts = _parts(path, all_test)
     images = [file for part in parts for of_class in part.classes.values() for file in of_class]
     names = names_file(path, _folders_of(parts))
-    return images + [part.labels for part in parts if part.labels] + ([names] if names else [])
+    labels = dict.fromkeys(part.labels for part in parts if part.labels)
+    return [*images, *labels, *([names] if names else [])]
 
 
 def all_test_files(path: Path) -> list[Path]:
@@ -144,10 +146,10 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
     if all_test:
         below = subfolders(path)
         folder = below[0] if len(below) == 1 and part_of(below[0].name) else path
-        return [_only_part("test", folder, path)]
+        return _only_parts("test", folder, path)
     folders = _part_folders(path)
     if "train" not in folders:
-        return [_only_part("all", path, path)]
+        return _only_parts("all", path, path)
     train = folders["train"]
     tests = [folders[part] for part in ("test", "validation") if part in folders]
     if not tests:
@@ -168,19 +170,25 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
                 if part is None
                 else f"{as_text(usable[0].folder)} is test"
             )
-            logger.warning(
-                "%s is not used: %s, and validation is split off from train.", as_text(unused), why
+            note(
+                logger,
+                f"{as_text(unused)} is not used: {why}, and validation is split off from train.",
             )
     return [_Part("train", train, classes), usable[0]]
 
 
-def _only_part(name: str, folder: Path, path: Path) -> _Part:
-    """Return a part whose classes come from class folders, or else from a file of labels."""
+def _only_parts(name: str, folder: Path, path: Path) -> list[_Part]:
+    """Return the part of a folder without folders of parts.
+
+    Classes come from class folders, or else from a file of labels. That file may divide the images
+    into train and test.
+    """
     classes = _classes(folder, path)
     flat = not any(classes.values()) or [name.lower() for name in classes] == ["images"]
     if flat and (file := labels_file(folder, path, SUFFIXES)):
-        return _Part(name, folder, labelled(file, folder, SUFFIXES), file)
-    return _Part(name, folder, classes)
+        parts = labelled(file, folder, SUFFIXES, all_test=name == "test")
+        return [_Part(part, folder, by_class, file) for part, by_class in parts.items()]
+    return [_Part(name, folder, classes)]
 
 
 def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Part | None:
@@ -247,7 +255,7 @@ def _folder_of_part(part: str, folders: list[Path]) -> Path:
             f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them."
         )
     for unused in order[1:]:
-        logger.warning("%s is not used: %s is used instead.", as_text(unused), as_text(order[0]))
+        note(logger, f"{as_text(unused)} is not used: {as_text(order[0])} is used instead.")
     return order[0]
 
 

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.data.annotations import columns, rows_of
+from bickd_core.data.annotations import image_named, images_by_name, label_rows
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text, part_of
+from bickd_core.data.folders import as_text, subfolders
+from bickd_core.data.image_folder import SUFFIXES
 from bickd_core.data.listing import Listing, side_and_channels
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
 
-_PART_COLUMNS = ("split", "part", "subset", "set")
-
 
 def files(path: Path) -> list[Path]:
-    """Return the table and the image files that it names."""
+    """Return the table and the image files that are read."""
     return [path, *(image for image, _, _ in _images(path))]
 
 
@@ -27,10 +26,9 @@ def listing(path: Path) -> Listing:
     every = _images(path)
     names = tuple(sorted({label for _, label, _ in every}))
     place = {name: index for index, name in enumerate(names)}
-    parts = {"train", "test"} if {part for _, _, part in every} == {"train", "test"} else {"all"}
     chosen = {
-        part: [(image, label) for image, label, of in every if part in ("all", of)]
-        for part in sorted(parts)
+        part: [(image, label) for image, label, of in every if of == part]
+        for part in sorted({part for _, _, part in every})
     }
     encoded = {
         part: [Encoded(image, as_text(image)) for image, _ in rows] for part, rows in chosen.items()
@@ -60,7 +58,10 @@ def listing(path: Path) -> Listing:
 
 
 def _images(path: Path) -> list[tuple[Path, str, str]]:
-    """Return file, class and part ("train", "test" or "") of each image.
+    """Return file, class and part of each image that is used; see `parts_of` for the parts.
+
+    Files are in the table's folder. If a row's file is not there, it is looked for in the folder
+    `images` next to the table.
 
     Raises:
         DataError: the table cannot be read, an image does not exist or is outside the table's
@@ -71,32 +72,31 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
             f"the table {as_text(path)} does not exist; check the path and that its disk is"
             " mounted."
         )
-    rows = rows_of(path)
-    name, label, body = columns(path, rows)
-    head = [cell.strip().lower() for cell in rows[0]] if body is not rows else []
-    part_column = next((head.index(each) for each in _PART_COLUMNS if each in head), None)
     root, images = path.parent, []
-    for number, row in enumerate(body, 1):
-        file = root / row[name].strip().replace("\\", "/")
-        if ".." in file.parts or not file.is_relative_to(root):
+    in_images: dict[str, Path] | None = None
+    for number, row in enumerate(label_rows(path), 1):
+        named = root / row.image.replace("\\", "/")
+        if ".." in named.parts or not named.is_relative_to(root):
             raise DataError(
-                f"{as_text(path)} names {row[name]!r} in row {number}; images must be in the"
+                f"{as_text(path)} names {row.image!r} in row {number}; images must be in the"
                 " table's folder or in a folder below it."
             )
-        if not file.is_file():
+        file: Path | None = named
+        if not named.is_file():
+            in_images = _in_images(root) if in_images is None else in_images
+            file = image_named(row.image, in_images)
+        if file is None:
             raise DataError(
-                f"{as_text(path)} names the image {row[name]!r} in row {number}, but there is no"
-                " such file."
+                f"{as_text(path)} names the image {row.image!r} in row {number}, but there is no"
+                f" such file in {as_text(root)} or in a folder 'images' there; correct the name, or"
+                " put the image there."
             )
-        part = ""
-        if part_column is not None:
-            word = row[part_column].strip() if len(row) > part_column else ""
-            known = part_of(word)
-            if known is None:
-                raise DataError(
-                    f"{as_text(path)} names the part {word!r} in row {number}; expected train, test"
-                    " or validation."
-                )
-            part = "train" if known == "train" else "test"
-        images.append((file, row[label].strip(), part))
+        if row.part:
+            images.append((file, row.label, row.part))
     return images
+
+
+def _in_images(root: Path) -> dict[str, Path]:
+    """Return the images in the folder `images` next to the table, by name."""
+    folder = next((below for below in subfolders(root) if below.name.lower() == "images"), None)
+    return {} if folder is None else images_by_name(folder, SUFFIXES)

@@ -134,40 +134,52 @@ def described(name: Choice, channels: int = 3) -> str:
 def comparison(
     name: Choice,
     tried: Mapping[Choice, float],
-    images: int,
+    images: str,
     *,
     before: Choice,
-    split: str = "validation",
 ) -> str:
     """Compare two normalisations in a sentence without a full stop.
 
     Args:
         name, before: the better one and the other one.
         tried: share of right answers by normalisation.
-        images: number of images.
-        split: split of the images.
+        images: as `tried_images` describes them.
 
-    >>> comparison("half", {"data": 0.444, "half": 0.92}, 500, before="data")[:72]
-    'with mean 0.5 and std 0.5, 92.0 % of 500 validation images are right, bu'
+    >>> tried = {"data": 0.444, "half": 0.92}
+    >>> comparison("half", tried, "500 validation images", before="data")[:71]
+    'with mean 0.5 and std 0.5, 92.0% of 500 validation images are right, bu'
     """
     return (
-        f"with {TITLES[name]}, {100 * tried[name]:.1f} % of {images:,} {split} images are right,"
-        f" but with {TITLES[before]} only {100 * tried[before]:.1f} %"
+        f"with {TITLES[name]}, {100 * tried[name]:.1f}% of {images} are right,"
+        f" but with {TITLES[before]} only {100 * tried[before]:.1f}%"
     )
 
 
-def applied(
-    chosen: Normalisation, tried: Mapping[Choice, float], images: int, split: str = "validation"
-) -> str:
+def tried_images(count: int, train: int, split: str) -> str:
+    """Describe the images of a trial.
+
+    Args:
+        count: number of images.
+        train: how many of them are train images.
+        split: split of the others.
+
+    >>> tried_images(500, 0, "validation"), tried_images(300, 270, "validation")
+    ('500 validation images', '30 validation and 270 train images')
+    """
+    rest = f" and {train:,} train" if train else ""
+    return f"{count - train:,} {split}{rest} images"
+
+
+def applied(chosen: Normalisation, tried: Mapping[Choice, float], images: str) -> str:
     """Describe the normalisation of a run's inputs, and the accuracy with the others.
 
     Args:
         tried: share of right answers by normalisation.
-        images: number of images.
-        split: split of the images.
+        images: as `tried_images` describes them.
 
-    >>> applied(usual((0.3,), (0.2,))["half"], {"data": 0.444, "half": 0.92}, 500)[-84:]
-    "92.0 % of 500 validation images are right (44.4 % with the data's own mean and std)."
+    >>> tried = {"data": 0.444, "half": 0.92}
+    >>> applied(usual((0.3,), (0.2,))["half"], tried, "500 validation images")[-82:]
+    "92.0% of 500 validation images are right (44.4% with the data's own mean and std)."
     """
     start = f"Inputs were normalised with {TITLES[chosen.name]}"
     if chosen.name == "none":
@@ -175,14 +187,11 @@ def applied(
     if chosen.name not in tried:
         return f"{start}."
     others = ", ".join(
-        f"{100 * share:.1f} % with {TITLES[name]}"
+        f"{100 * share:.1f}% with {TITLES[name]}"
         for name, share in tried.items()
         if name != chosen.name
     )
-    sentence = (
-        f"{start}: {100 * tried[chosen.name]:.1f} % of {images:,} {split} images are right"
-        f" ({others})."
-    )
+    sentence = f"{start}: {100 * tried[chosen.name]:.1f}% of {images} are right ({others})."
     best = max(tried, key=lambda name: tried[name])
     if tried[best] > tried[chosen.name] + NOTABLE:
         sentence += (
@@ -190,3 +199,31 @@ def applied(
             f" another name with the normalisation '{best}'."
         )
     return sentence
+
+
+def undecided_sentence(chosen: Choice, others: Sequence[Choice], *, of_teacher: bool) -> str:
+    """Say that a trial did not decide between normalisations, which one was taken, and how to set
+    another; "" if it decided.
+
+    Args:
+        others: those that may be right as often as the chosen one.
+        of_teacher: whether the chosen one was taken because the teacher has it.
+
+    >>> print(undecided_sentence("imagenet", ["data"], of_teacher=True))  # doctest: +ELLIPSIS
+    These images do not decide between ImageNet's mean and std and the data's own mean and std...
+    """
+    if not others:
+        return ""
+    *first, last = [TITLES[name] for name in (chosen, *others)]
+    why = (
+        "its teacher has it"
+        if of_teacher
+        else "the network gives the true classes a higher likelihood with it"
+    )
+    names = " or ".join(f"'{name}'" for name in others)
+    return (
+        f"These images do not decide between {', '.join(first)} and {last}: the difference in"
+        f" accuracy may be chance. The first was taken, because {why}. If the network was trained"
+        f" with another one, import the file again under another name with the normalisation"
+        f" {names} (--normalisation on the command line)."
+    )

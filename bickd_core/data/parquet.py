@@ -4,6 +4,7 @@ labels."""
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,15 @@ import numpy as np
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import PARTS, as_text, walk
 from bickd_core.data.listing import MAX_IMAGES, Listing, numbered_classes, side_and_channels
+from bickd_core.data.notes import note
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
+from bickd_core.naming import some_names
 
 if TYPE_CHECKING:
     import pyarrow
+
+logger = logging.getLogger(__name__)
 
 LABELS = ("label", "labels", "fine_label", "class", "target")
 """Names of a label column, in order of preference."""
@@ -94,8 +99,11 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
-    """Return the files of train and test, or of "all". Validation is used as test if there is no
-    test."""
+    """Return the files of train and test, or of "all".
+
+    Validation is test if there is no test, and else is not used. Files whose names say no part are
+    used only if there are no others.
+    """
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
     if not path.is_dir() and not path.is_file():
@@ -107,10 +115,34 @@ def _parts(path: Path) -> dict[str, list[Path]]:
     for file in every:
         name = file.name if path.is_file() else str(file.relative_to(path))
         parts.setdefault(_part_of(name), []).append(file)
-    test = parts.get("test") or parts.get("validation")
-    if "train" in parts and test:
-        return {"train": parts["train"], "test": test}
-    return {"all": parts.get("train", every)}
+    if len(parts) == 1:
+        return {"all": every}
+    if "train" not in parts:
+        other = "test" if "test" in parts else "validation"
+        raise DataError(
+            f"{as_text(path)} has files of {other} but none of train; write 'train' into the names"
+            " of those, or give the path of one file."
+        )
+    test = next((part for part in ("test", "validation") if part in parts), None)
+    if test == "test" and "validation" in parts:
+        note(
+            logger,
+            f"Not used in {as_text(path)}: {_named(parts['validation'])}; the files of test are"
+            " test, and validation is split off from train.",
+        )
+    if "" in parts:
+        note(
+            logger,
+            f"Not used in {as_text(path)}: {_named(parts[''])}, because other names have a part"
+            " (train, test or validation) and these have none.",
+        )
+    return (
+        {"all": parts["train"]} if test is None else {"train": parts["train"], "test": parts[test]}
+    )
+
+
+def _named(part_files: list[Path]) -> str:
+    return some_names([as_text(file.name) for file in part_files])
 
 
 def _part_of(name: str) -> str:

@@ -28,6 +28,7 @@ from bickd_core.data.listing import Listing, split_positions
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.rows import RowFile, Rows
 from bickd_core.disk import lock_if_writable
+from bickd_core.file_sizes import size_text
 from bickd_core.places import cache_folder
 
 FORMAT = 1
@@ -205,8 +206,8 @@ def _write(
     needed, free = count * int(np.prod(shape)), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"decoding {where} at {size} pixels needs {needed / 1e9:.1f} GB in {folder}, which has"
-            f" {free / 1e9:.1f} GB free; make room, or set BICKD_CACHE to another disk."
+            f"decoding {where} at {size} pixels needs {size_text(needed)} in {folder}, which has"
+            f" {size_text(free)} free; make room, or set BICKD_CACHE to another disk."
         )
     arrays: dict[str, np.ndarray] = {}
     parts: dict[str, Any] = {}

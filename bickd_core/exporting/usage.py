@@ -37,7 +37,7 @@ def usage_code(kind: Kind, inputs: Preprocessing, image_size: int) -> str:
             "import json, numpy, torch",
             "from PIL import Image, ImageOps",
             "from safetensors.torch import load_file",
-            "from bickd_core.models.factory import create_model  # pip install bickd-explorer",
+            "from bickd_core.models.factory import create_model  # of bickd-explorer",
         ]
         network = [
             'model = create_model(**config["model"]).eval()',

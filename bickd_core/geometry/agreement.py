@@ -18,15 +18,6 @@ def correct(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     )
 
 
-def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Share of samples whose top-1 class is the label, 0 to 1.
-
-    >>> accuracy(np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0]))
-    0.5
-    """
-    return float(correct(scores, labels).mean())
-
-
 def agrees(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
     """Whether both models have the same top-1 class, from logits or probabilities [N, C] each: [N]
     bool."""
@@ -103,32 +94,17 @@ def hellinger(P: np.ndarray, Q: np.ndarray) -> np.ndarray:
     return np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
 
 
-def nearest_neighbours(P: np.ndarray, position: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbours(
+    logits: np.ndarray, position: int, k: int, T: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest samples to the one at `position` and their Hellinger distances, [k]
-    each, the nearest first.
+    each, the nearest first, in one pass without an N x C matrix of probabilities.
 
     The distance is in the full space. The sample itself is left out. Ties are in the order of the
     samples.
-    """
-    P = checks.probabilities(P)
-    if not 0 <= position < len(P):
-        raise ValueError(f"position must be between 0 and {len(P) - 1}, got {position!r}.")
-    gap = np.sqrt(P) - np.sqrt(P[position])
-    distances = np.minimum(np.sqrt(np.einsum("ij,ij->i", gap, gap) / 2), 1.0)
-    order = np.argsort(distances, kind="stable")
-    order = order[order != position][:k]
-    return order, distances[order]
-
-
-def nearest_logits(
-    logits: np.ndarray, position: int, k: int, T: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """`nearest_neighbours` of `softmax(logits / T)`, in one pass without an N x C matrix of
-    probabilities.
 
     Args:
         logits: [N, C].
-        position, k: as in `nearest_neighbours`.
         T: temperature.
     """
     if not 0 <= position < len(logits):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.intervals import FEWEST, Interval, check_level, proportion_interval
-from bickd_core.geometry.probabilities import probability_blocks, row_blocks
+from bickd_core.geometry.intervals import FEWEST, LEVEL, Interval, proportion_interval
+from bickd_core.geometry.probabilities import probability_blocks
 from bickd_core.geometry.scipy_functions import brentq, ndtr, ndtri
 from bickd_core.geometry.shards import checked_shard
 
@@ -63,38 +62,42 @@ def confidence_bins(
     return edges, np.searchsorted(edges[1:-1], confidence, side="left")
 
 
-def reliability(
-    P: np.ndarray,
-    labels: np.ndarray,
-    bins: int = BINS,
-    scheme: Scheme = "width",
-    *,
-    level: float = 0.95,
-) -> Reliability:
-    """Reliability of the top-1 class.
+def confidence_and_hits(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of the top-1 class [N], and whether it is the label [N].
 
     Args:
         P: [N, C] probabilities; calibration is a matter of the temperature they were taken at.
         labels: [N] true classes.
-        bins: at least 1; equal-mass bins can be fewer when confidences tie.
-        scheme: "width" for equal width, "mass" for equal counts.
-        level: nominal coverage of `low` and `high`.
-
-    Raises:
-        ValueError: bins below 1, another scheme, or labels that do not fit P.
     """
-    return reliability_of(*_confidence(P, labels), bins, scheme, level=level)
+    P = checks.probabilities(P)
+    labels = checks.labels_for(labels, len(P), P.shape[1], "calibration")
+    return P.max(axis=1), P.argmax(axis=1) == labels
 
 
-def reliability_of(
+def reliability(
     confidence: np.ndarray,
     hits: np.ndarray,
     bins: int = BINS,
     scheme: Scheme = "width",
-    *,
-    level: float = 0.95,
 ) -> Reliability:
-    """The same from the probability of the top-1 class [N] and whether it is the label [N]."""
+    """Reliability of the top-1 class.
+
+    Its `error` is the expected calibration error, `sum_b n_b / N |accuracy_b - confidence_b|`
+    (Guo et al. 2017). It rises with the number of bins and with fewer samples. So compare it at
+    equal N and bins, and with `chance_error`.
+
+    Args:
+        confidence: [N] probability of the top-1 class.
+        hits: [N] whether it is the label.
+        bins: at least 1; equal-mass bins can be fewer when confidences tie.
+        scheme: "width" for equal width, "mass" for equal counts.
+
+    Raises:
+        ValueError: bins below 1, or another scheme.
+
+    >>> round(reliability(np.array([0.8, 0.8]), np.array([True, False])).error, 6)
+    0.3
+    """
     edges, index = confidence_bins(confidence, bins, scheme)
     n_bins = len(edges) - 1
     counts = np.bincount(index, minlength=n_bins)
@@ -103,7 +106,7 @@ def reliability_of(
     filled = np.maximum(counts, 1)
     limits = np.full((2, n_bins), np.nan)
     for b in np.flatnonzero(counts):
-        interval = proportion_interval(hits[index == b], level=level)
+        interval = proportion_interval(hits[index == b])
         limits[:, b] = interval.low, interval.high
     return Reliability(
         edges=edges,
@@ -117,28 +120,12 @@ def reliability_of(
     )
 
 
-def expected_calibration_error(
-    P: np.ndarray, labels: np.ndarray, bins: int = BINS, scheme: Scheme = "width"
-) -> float:
-    """`sum_b n_b / N |accuracy_b - confidence_b|` of the top-1 class (Guo et al. 2017), 0 to 1,
-    lower is better.
-
-    It rises with the number of bins and with fewer samples. So compare it at equal N and bins, and
-    with `chance_error`.
-
-    >>> round(expected_calibration_error(np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([0, 1])), 6)
-    0.3
-    """
-    return reliability(P, labels, bins, scheme).error
-
-
 def calibration_interval(
-    P: np.ndarray,
-    labels: np.ndarray,
+    confidence: np.ndarray,
+    hits: np.ndarray,
     *,
     bins: int = BINS,
     scheme: Scheme = "width",
-    level: float = 0.95,
 ) -> Interval:
     """Expected calibration error with an interval for its value on infinitely many samples.
 
@@ -152,41 +139,26 @@ def calibration_interval(
     equals the observed one, or 0 if a perfectly calibrated model is expected to show as much.
 
     Args:
-        P, labels, bins, scheme: as in `reliability`.
+        confidence, hits, bins, scheme: as in `reliability`.
 
     Returns:
-        Interval; `raw` is `expected_calibration_error`, which `chance_error` belongs to. Without
-        limits below `FEWEST` samples, where most bins hold one or two.
+        Interval; `raw` is the plain formula, which `chance_error` belongs to. Without limits below
+        `FEWEST` samples, where most bins hold one or two.
     """
-    return calibration_interval_of(*_confidence(P, labels), bins=bins, scheme=scheme, level=level)
-
-
-def calibration_interval_of(
-    confidence: np.ndarray,
-    hits: np.ndarray,
-    *,
-    bins: int = BINS,
-    scheme: Scheme = "width",
-    level: float = 0.95,
-) -> Interval:
-    """The same from the probability of the top-1 class [N] and whether it is the label [N]."""
-    return _unless_few(_folded(confidence, hits, bins, scheme, level))
+    return _unless_few(_folded(confidence, hits, bins, scheme))
 
 
 def _unless_few(interval: Interval) -> Interval:
     return interval.without_limits() if interval.n < FEWEST else interval
 
 
-def _folded(
-    confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme, level: float
-) -> Interval:
+def _folded(confidence: np.ndarray, hits: np.ndarray, bins: int, scheme: Scheme) -> Interval:
     """The interval of `calibration_interval`, for any number of samples."""
-    check_level(level)
     gaps, errors = _bin_gaps(confidence, hits, bins, scheme)
-    z = float(ndtri((1 + level) / 2))
+    z = float(ndtri((1 + LEVEL) / 2))
     estimate, low, high = (_error_at(gaps, errors, shift) for shift in (0.0, z, -z))
     raw = float(gaps.sum())
-    return Interval(estimate, low, min(high, 1.0), level, "folded normal bins", len(hits), raw)
+    return Interval(estimate, low, min(high, 1.0), LEVEL, "folded normal bins", len(hits), raw)
 
 
 def _bin_gaps(
@@ -235,14 +207,12 @@ def _error_at(gaps: np.ndarray, errors: np.ndarray, shift: float) -> float:
 
 
 def calibration_difference(
-    first: np.ndarray,
-    second: np.ndarray,
-    labels: np.ndarray,
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
     shard: np.ndarray,
     *,
     bins: int = BINS,
     scheme: Scheme = "width",
-    level: float = 0.95,
 ) -> Interval:
     """Return the expected calibration error of the first model minus that of the second, on the
     same samples. Below 0, the first model is better calibrated.
@@ -251,26 +221,11 @@ def calibration_difference(
     correlation of the two errors over leave-one-shard-out replicates.
 
     Args:
-        first, second: [N, C] probabilities on the same samples.
+        first, second: each model's probability of the top-1 class [N] and whether it is the label
+            [N], on the same samples.
         shard: [N] from `stratified_shards`.
     """
-    checks.same_shape(np.asarray(first), np.asarray(second), "first and second")
-    a, b = (_confidence(P, labels) for P in (first, second))
-    return calibration_difference_of(a, b, shard, bins=bins, scheme=scheme, level=level)
-
-
-def calibration_difference_of(
-    first: tuple[np.ndarray, np.ndarray],
-    second: tuple[np.ndarray, np.ndarray],
-    shard: np.ndarray,
-    *,
-    bins: int = BINS,
-    scheme: Scheme = "width",
-    level: float = 0.95,
-) -> Interval:
-    """The same from the probability of the top-1 class [N] and whether it is the label [N] of each
-    model."""
-    a, b = (_folded(*side, bins, scheme, level) for side in (first, second))
+    a, b = (_folded(*side, bins, scheme) for side in (first, second))
     errors = [_replicates(*side, shard, bins, scheme)[1:] for side in (first, second)]
     return _unless_few(_apart(a, b, _correlation(*errors)))
 
@@ -305,30 +260,17 @@ def _apart(a: Interval, b: Interval, correlation: float) -> Interval:
 
 
 def chance_error(
-    P: np.ndarray, bins: int = BINS, scheme: Scheme = "width", *, draws: int = 200, seed: int = 0
+    confidence: np.ndarray, bins: int = BINS, scheme: Scheme = "width", *, draws: int = 200
 ) -> float:
     """Return the mean expected calibration error that a perfectly calibrated model with these
-    confidences shows on N samples by chance.
+    confidences [N] shows on N samples by chance.
 
     The hits are drawn `draws` times. A hit has the probability of its confidence.
     """
-    confidence = checks.probabilities(P).max(axis=1)
-    return chance_error_of(confidence, bins, scheme, draws=draws, seed=seed)
-
-
-def chance_error_of(
-    confidence: np.ndarray,
-    bins: int = BINS,
-    scheme: Scheme = "width",
-    *,
-    draws: int = 200,
-    seed: int = 0,
-) -> float:
-    """The same from the probability of the top-1 class [N]."""
     edges, index = confidence_bins(confidence, bins, scheme)
     member = np.zeros((len(confidence), len(edges) - 1))
     member[np.arange(len(confidence)), index] = 1.0
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     total = 0.0
     for start in range(0, draws, 20):
         hits = generator.random((min(20, draws - start), len(confidence))) < confidence
@@ -356,61 +298,37 @@ class ClassCalibration:
 
 
 def class_calibration(
-    P: np.ndarray, labels: np.ndarray, *, bins: int = BINS, draws: int = 50, seed: int = 0
-) -> ClassCalibration:
-    """Class-wise calibration error (static calibration error: Nixon et al. 2019; Kull et al. 2019).
-
-    A class's error is at most its share of the probability plus its share of the samples. So the
-    figures are small with many classes, and only comparable at equal C.
-
-    Args:
-        P: [N, C] probabilities.
-        labels: [N] true classes.
-        bins: of equal width, at least 1.
-        draws: times that labels are drawn from P for `chance`; fewer where N x C is large.
-        seed: of the draws.
-    """
-    P = checks.probabilities(P)
-    blocks = ((rows, P[rows]) for rows in row_blocks(*P.shape))
-    return _class_calibration(blocks, P.shape, labels, bins, draws, seed)
-
-
-def logit_class_calibration(
     logits: np.ndarray,
     labels: np.ndarray,
     T: float = 1.0,
     *,
     bins: int = BINS,
     draws: int = 50,
-    seed: int = 0,
 ) -> ClassCalibration:
-    """`class_calibration` of `softmax(logits / T)`, in one pass without an N x C matrix of
-    probabilities."""
-    blocks = probability_blocks(logits, checks.positive(T, "T"))
-    return _class_calibration(blocks, np.shape(logits), labels, bins, draws, seed)
+    """Class-wise calibration error (static calibration error: Nixon et al. 2019; Kull et al. 2019),
+    in one pass without an N x C matrix of probabilities.
 
-
-def _class_calibration(
-    blocks: Iterable[tuple[slice, np.ndarray]],
-    shape: tuple[int, ...],
-    labels: np.ndarray,
-    bins: int,
-    draws: int,
-    seed: int,
-) -> ClassCalibration:
-    """The figures of class after class from blocks of rows.
+    A class's error is at most its share of the probability plus its share of the samples. So the
+    figures are small with many classes, and only comparable at equal C.
 
     A row has less than `bins` probabilities above the first edge, so only those are put into bins.
+
+    Args:
+        logits: [N, C].
+        labels: [N] true classes.
+        T: temperature.
+        bins: of equal width, at least 1.
+        draws: times that labels are drawn for `chance`; fewer where N x C is large.
     """
-    n, n_classes = shape
+    n, n_classes = np.shape(logits)
     labels = checks.labels_for(labels, n, n_classes, "calibration")
     edges = confidence_bins(np.zeros(0), bins)[0][1:-1]
     draws = max(1, min(draws, _MOST_DRAWN // (n * n_classes)))
-    chances = np.random.default_rng(seed).random((draws, n))
+    chances = np.random.default_rng(0).random((draws, n))
     stated = np.zeros((n_classes, bins))
     hits = np.zeros((1 + draws, n_classes * bins))  # of the labels, then of each draw
     total = np.zeros(n_classes)
-    for rows, P in blocks:
+    for rows, P in probability_blocks(logits, checks.positive(T, "T")):
         total += P.sum(axis=0, dtype=np.float64)
         place, classes = np.nonzero(edges[0] < P) if bins > 1 else _NONE
         high = P[place, classes].astype(np.float64)
@@ -435,12 +353,6 @@ def _class_calibration(
 
 
 _NONE = (np.zeros(0, np.int64), np.zeros(0, np.int64))
-
-
-def _confidence(P: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    P = checks.probabilities(P)
-    labels = checks.labels_for(labels, len(P), P.shape[1], "calibration")
-    return P.max(axis=1), P.argmax(axis=1) == labels
 
 
 def _replicates(

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry.calibration import (
-    BINS,
     ClassCalibration,
     Reliability,
-    calibration_interval_of,
-    chance_error_of,
-    logit_class_calibration,
-    reliability_of,
+    calibration_interval,
+    chance_error,
+    class_calibration,
+    reliability,
 )
 from bickd_core.geometry.intervals import Interval, mean_interval
 from bickd_core.geometry.proper_scores import SampleScores, sample_scores
@@ -51,8 +50,6 @@ def summarise_calibration(
     labels: np.ndarray,
     T: float = 1.0,
     *,
-    bins: int = BINS,
-    level: float = 0.95,
     scores: SampleScores | None = None,
 ) -> CalibrationSummary:
     """Compute every figure of `CalibrationSummary` with its interval over samples, without an N x C
@@ -68,14 +65,14 @@ def summarise_calibration(
     sure, right = scores.confidence, scores.right
     return CalibrationSummary(
         temperature=float(T),
-        width=reliability_of(sure, right, bins, "width", level=level),
-        mass=reliability_of(sure, right, bins, "mass", level=level),
-        ece_width=calibration_interval_of(sure, right, bins=bins, scheme="width", level=level),
-        ece_mass=calibration_interval_of(sure, right, bins=bins, scheme="mass", level=level),
-        chance_width=chance_error_of(sure, bins, "width"),
-        chance_mass=chance_error_of(sure, bins, "mass"),
-        excess=mean_interval(sure - right, labels, level=level, bounds=(-1.0, 1.0)),
-        brier=mean_interval(scores.brier, labels, level=level, bounds=(0.0, 2.0)),
-        nll=mean_interval(scores.nll, labels, level=level, bounds=(0.0, np.inf)),
-        by_class=logit_class_calibration(logits, labels, T, bins=bins),
+        width=reliability(sure, right, scheme="width"),
+        mass=reliability(sure, right, scheme="mass"),
+        ece_width=calibration_interval(sure, right, scheme="width"),
+        ece_mass=calibration_interval(sure, right, scheme="mass"),
+        chance_width=chance_error(sure, scheme="width"),
+        chance_mass=chance_error(sure, scheme="mass"),
+        excess=mean_interval(sure - right, labels, bounds=(-1.0, 1.0)),
+        brier=mean_interval(scores.brier, labels, bounds=(0.0, 2.0)),
+        nll=mean_interval(scores.nll, labels, bounds=(0.0, np.inf)),
+        by_class=class_calibration(logits, labels, T),
     )

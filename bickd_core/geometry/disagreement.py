@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.intervals import Interval, check_level, paired_share_difference
+from bickd_core.geometry.intervals import LEVEL, Interval, paired_share_difference
 from bickd_core.geometry.scipy_functions import bdtr, ndtri
 
 
@@ -26,7 +26,7 @@ class Outcomes:
             difference is seen.
         mid_p: McNemar's mid-p (see `mcnemar_mid_p`).
         difference: accuracy of the first minus that of the second, paired. Its interval contains 0
-            exactly if `p_value` is not below 1 - level.
+            exactly if `p_value` is not below 0.05.
     """
 
     both: int
@@ -48,15 +48,12 @@ class Outcomes:
         return (self.both + self.first) / self.n, (self.both + self.second) / self.n
 
 
-def outcomes(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95
-) -> Outcomes:
+def outcomes(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Outcomes:
     """Count which model is right, from the two models' predicted classes.
 
     Args:
         first, second: [N] predicted classes on the same samples.
         labels: [N] true classes.
-        level: nominal coverage of `difference`.
 
     Raises:
         ValueError: arrays of another length than labels, or that hold no class indices.
@@ -71,7 +68,7 @@ def outcomes(
         neither=int((~a & ~b).sum()),
         p_value=mcnemar_exact(only_first, only_second),
         mid_p=mcnemar_mid_p(only_first, only_second),
-        difference=paired_share_difference(a, b, labels, level=level),
+        difference=paired_share_difference(a, b, labels),
     )
 
 
@@ -164,8 +161,6 @@ def class_accuracy_differences(
     second: np.ndarray,
     labels: np.ndarray,
     n_classes: int,
-    *,
-    level: float = 0.95,
 ) -> tuple[Interval | None, ...]:
     """For each class, the first model's accuracy minus the second's; None for a class without
     samples.
@@ -177,10 +172,9 @@ def class_accuracy_differences(
 
     One interval in twenty excludes 0 by chance, so expect C / 20 of them over C classes.
     """
-    check_level(level)
     first, second, labels = _three(first, second, labels)
     labels = checks.labels_for(labels, len(labels), n_classes, "accuracy by class")
-    z = float(ndtri((1 + level) / 2))
+    z = float(ndtri((1 + LEVEL) / 2))
     gains = [
         np.bincount(labels[mask], minlength=n_classes) for mask in _just_one(first, second, labels)
     ]
@@ -195,7 +189,7 @@ def class_accuracy_differences(
         estimate = (b - c) / n
         low, high = max(min(centre - half, estimate), -1.0), min(max(centre + half, estimate), 1.0)
         intervals.append(
-            Interval(estimate, float(low), float(high), level, "Bonett-Price, paired", n)
+            Interval(estimate, float(low), float(high), LEVEL, "Bonett-Price, paired", n)
         )
     return tuple(intervals)
 

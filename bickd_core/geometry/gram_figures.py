@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bickd_core.geometry.gram_sums import CrossGrams, ShardGrams
-from bickd_core.geometry.intervals import FEWEST, Interval
+from bickd_core.geometry.intervals import FEWEST, LEVEL, Interval
 from bickd_core.geometry.jackknife import (
     Replicated,
     bias_corrected,
     jackknife_error,
     jackknife_interval,
+    replicated_difference,
 )
 from bickd_core.geometry.orthogonality import (
     ClassGeometry,
     CrossGeometry,
-    cross_geometry_of,
     geometry_of,
     unit_diagonal,
 )
@@ -81,7 +80,6 @@ def class_figures(
     grams: ShardGrams,
     *,
     centred: bool = False,
-    level: float = 0.95,
     effective_rank: bool = True,
     correct: bool = True,
 ) -> ClassFigures:
@@ -90,7 +88,6 @@ def class_figures(
     Args:
         grams: from `shard_grams`, `stream_grams` or `logit_grams`.
         centred: Pearson correlations in place of cosines.
-        level: nominal coverage.
         effective_rank: False saves its eigenvalues. Above EXACT_RANK classes its replicates are
             linearised, `H(G + dG) = H(G) - sum_k v_k' dG v_k log(l_k / sum l) / sum l`, at the cost
             of one decomposition.
@@ -109,7 +106,7 @@ def class_figures(
 
     def interval(values: np.ndarray, bounds: tuple[float, float]) -> Interval | None:
         limits = jackknife_interval(
-            values[0], values[1:], n=grams.n, level=level, bounds=bounds, correct=correct
+            values[0], values[1:], n=grams.n, bounds=bounds, correct=correct
         )
         return _unless_few(limits, grams.n, used)
 
@@ -121,14 +118,14 @@ def class_figures(
         overlap=interval(sums.overlaps, (low, 1.0)),
         score=interval(sums.scores, (0.0, 1.0)),
         effective_rank=None if ranks is None else interval(ranks, (1.0, float(n_classes))),
-        leakage=_band(sums.leakages, grams.n, level, (low, 1.0)),
+        leakage=_band(sums.leakages, grams.n, (low, 1.0)),
         n_classes=n_classes,
         n_classes_used=used,
         replicated=_overlap(sums.overlaps, grams.n, used, centred),
     )
 
 
-def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.95) -> CrossFigures:
+def cross_figures(cross: CrossGrams, *, centred: bool = False) -> CrossFigures:
     """Compute consistency and overlap of a cross Gram, with jackknife intervals; None without
     usable cells."""
     left, right = side_of(cross.teacher, centred), side_of(cross.student, centred)
@@ -139,14 +136,14 @@ def cross_figures(cross: CrossGrams, *, centred: bool = False, level: float = 0.
     n, used = cross.teacher.n, int(both[0].sum())
 
     def with_limits(values: np.ndarray) -> Interval | None:
-        interval = jackknife_interval(values[0], values[1:], n=n, level=level, bounds=(low, 1.0))
+        interval = jackknife_interval(values[0], values[1:], n=n, bounds=(low, 1.0))
         return _unless_few(interval, n, used)
 
     return CrossFigures(with_limits(consistency), with_limits(sums.overlaps))
 
 
 def overlap_interval(
-    grams: ShardGrams, *, centred: bool = False, level: float = 0.95, correct: bool = True
+    grams: ShardGrams, *, centred: bool = False, correct: bool = True
 ) -> Interval | None:
     """Overlap (mean off-diagonal of the class Gram) with its jackknife interval; None below two
     usable classes.
@@ -156,9 +153,7 @@ def overlap_interval(
     the replicates. Each temperature of `matched_temperatures` depends on one sample, so its
     replicates are exact.
     """
-    return class_figures(
-        grams, centred=centred, level=level, effective_rank=False, correct=correct
-    ).overlap
+    return class_figures(grams, centred=centred, effective_rank=False, correct=correct).overlap
 
 
 def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
@@ -175,14 +170,14 @@ def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
     return None if np.isnan(values[0]) else float(bias_corrected(values, (0.0, 1.0)))
 
 
-def replicated_overlap(grams: ShardGrams, *, centred: bool = False) -> Replicated | None:
+def replicated_overlap(grams: ShardGrams) -> Replicated | None:
     """Overlap of all samples and without each shard; None below two usable classes."""
-    side = side_of(grams, centred)
+    side = side_of(grams, False)
     used = int(side.used[0].sum())
     if used < 2:
         return None
-    overlaps = cell_sums(grams.products, side, side, centred, rematch=grams.rematch).overlaps
-    return _overlap(overlaps, grams.n, used, centred)
+    overlaps = cell_sums(grams.products, side, side, False, rematch=grams.rematch).overlaps
+    return _overlap(overlaps, grams.n, used, False)
 
 
 def _overlap(overlaps: np.ndarray, n: int, used: int, centred: bool) -> Replicated:
@@ -200,61 +195,20 @@ def _unless_few(interval: Interval | None, n: int, used: int) -> Interval | None
     return interval if interval is None or enough(n, used) else interval.without_limits()
 
 
-def paired_overlap_difference(
-    first: ShardGrams, second: ShardGrams, *, centred: bool = False, level: float = 0.95
-) -> Interval | None:
+def paired_overlap_difference(first: ShardGrams, second: ShardGrams) -> Interval | None:
     """Return the overlap of the first model minus that of the second, on the same shards; None with
     fewer than two usable classes.
 
     Raises:
         ValueError: the two were not computed with the same shards.
     """
-    return mean_overlap_difference([first], [second], centred=centred, level=level)
-
-
-def mean_overlap_difference(
-    first: Sequence[ShardGrams],
-    second: Sequence[ShardGrams],
-    *,
-    centred: bool = False,
-    level: float = 0.95,
-) -> Interval | None:
-    """Return the mean overlap of some models (the seeds of one method) minus that of others, on the
-    same shards.
-
-    Args:
-        first, second: the models' shard Grams, at least one each, all from one result of
-            `stratified_shards`.
-
-    Returns:
-        Interval over samples; None where a model has fewer than two usable classes. It does not
-        hold the spread over seeds.
-
-    Raises:
-        ValueError: some were computed with other shards.
-    """
-    reference = first[0]
-    for grams in (*first, *second):
-        if not np.array_equal(reference.shard, grams.shard):
-            raise ValueError(
-                "first and second must come from the same shards of the same samples, got"
-                f" {reference.n} and {grams.n} samples dealt otherwise: pass one result of"
-                " stratified_shards to both."
-            )
-    means, used = [], 0
-    for group in (first, second):
-        overlaps = []
-        for grams in group:
-            side = side_of(grams, centred)
-            if side.used[0].sum() < 2:
-                return None
-            used = max(used, int(side.used[0].sum()))
-            sums = cell_sums(grams.products, side, side, centred, rematch=grams.rematch)
-            overlaps.append(sums.overlaps)
-        means.append(np.mean(overlaps, axis=0))
-    gap = means[0] - means[1]
-    interval = jackknife_interval(gap[0], gap[1:], n=reference.n, level=level)
-    return _unless_few(interval, reference.n, used)
+    if not np.array_equal(first.shard, second.shard):
+        raise ValueError(
+            "first and second must come from the same shards of the same samples, got"
+            f" {first.n} and {second.n} samples dealt otherwise: pass one result of"
+            " stratified_shards to both."
+        )
+    return replicated_difference(replicated_overlap(first), replicated_overlap(second))
 
 
 def geometry_from_sums(
@@ -272,10 +226,10 @@ def geometry_from_sums(
 
 
 def cross_geometry_from_sums(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:
-    """Return the cross Gram of all samples. `cross_gram` computes the same from probabilities."""
+    """Return the cross Gram of all samples."""
     left, right = side_of(cross.teacher, centred), side_of(cross.student, centred)
     gram = np.clip(scaled(cross.products, left, right, centred), -1.0, 1.0)
-    return cross_geometry_of(gram, ~left.used[0], ~right.used[0])
+    return CrossGeometry(gram, ~left.used[0], ~right.used[0])
 
 
 LEAST_FALL = 0.005
@@ -323,18 +277,18 @@ def _rank_gradient(grams: ShardGrams, side: Side, centred: bool) -> tuple[np.nda
     return (vectors * slopes) @ vectors.T, float(np.exp(entr(shares).sum()))
 
 
-def _band(values: np.ndarray, n: int, level: float, bounds: tuple[float, float]) -> Band:
+def _band(values: np.ndarray, n: int, bounds: tuple[float, float]) -> Band:
     replicates = values[1:]
     estimate = bias_corrected(values, bounds)
     groups = len(replicates)
     half = np.full_like(estimate, np.nan)
     if groups > 1 and n >= FEWEST:
-        half = stdtrit(groups - 1, (1 + level) / 2) * jackknife_error(replicates)
+        half = stdtrit(groups - 1, (1 + LEVEL) / 2) * jackknife_error(replicates)
     return Band(
         estimate,
         np.minimum(np.clip(estimate - half, *bounds), estimate),
         np.maximum(np.clip(estimate + half, *bounds), estimate),
-        level,
+        LEVEL,
         f"jackknife over {groups} shards",
         n,
     )

@@ -17,7 +17,7 @@ from bickd_core.geometry.gram_sums import (
     ShardGrams,
 )
 from bickd_core.geometry.intervals import Interval
-from bickd_core.geometry.orthogonality import class_weights, empty_columns
+from bickd_core.geometry.orthogonality import empty_columns
 from bickd_core.geometry.probabilities import (
     pass_dtype,
     probability_blocks,
@@ -33,7 +33,6 @@ def stream_grams(
     shard: np.ndarray | None = None,
     *,
     shards: int = SHARDS,
-    cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> GramSums:
     """Compute the sums in one pass over an iterator of row blocks. Only one block is in memory at a
@@ -44,7 +43,6 @@ def stream_grams(
         shard: [N] the shard of each sample, from `stratified_shards`. With None, samples are
             assigned to shards in turn, without stratification.
         shards: G, when `shard` is None.
-        cross: whether to keep the first model's products with the others.
         dtype: of the products.
 
     Returns:
@@ -55,9 +53,7 @@ def stream_grams(
     for block in blocks:
         if sums is None:
             groups = shards if shard is None else int(np.max(shard)) + 1
-            sums = GramPass(
-                len(block), np.shape(block[0])[1], shards=groups, cross=cross, dtype=dtype
-            )
+            sums = GramPass(len(block), np.shape(block[0])[1], shards=groups, dtype=dtype)
         size = len(block[0])
         part = (
             np.arange(at, at + size) % shards
@@ -76,8 +72,6 @@ def logit_grams(
     temperatures: Sequence[float | np.ndarray],
     shard: np.ndarray,
     *,
-    weights: np.ndarray | None = None,
-    cross: bool = True,
     dtype: type[np.floating] = np.float32,
 ) -> GramSums:
     """Compute the sums of several models from their logits, one block at a time, without an N x C
@@ -87,17 +81,14 @@ def logit_grams(
         logits: [N, C] for each model, the teacher's first. They may be memory-mapped.
         temperatures: for each model T, or [N] with one for each sample.
         shard: [N] from `stratified_shards`.
-        weights: [N] of the samples; None for 1 each.
-        cross, dtype: as in GramPass.
+        dtype: as in GramPass.
 
     Returns:
         The sums, with `shard` in the order of the samples as given.
     """
     n, n_classes = logits[0].shape
     shard = checked_shard(shard, n)
-    gram_pass = GramPass(
-        len(logits), n_classes, shards=int(shard.max()) + 1, cross=cross, dtype=dtype
-    )
+    gram_pass = GramPass(len(logits), n_classes, shards=int(shard.max()) + 1, dtype=dtype)
     buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]
     columns = [np.broadcast_to(checks.temperature(T, n), (n, 1)) for T in temperatures]
     for positions in _blocks(shard):
@@ -105,8 +96,7 @@ def logit_grams(
             _softmax_into(buffer[: len(positions)], z, positions, T)
             for buffer, z, T in zip(buffers, logits, columns, strict=True)
         ]
-        part = None if weights is None else weights[positions]
-        gram_pass.add_shard(rows, int(shard[positions[0]]), part)
+        gram_pass.add_shard(rows, int(shard[positions[0]]))
     sums = gram_pass.finish()
     models = tuple(
         ShardGrams(grams.products, grams.sums, grams.weights, shard) for grams in sums.models
@@ -153,8 +143,8 @@ def logit_cross(
 def same_class_cosines(
     teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
 ) -> np.ndarray:
-    """The diagonal of `cross_gram` at T, in one pass without a product of matrices: float64 [C] in
-    [0, 1], 0 where a column is empty.
+    """The diagonal of the cross Gram at T, in one pass without a product of matrices: float64 [C]
+    in [0, 1], 0 where a column is empty.
 
     Args:
         teacher_logits, student_logits: [N, C] on the same samples.
@@ -173,28 +163,18 @@ def same_class_cosines(
     return np.where(usable, np.minimum(cosines, 1.0), 0.0)
 
 
-def shard_grams(
-    P: np.ndarray, shard: np.ndarray, *, labels: np.ndarray | None = None, balanced: bool = False
-) -> ShardGrams:
+def shard_grams(P: np.ndarray, shard: np.ndarray) -> ShardGrams:
     """Compute one model's sums from probabilities in memory, in float64.
 
     Args:
         P: [N, C] probabilities.
         shard: [N] from `stratified_shards`.
-        labels: [N] true classes, needed when balanced.
-        balanced: weight each sample by one over the size of its class.
     """
     P = checks.probabilities(P)
-    n, n_classes = P.shape
-    shard = checked_shard(shard, n)
-    weights = None
-    if balanced:
-        weights = class_weights(checks.labels_for(labels, n, n_classes, "class-balanced geometry"))
-    gram_pass = GramPass(1, n_classes, shards=int(shard.max()) + 1, dtype=np.float64)
+    shard = checked_shard(shard, len(P))
+    gram_pass = GramPass(1, P.shape[1], shards=int(shard.max()) + 1, dtype=np.float64)
     for positions in _blocks(shard):
-        gram_pass.add(
-            [P[positions]], shard[positions], None if weights is None else weights[positions]
-        )
+        gram_pass.add([P[positions]], shard[positions])
     grams = gram_pass.finish().models[0]
     return ShardGrams(grams.products, grams.sums, grams.weights, shard)
 
@@ -205,7 +185,6 @@ def column_cosine(
     shard: np.ndarray,
     *,
     centred: bool = False,
-    level: float = 0.95,
 ) -> Interval | None:
     """Cosine `p'q / (|p| |q|)` of two columns with its jackknife interval: one cell of a class or
     cross Gram.
@@ -224,7 +203,6 @@ def column_cosine(
     return overlap_interval(
         shard_grams(np.stack([first, second], axis=1), shard),
         centred=centred,
-        level=level,
         correct=False,
     )
 

@@ -46,7 +46,7 @@ class ColumnSums:
     """Sums of one model's probabilities by shard, without products of different columns.
 
     Attributes:
-        squares: [G, C] weighted sums of the squares of each column.
+        squares: [G, C] sums of the squares of each column.
         sums, weights, shard: as in ShardGrams.
     """
 
@@ -67,9 +67,9 @@ class ShardGrams:
     """Sums of one model's probabilities by shard.
 
     Attributes:
-        products: [G, C, C] weighted P'P of each shard.
-        sums: [G, C] weighted column sums.
-        weights: [G] sum of weights.
+        products: [G, C, C] P'P of each shard.
+        sums: [G, C] column sums.
+        weights: [G] samples.
         shard: [N] the shard of each sample.
         rematch: from `rematched`, for matched mean entropy. With None, T is fixed in the
             replicates.
@@ -83,7 +83,7 @@ class ShardGrams:
 
     @property
     def squares(self) -> np.ndarray:
-        """[G, C] weighted sums of the squares of each column."""
+        """[G, C] sums of the squares of each column."""
         return np.einsum("gcc->gc", self.products)
 
     @property
@@ -94,7 +94,7 @@ class ShardGrams:
 
 @dataclass(frozen=True)
 class CrossGrams:
-    """Sums of two models on the same samples: `products` [G, C, C] are weighted P_t'P_s of each
+    """Sums of two models on the same samples: `products` [G, C, C] are P_t'P_s of each
     shard."""
 
     products: np.ndarray
@@ -122,7 +122,6 @@ class GramPass:
         models: how many; the first is the teacher of the cross Grams.
         n_classes: C.
         shards: G, at least 2.
-        cross: whether to keep the first model's products with the others.
         dtype: of the products; np.float32 (see the module's note on accuracy) or np.float64.
     """
 
@@ -132,7 +131,6 @@ class GramPass:
         n_classes: int,
         *,
         shards: int = SHARDS,
-        cross: bool = True,
         dtype: type[np.floating] = np.float32,
     ) -> None:
         if models < 1 or n_classes < 1 or shards < 1:
@@ -141,7 +139,7 @@ class GramPass:
                 f" {shards}."
             )
         self._dtype = dtype
-        self._pairs = [(k, k) for k in range(models)] + [(0, k) for k in range(1, models) if cross]
+        self._pairs = [(k, k) for k in range(models)] + [(0, k) for k in range(1, models)]
         self._products = [np.zeros((shards, n_classes, n_classes), dtype) for _ in self._pairs]
         self._sums = np.zeros((models, shards, n_classes))
         self._weights = np.zeros(shards)
@@ -150,15 +148,12 @@ class GramPass:
         self._waiting: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(shards)]
         self._waiting_rows = np.zeros(shards, dtype=np.int64)
 
-    def add(
-        self, rows: Sequence[np.ndarray], shard: np.ndarray, weights: np.ndarray | None = None
-    ) -> None:
+    def add(self, rows: Sequence[np.ndarray], shard: np.ndarray) -> None:
         """Take the next block of samples.
 
         Args:
             rows: for each model [B, C] probabilities of these samples.
             shard: [B] the shard of each, 0 .. G - 1.
-            weights: [B] of the samples; None for 1 each.
 
         Raises:
             ValueError: a shape does not fit, or a value is negative, NaN or infinite.
@@ -177,7 +172,7 @@ class GramPass:
             raise ValueError(
                 f"shard must lie between 0 and {shards - 1}, got {shard.min()} to {shard.max()}."
             )
-        ready = [self._ready(part, weights) for part in rows]
+        ready = [self._ready(part) for part in rows]
         self._shard.append(shard.astype(np.int64))
         order = np.argsort(shard, kind="stable")
         in_order = bool((order[1:] > order[:-1]).all())
@@ -186,30 +181,21 @@ class GramPass:
         for end in ends.tolist():
             g = int(shard[order[start]])
             members: slice | np.ndarray = slice(start, end) if in_order else order[start:end]
-            self._weights[g] += end - start if weights is None else weights[members].sum()
-            self._take(
-                g,
-                tuple(part[members] for part in ready),
-                None if weights is None else weights[members],
-            )
+            self._weights[g] += end - start
+            self._take(g, tuple(part[members] for part in ready))
             start = end
 
-    def add_shard(
-        self, rows: Sequence[np.ndarray], g: int, weights: np.ndarray | None = None
-    ) -> None:
+    def add_shard(self, rows: Sequence[np.ndarray], g: int) -> None:
         """Take many samples of one shard, whose values are known to be probabilities in the type of
         the products. They are multiplied at once.
 
         Args:
-            rows, weights: as in `add`.
+            rows: as in `add`.
             g: the shard.
         """
-        if weights is not None:
-            roots = np.sqrt(weights).astype(self._dtype)[:, None]
-            rows = [part * roots for part in rows]
         self._shard.append(np.full(len(rows[0]), g))
-        self._weights[g] += len(rows[0]) if weights is None else weights.sum()
-        self._sum(g, rows, weights)
+        self._weights[g] += len(rows[0])
+        self._sum(g, rows)
         self._multiply(g, rows)
 
     def finish(self) -> GramSums:
@@ -238,19 +224,17 @@ class GramPass:
         )
         return GramSums(models, crosses)
 
-    def _ready(self, part: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        """Convert the rows to the type of the products, multiplied by the root of their weights."""
+    def _ready(self, part: np.ndarray) -> np.ndarray:
+        """Convert the rows to the type of the products."""
         if not (part.min() >= 0 and np.isfinite(part.max())):
             raise ValueError(
                 f"rows must hold finite probabilities of at least 0, got {part.min():.3g} to"
                 f" {part.max():.3g}: pass softmax(logits, T), not the logits."
             )
-        if weights is not None:
-            part = part * np.sqrt(weights)[:, None]
         return np.asarray(part, dtype=self._dtype)
 
-    def _take(self, g: int, rows: tuple[np.ndarray, ...], weights: np.ndarray | None) -> None:
-        self._sum(g, rows, weights)
+    def _take(self, g: int, rows: tuple[np.ndarray, ...]) -> None:
+        self._sum(g, rows)
         if len(rows[0]) >= ROWS // 2:
             self._multiply(g, rows)
             return
@@ -261,10 +245,10 @@ class GramPass:
         if self._waiting_rows[g] >= ROWS // 2:
             self._flush(g)
 
-    def _sum(self, g: int, rows: Sequence[np.ndarray], weights: np.ndarray | None) -> None:
-        roots = np.ones(len(rows[0])) if weights is None else np.sqrt(weights)
+    def _sum(self, g: int, rows: Sequence[np.ndarray]) -> None:
+        ones = np.ones(len(rows[0]), self._dtype)
         for k, part in enumerate(rows):
-            self._sums[k, g] += roots.astype(self._dtype) @ part
+            self._sums[k, g] += ones @ part
 
     def _flush(self, g: int) -> None:
         if self._waiting[g]:

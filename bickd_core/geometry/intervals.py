@@ -16,6 +16,8 @@ import numpy as np
 from bickd_core.geometry import checks
 from bickd_core.geometry.scipy_functions import betaincinv, ndtri, stdtrit
 
+LEVEL = 0.95
+"""Nominal coverage of intervals."""
 FEWEST = 100
 """Samples below which only shares (accuracy, agreement) have an interval: others would miss too
 often."""
@@ -65,7 +67,6 @@ def interval(
     estimate: float,
     half_width: float | None,
     *,
-    level: float,
     method: str,
     n: int,
     bounds: tuple[float, float] = (-np.inf, np.inf),
@@ -74,10 +75,10 @@ def interval(
     """Return a symmetric interval, clipped to `bounds`. It has no limits if half_width is None."""
     estimate = float(estimate)
     if half_width is None:
-        return Interval(estimate, None, None, level, method, n, raw)
+        return Interval(estimate, None, None, LEVEL, method, n, raw)
     low, high = max(estimate - half_width, bounds[0]), min(estimate + half_width, bounds[1])
     return Interval(
-        estimate, float(min(low, estimate)), float(max(high, estimate)), level, method, n, raw
+        estimate, float(min(low, estimate)), float(max(high, estimate)), LEVEL, method, n, raw
     )
 
 
@@ -128,7 +129,6 @@ def mean_interval(
     values: np.ndarray,
     labels: np.ndarray | None = None,
     *,
-    level: float = 0.95,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval:
     """Mean of per-sample values, `mean +- t sqrt(stratified variance)`.
@@ -136,13 +136,11 @@ def mean_interval(
     Args:
         values: [N] floats, one a sample.
         labels: [N] true classes, the strata; None for one stratum.
-        level: nominal coverage.
         bounds: range of the figure, for example (0, inf) for KL.
 
     Returns:
         Interval; without limits below `FEWEST` samples.
     """
-    check_level(level)
     values = _vector(values, "values")
     method = (
         "normal approximation, stratified by class"
@@ -152,13 +150,11 @@ def mean_interval(
     variance = stratified_variance(values, labels)
     half = None
     if variance is not None and len(values) >= FEWEST:
-        half = float(stdtrit(variance[1], (1 + level) / 2) * np.sqrt(variance[0]))
-    return interval(values.mean(), half, level=level, method=method, n=len(values), bounds=bounds)
+        half = float(stdtrit(variance[1], (1 + LEVEL) / 2) * np.sqrt(variance[0]))
+    return interval(values.mean(), half, method=method, n=len(values), bounds=bounds)
 
 
-def proportion_interval(
-    hits: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
-) -> Interval:
+def proportion_interval(hits: np.ndarray, labels: np.ndarray | None = None) -> Interval:
     """Share of true entries, with Wilson's interval at the effective number of samples `p (1 - p) /
     variance`.
 
@@ -169,9 +165,7 @@ def proportion_interval(
     Args:
         hits: [N] bool.
         labels: [N] true classes, the strata; None for one stratum.
-        level: nominal coverage.
     """
-    check_level(level)
     values = _vector(hits, "hits")
     n, share = len(values), float(values.mean())
     method = "Wilson, stratified by class" if labels is not None else "Wilson"
@@ -180,7 +174,7 @@ def proportion_interval(
         variance = stratified_variance(values, labels)
         if variance is not None and variance[0] > 0:
             effective = min(share * (1 - share) / variance[0], 4.0 * n)
-    z = float(ndtri((1 + level) / 2))
+    z = float(ndtri((1 + LEVEL) / 2))
     centre = (share + z**2 / (2 * effective)) / (1 + z**2 / effective)
     half = (
         z
@@ -188,11 +182,11 @@ def proportion_interval(
         * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
     )
     low, high = max(float(centre - half), 0.0), min(float(centre + half), 1.0)
-    return Interval(share, min(low, share), max(high, share), level, method, n)
+    return Interval(share, min(low, share), max(high, share), LEVEL, method, n)
 
 
 def paired_mean_difference(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None
 ) -> Interval:
     """Mean of `first - second` on the same samples. Its interval is much narrower than two separate
     ones.
@@ -202,17 +196,16 @@ def paired_mean_difference(
     Args:
         first, second: [N] per-sample values (or bool) of two models, aligned.
         labels: [N] true classes, the strata; None for one stratum.
-        level: nominal coverage.
     """
     first, second = _pair(first, second)
     if all(np.isin(values, (0.0, 1.0)).all() for values in (first, second)):
-        return paired_share_difference(first, second, labels, level=level)
-    interval = mean_interval(first - second, labels, level=level)
+        return paired_share_difference(first, second, labels)
+    interval = mean_interval(first - second, labels)
     return replace(interval, method="paired, " + interval.method)
 
 
 def paired_share_difference(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = 0.95
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray | None = None, *, level: float = LEVEL
 ) -> Interval:
     """Share of hits of the first model minus that of the second, on the same samples.
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bickd_core.geometry import checks, similarity
-from bickd_core.geometry.intervals import FEWEST, Interval, check_level, interval
+from bickd_core.geometry.intervals import FEWEST, LEVEL, Interval, interval
 from bickd_core.geometry.probabilities import pass_dtype, row_blocks
 from bickd_core.geometry.scipy_functions import stdtrit
 from bickd_core.geometry.shards import checked_shard
@@ -71,7 +71,6 @@ def jackknife_interval(
     replicates: np.ndarray | None,
     *,
     n: int,
-    level: float = 0.95,
     bounds: tuple[float, float] = (-np.inf, np.inf),
     correct: bool = True,
 ) -> Interval | None:
@@ -81,7 +80,6 @@ def jackknife_interval(
         value: the figure on all samples; it becomes `Interval.raw`.
         replicates: [G] the figure without each shard.
         n: samples.
-        level: nominal coverage.
         bounds: range of the figure.
         correct: False leaves the estimate as it is, for a figure that is hardly biased and is shown
             elsewhere as the formula gives it.
@@ -90,7 +88,6 @@ def jackknife_interval(
         Interval; without limits below `FEWEST` samples; without limits and correction when a
         replicate is not defined or G < 2; None when the figure itself is not defined.
     """
-    check_level(level)
     if value is None or not np.isfinite(value):
         return None
     value = float(value)
@@ -98,12 +95,12 @@ def jackknife_interval(
     groups = len(replicates)
     half = None
     if groups > 1 and n >= FEWEST and np.isfinite(replicates).all():
-        half = float(stdtrit(groups - 1, (1 + level) / 2) * jackknife_error(replicates))
+        half = float(stdtrit(groups - 1, (1 + LEVEL) / 2) * jackknife_error(replicates))
     estimate = value
     if correct:
         estimate = float(bias_corrected(np.concatenate([[value], replicates]), bounds))
     method = f"jackknife over {groups} shards"
-    return interval(estimate, half, level=level, method=method, n=n, bounds=bounds, raw=value)
+    return interval(estimate, half, method=method, n=n, bounds=bounds, raw=value)
 
 
 @dataclass(frozen=True)
@@ -129,12 +126,10 @@ class Replicated:
         """The bias-corrected figure, the centre of `interval`."""
         return float(bias_corrected(np.concatenate([[self.value], self.replicates]), self.bounds))
 
-    def interval(self, level: float = 0.95) -> Interval:
+    def interval(self) -> Interval:
         """Return the jackknife interval over the shards. It has no limits without replicates, or if
         `limited` is False."""
-        interval = jackknife_interval(
-            self.value, self.replicates, n=self.n, level=level, bounds=self.bounds
-        )
+        interval = jackknife_interval(self.value, self.replicates, n=self.n, bounds=self.bounds)
         assert interval is not None, "a value is finite"
         return interval if self.limited else interval.without_limits()
 
@@ -151,9 +146,7 @@ def mean_replicated(figures: Sequence[Replicated]) -> Replicated:
     )
 
 
-def replicated_difference(
-    first: Replicated | None, second: Replicated | None, *, level: float = 0.95
-) -> Interval | None:
+def replicated_difference(first: Replicated | None, second: Replicated | None) -> Interval | None:
     """Return the first figure minus the second, paired over the same shards.
 
     Raises:
@@ -168,7 +161,7 @@ def replicated_difference(
             f" {len(second.replicates)}: pass one result of stratified_shards to both."
         )
     interval = jackknife_interval(
-        first.value - second.value, first.replicates - second.replicates, n=first.n, level=level
+        first.value - second.value, first.replicates - second.replicates, n=first.n
     )
     if interval is None or (first.limited and second.limited):
         return interval

@@ -17,13 +17,7 @@ from typing import Any
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.map_space import (
-    QUALITY_LIMIT,
-    MapSpace,
-    map_space,
-    principal_components,
-    sampled_positions,
-)
+from bickd_core.geometry.map_space import MapSpace, principal_components
 from bickd_core.npz import load_npz
 from bickd_core.reading import ReadError, parse_json
 
@@ -142,55 +136,20 @@ def pca_layout(space: MapSpace) -> Layout:
     )
 
 
-def layout_quality(
-    P: np.ndarray,
-    coordinates: np.ndarray,
-    *,
-    k: int = 15,
-    limit: int = QUALITY_LIMIT,
-    seed: int = 0,
-) -> tuple[float | None, float | None, int]:
-    """Return trustworthiness, continuity, and the number of samples for them.
-
-    Continuity is trustworthiness with the two spaces swapped. Above `limit` samples a seeded
-    subsample is taken.
-
-    Args:
-        P: [N, C] probabilities.
-        coordinates: [N, 2].
-        k: neighbours, cut to less than half of the samples.
-        limit: samples at most.
-        seed: of the subsample.
-    """
-    space, coordinates = np.sqrt(checks.probabilities(P)), checks.matrix(coordinates, "coordinates")
-    if len(space) != len(coordinates):
-        raise ValueError(
-            f"coordinates must have one row a sample, got {len(coordinates)} rows for {len(space)}"
-            " samples."
-        )
-    chosen = sampled_positions(len(space), limit, seed)
-    return _quality(space[chosen], coordinates[chosen], k)
-
-
-def _quality(
-    space: np.ndarray, coordinates: np.ndarray, k: int = 15
-) -> tuple[float | None, float | None, int]:
+def _quality(space: np.ndarray, coordinates: np.ndarray) -> tuple[float | None, float | None, int]:
+    """Trustworthiness, continuity (the same with the two spaces swapped), and the number of
+    samples for them."""
     n = len(space)
     if n < 5:
         return None, None, n
     from sklearn.manifold import trustworthiness  # slow to import
 
-    k = min(k, (n - 1) // 2)
+    k = min(15, (n - 1) // 2)
     return (
         float(trustworthiness(space, coordinates, n_neighbors=k)),
         float(trustworthiness(coordinates, space, n_neighbors=k)),
         n,
     )
-
-
-def duplicate_fraction(P: np.ndarray) -> float:
-    """Share of samples whose sqrt(P) equals that of an earlier sample to six decimals."""
-    return map_space(P).duplicate_fraction
 
 
 def displaced_share(

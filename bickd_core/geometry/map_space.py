@@ -107,11 +107,11 @@ def principal_components(space: MapSpace) -> np.ndarray:
     return coordinates
 
 
-def sampled_positions(n: int, limit: int = QUALITY_LIMIT, seed: int = 0) -> np.ndarray:
-    """All positions of n samples, or a seeded draw of `limit` of them, rising."""
-    if n <= limit:
+def _sampled_positions(n: int) -> np.ndarray:
+    """All positions of n samples, or a seeded draw of `QUALITY_LIMIT` of them, rising."""
+    if n <= QUALITY_LIMIT:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, limit, replace=False))
+    return np.sort(np.random.default_rng(0).choice(n, QUALITY_LIMIT, replace=False))
 
 
 def row_digests(roots: np.ndarray) -> list[bytes]:
@@ -144,7 +144,7 @@ def _space(
         dtype: of the points and of the products.
     """
     n, c = shape
-    sampled = sampled_positions(n)
+    sampled = _sampled_positions(n)
     seen: set[bytes] = set()
     axes = None if like is None else like.axes
     if like is None and c > MOST_DIMENSIONS:

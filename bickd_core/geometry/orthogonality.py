@@ -3,8 +3,7 @@
 P is the N x C matrix of probabilities. Its columns `q_c`, one class over all samples, are set to
 unit length; the class Gram is `G = Q'Q` (cosines between classes of one model), the cross Gram `K =
 Q_T' Q_S` (teacher columns against student columns). Columns are *not* centred unless
-`centred=True`, which turns cosines into Pearson correlations. `balanced=True` weights each sample
-by one over the size of its true class.
+`centred=True`, which turns cosines into Pearson correlations.
 
 A class that is never predicted has a column near zero, without a direction. It is True in the
 `empty` mask, its row and column are 0 (never NaN), and figures leave it out.
@@ -57,76 +56,37 @@ class CrossGeometry:
     Attributes:
         gram: [C, C], row = teacher's class, column = student's; 0 where either is empty.
         empty_teacher, empty_student: [C] bool.
-        consistency: mean K_cc over classes usable in both, higher is better; None if there is none.
-        overlap: mean K_cd, c != d, over usable pairs, lower is better; None if there is none.
     """
 
     gram: np.ndarray
     empty_teacher: np.ndarray
     empty_student: np.ndarray
-    consistency: float | None
-    overlap: float | None
 
 
-def class_weights(labels: np.ndarray, n_classes: int | None = None) -> np.ndarray:
-    """Weights [N], `1 / n_y` for a sample of true class y, so that each class present counts once.
-
-    >>> class_weights(np.array([0, 0, 1])).tolist()
-    [0.5, 0.5, 1.0]
-    """
-    labels = checks.labels_for(labels, len(labels), n_classes, "class-balanced weights")
-    return 1.0 / np.bincount(labels)[labels]
+def empty_columns(norms: np.ndarray, n: float | np.ndarray) -> np.ndarray:
+    """Return which columns over n samples are near zero: `norm / sqrt(n) <= EMPTY_RMS`."""
+    return norms <= EMPTY_RMS * np.sqrt(n)
 
 
-def empty_columns(norms: np.ndarray, total_weight: float | np.ndarray) -> np.ndarray:
-    """Return which columns are near zero: `norm / sqrt(sum of weights) <= EMPTY_RMS`. This does not
-    depend on the number of samples.
-    """
-    return norms <= EMPTY_RMS * np.sqrt(total_weight)
-
-
-def unit_columns(
-    P: np.ndarray,
-    *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
-    centred: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Columns at unit length, `Q = A / norms` with `A = sqrt(w) (P - centred * weighted column
-    mean)`.
+def unit_columns(P: np.ndarray, *, centred: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Columns at unit length, `Q = A / norms` with `A = P - centred * column mean`.
 
     Args:
         P: [N, C] probabilities.
-        labels: [N] true classes, needed when balanced.
-        balanced: weight each sample by one over the size of its class.
-        centred: take the (weighted) column mean away first.
+        centred: take the column mean away first.
 
     Returns:
         Q [N, C], with zeros in near-zero columns, and the norms [C], with 0 for those.
     """
     P = checks.probabilities(P)
-    n = P.shape[0]
-    columns, total = P, float(n)
-    if balanced:
-        weights = class_weights(checks.labels_for(labels, n, P.shape[1], "class-balanced geometry"))
-        total = float(weights.sum())
-        mean = weights @ P / total if centred else 0.0
-        columns = np.sqrt(weights)[:, None] * (P - mean)
-    elif centred:
-        columns = P - P.mean(axis=0)
+    columns = P - P.mean(axis=0) if centred else P
     norms = np.sqrt(np.einsum("ij,ij->j", columns, columns))
-    empty = empty_columns(norms, total)
+    empty = empty_columns(norms, len(P))
     Q = columns * np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms))
     return Q, np.where(empty, 0.0, norms)
 
 
-def class_gram(
-    P: np.ndarray,
-    *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
-    centred: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
+def class_gram(P: np.ndarray, *, centred: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The class Gram `G = Q'Q` [C, C] and the mask [C] of empty classes, whose rows and columns are
     0.
 
@@ -134,60 +94,21 @@ def class_gram(
     >>> empty.tolist()
     [False, True, False]
     """
-    Q, norms = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    Q, norms = unit_columns(P, centred=centred)
     return unit_diagonal(Q.T @ Q, norms == 0), norms == 0
 
 
-def cross_gram(
-    P_teacher: np.ndarray,
-    P_student: np.ndarray,
-    *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
-    centred: bool = False,
-) -> CrossGeometry:
-    """The cross Gram `K_cd = cos(q_c of the teacher, q_d of the student)` on the same samples and
-    classes."""
-    Q_t, norms_t = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
-    Q_s, norms_s = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
-    checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
-    return cross_geometry_of(np.clip(Q_t.T @ Q_s, -1.0, 1.0), norms_t == 0, norms_s == 0)
-
-
-def cross_geometry_of(
-    K: np.ndarray, empty_teacher: np.ndarray, empty_student: np.ndarray
-) -> CrossGeometry:
-    """The figures of a cross Gram [C, C] with 0 in the rows and columns of empty classes."""
-    usable = ~empty_teacher[:, None] & ~empty_student[None, :]
-    diagonal = np.diag(usable)
-    off = usable & ~np.eye(len(K), dtype=bool)
-    return CrossGeometry(
-        gram=K,
-        empty_teacher=empty_teacher,
-        empty_student=empty_student,
-        consistency=float(np.diag(K)[diagonal].mean()) if diagonal.any() else None,
-        overlap=float(K[off].mean()) if off.any() else None,
-    )
-
-
-def overlap(
-    P: np.ndarray,
-    *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
-    centred: bool = False,
-) -> float | None:
+def overlap(P: np.ndarray) -> float | None:
     """Mean off-diagonal cosine without a Gram, `(||Q 1||^2 - C') / (C' (C' - 1))` over the C'
     usable columns.
 
-    Between 0 and 1 when not centred; lower is more orthogonal. None with fewer than two usable
-    classes. A sharper softmax alone lowers it: compare models at matched mean entropy too
-    (`matched_temperature`).
+    Between 0 and 1; lower is more orthogonal. None with fewer than two usable classes. A sharper
+    softmax alone lowers it: compare models at matched mean entropy too (`matched_temperature`).
 
     >>> overlap(np.array([[1.0, 0.0], [0.0, 1.0]]))
     0.0
     """
-    Q, norms = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    Q, norms = unit_columns(P)
     used = int((norms > 0).sum())
     if used < 2:
         return None
@@ -232,24 +153,20 @@ def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
     return np.where(empty, 0.0, (gram.sum(axis=1) - np.diag(gram)) / (used - 1))
 
 
-def class_geometry(
-    P: np.ndarray, labels: np.ndarray | None = None, balanced: bool = False, centred: bool = False
-) -> ClassGeometry:
+def class_geometry(P: np.ndarray, *, centred: bool = False) -> ClassGeometry:
     """Compute all class-wise figures of one model.
 
     Args:
         P: [N, C] probabilities at the temperature of interest.
-        labels: [N] true classes, needed when balanced.
-        balanced: weight each sample by one over the size of its true class.
         centred: Pearson correlations in place of cosines.
 
     Returns:
         ClassGeometry.
 
     Raises:
-        ValueError: P not a matrix of probabilities, or balanced without labels.
+        ValueError: P not a matrix of probabilities.
     """
-    gram, empty = class_gram(P, labels=labels, balanced=balanced, centred=centred)
+    gram, empty = class_gram(P, centred=centred)
     return geometry_of(gram, empty, int(np.shape(P)[0]))
 
 
@@ -271,19 +188,11 @@ def geometry_of(
     )
 
 
-def pair_contributions(
-    P: np.ndarray,
-    c: int,
-    d: int,
-    *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
-    centred: bool = False,
-) -> np.ndarray:
+def pair_contributions(P: np.ndarray, c: int, d: int, *, centred: bool = False) -> np.ndarray:
     """Return the contribution of each sample to the cell G_cd: `q_ic q_id` [N]. The sum is the
     cell. Zeros if either class is empty.
     """
-    Q, _ = unit_columns(P, labels=labels, balanced=balanced, centred=centred)
+    Q, _ = unit_columns(P, centred=centred)
     return (
         Q[:, checks.class_index(c, Q.shape[1], "c")] * Q[:, checks.class_index(d, Q.shape[1], "d")]
     )
@@ -295,14 +204,12 @@ def cross_contributions(
     c: int,
     d: int,
     *,
-    labels: np.ndarray | None = None,
-    balanced: bool = False,
     centred: bool = False,
 ) -> np.ndarray:
     """Return the contribution of each sample to the cell K_cd: teacher's `q_ic` times student's
     `q_id` [N]. The sum is the cell."""
-    Q_t, _ = unit_columns(P_teacher, labels=labels, balanced=balanced, centred=centred)
-    Q_s, _ = unit_columns(P_student, labels=labels, balanced=balanced, centred=centred)
+    Q_t, _ = unit_columns(P_teacher, centred=centred)
+    Q_s, _ = unit_columns(P_student, centred=centred)
     checks.same_shape(Q_t, Q_s, "P_teacher and P_student")
     n_classes = Q_t.shape[1]
     return (

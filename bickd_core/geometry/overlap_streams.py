@@ -41,15 +41,12 @@ def streamed_overlap(
     T: float | np.ndarray,
     shard: np.ndarray,
     *,
-    weights: np.ndarray | None = None,
     centred: bool = False,
     targets: np.ndarray | None = None,
 ) -> Replicated | None:
     """Overlap of `softmax(logits / T)` with its replicates: that of `replicated_overlap`, without
     the Gram. The arguments are those of `streamed_overlaps`."""
-    return streamed_overlaps(logits, [T], shard, weights=weights, centred=centred, targets=targets)[
-        0
-    ].overlap
+    return streamed_overlaps(logits, [T], shard, centred=centred, targets=targets)[0].overlap
 
 
 def streamed_overlaps(
@@ -57,7 +54,6 @@ def streamed_overlaps(
     temperatures: Sequence[float | np.ndarray],
     shard: np.ndarray,
     *,
-    weights: np.ndarray | None = None,
     centred: bool = False,
     targets: np.ndarray | None = None,
 ) -> list[OverlapAt]:
@@ -67,22 +63,21 @@ def streamed_overlaps(
         logits: [N, C]; they may be memory-mapped. Large ones are read in float32.
         temperatures: each T, or [N] with one for each sample.
         shard: [N] from `stratified_shards`.
-        weights: [N] of the samples; None for 1 each.
         centred: Pearson correlations in place of cosines.
         targets: [N] entropies in nats whose mean the model has at these temperatures, for
             replicates that are matched anew. None if temperatures are fixed in the replicates.
 
     Raises:
-        ValueError: other numbers of samples, or weights together with targets.
+        ValueError: other numbers of samples.
     """
-    if targets is not None and (weights is not None or len(targets) != len(logits)):
+    if targets is not None and len(targets) != len(logits):
         raise ValueError(
-            f"targets must be on the {len(logits)} samples of the logits, without weights, got"
-            f" {len(targets)}: align them first."
+            f"targets must be on the {len(logits)} samples of the logits, got {len(targets)}:"
+            " align them first."
         )
     shard = checked_shard(shard, len(logits))
     passes = [
-        _Pass(logits, checks.temperature(T, len(logits)), shard, weights, centred, targets)
+        _Pass(logits, checks.temperature(T, len(logits)), shard, centred, targets)
         for T in temperatures
     ]
     for g, positions in _blocks(shard, logits.shape[1]):
@@ -114,14 +109,12 @@ class _Pass:
         logits: np.ndarray,
         T: float | np.ndarray,
         shard: np.ndarray,
-        weights: np.ndarray | None,
         centred: bool,
         targets: np.ndarray | None,
     ) -> None:
         n, n_classes = logits.shape
         groups = int(shard.max()) + 1
         self.shard, self.centred, self.targets = shard, centred, targets
-        self.weights = np.ones(n) if weights is None else weights
         self.inverse_T = (1.0 / np.broadcast_to(T, (n, 1))).astype(pass_dtype(logits))
         self.plain = not centred and targets is None
         self.entropies, self.slopes, self.shares = np.empty(n), np.empty(n), np.empty(n)
@@ -160,30 +153,29 @@ class _Pass:
             self.entropies[positions] = np.log(total) - np.einsum("ij,ij->i", rows, scaled) / total
             self.shares[positions] = 1.0 / total
             rows *= rows
-            self.squares[g] += (self.weights[positions] / total**2).astype(rows.dtype) @ rows
+            self.squares[g] += (1.0 / total**2).astype(rows.dtype) @ rows
             return
         P, moved = self.rows(positions, block)
-        weights = self.weights[positions].astype(P.dtype)
+        ones = np.ones(len(P), P.dtype)
         if self.centred:
-            self.sums[g] += weights @ P
+            self.sums[g] += ones @ P
         if moved is not None:
-            self.moved_sums += weights @ moved
-            self.moved_squares += 2.0 * (weights @ (P * moved))
+            self.moved_sums += ones @ moved
+            self.moved_squares += 2.0 * (ones @ (P * moved))
         P *= P
-        self.squares[g] += weights @ P
+        self.squares[g] += ones @ P
 
     def take_norms(self) -> None:
         squares, self.totals = left_out(self.squares), left_out(self.sums)
-        by_shard = np.bincount(self.shard, weights=self.weights)
-        self.weight = left_out(by_shard)
+        self.sizes = left_out(np.bincount(self.shard).astype(np.float64))
         if self.targets is not None and len(squares) > 1:
             self.steps = rematch_steps(self.entropies - self.targets, self.slopes, self.shard)
             squares[1:] += self.steps[:, None] * self.moved_squares
             self.totals[1:] += self.steps[:, None] * self.moved_sums
         if self.centred:
-            squares = squares - self.totals**2 / self.weight[:, None]
+            squares = squares - self.totals**2 / self.sizes[:, None]
         norms = np.sqrt(np.clip(squares, 0.0, None))
-        self.empty = empty_columns(norms, self.weight[:, None])
+        self.empty = empty_columns(norms, self.sizes[:, None])
         self.inverse = np.where(self.empty, 0.0, 1.0 / np.where(self.empty, 1.0, norms))
         self.units = np.ascontiguousarray(self.inverse.T, dtype=self.inverse_T.dtype)
         self.lengths = np.zeros((len(self.squares), len(squares)))
@@ -193,14 +185,13 @@ class _Pass:
         if self.plain:
             rows = block * self.inverse_T[positions]
             along = (np.exp(rows, out=rows) @ self.units).astype(np.float64)
-            self.lengths[g] += (self.weights[positions] * self.shares[positions] ** 2) @ along**2
+            self.lengths[g] += self.shares[positions] ** 2 @ along**2
             return
         P, moved = self.rows(positions, block)
         along = (P @ self.units).astype(np.float64)
-        weights = self.weights[positions]
-        self.lengths[g] += weights @ along**2
+        self.lengths[g] += (along**2).sum(axis=0)
         if moved is not None:
-            self.moved_lengths += weights @ (along * (moved @ self.units))
+            self.moved_lengths += (along * (moved @ self.units)).sum(axis=0)
 
     def overlap(self) -> Replicated | None:
         used = (~self.empty).sum(axis=1)
@@ -211,7 +202,7 @@ class _Pass:
             total[1:] -= self.lengths[np.arange(groups), np.arange(1, 1 + groups)]
             total[1:] += 2.0 * self.steps * self.moved_lengths[1:]
         if self.centred:
-            total -= np.einsum("rc,rc->r", self.totals, self.inverse) ** 2 / self.weight
+            total -= np.einsum("rc,rc->r", self.totals, self.inverse) ** 2 / self.sizes
         values = mean_of(total - used, used * (used - 1))
         n, bounds = len(self.shard), (-1.0 if self.centred else 0.0, 1.0)
         return Replicated(values[0], values[1:], n, bounds, enough(n, int(used[0])))

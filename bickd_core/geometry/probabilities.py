@@ -92,15 +92,6 @@ def entropy(P: np.ndarray) -> np.ndarray:
     return entr(checks.probabilities(P)).sum(axis=1)
 
 
-def mean_entropy(P: np.ndarray) -> float:
-    """Mean over samples of the row entropy, in nats.
-
-    >>> round(mean_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])), 4)  # log(2) / 2
-    0.3466
-    """
-    return float(entropy(P).mean())
-
-
 def mean_entropy_at(logits: np.ndarray, T: float) -> float:
     """Mean entropy of `softmax(logits / T)` in nats, without making the probabilities."""
     return float(entropies_and_slopes(logits, T)[0].mean())
@@ -189,7 +180,8 @@ def matched_temperature(
     """
     if not (np.isfinite(target_entropy) and target_entropy >= 0):
         raise ValueError(
-            f"target_entropy must be at least 0 nats, got {target_entropy!r}: pass mean_entropy(P)."
+            f"target_entropy must be at least 0 nats, got {target_entropy!r}: pass"
+            " entropy(P).mean()."
         )
     if not 0 < lowest < highest:
         raise ValueError(

@@ -125,7 +125,6 @@ def fit_temperature(
     *,
     lowest: float = 0.05,
     highest: float = 20.0,
-    level: float = 0.95,
 ) -> FittedTemperature:
     """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017).
 
@@ -140,7 +139,6 @@ def fit_temperature(
         labels: [N] true classes.
         shard: [N] from `stratified_shards`.
         lowest, highest: the range searched.
-        level: nominal coverage.
 
     Raises:
         ValueError: an empty range, or labels or shards that do not fit.
@@ -161,10 +159,10 @@ def fit_temperature(
         replicates = np.clip(moved, 1.0 / highest, 1.0 / lowest)
     T = 1.0 / beta
     bounds = (1.0 / highest, 1.0 / lowest)
-    inverse = jackknife_interval(beta, replicates, n=n, level=level, bounds=bounds, correct=False)
+    inverse = jackknife_interval(beta, replicates, n=n, bounds=bounds, correct=False)
     assert inverse is not None
     low, high = (None if end is None else 1.0 / end for end in (inverse.high, inverse.low))
-    interval = Interval(T, low, high, level, inverse.method, n, T)
+    interval = Interval(T, low, high, inverse.level, inverse.method, n, T)
     return FittedTemperature(interval, float(nll(logits, labels, T).mean()), reached)
 
 

@@ -256,33 +256,10 @@ class RowSimilarity:
 
 
 def row_similarity(
-    P_teacher: np.ndarray, P_student: np.ndarray, labels: np.ndarray
-) -> RowSimilarity:
-    """Compute sample-wise similarity binned by class, without an N x N matrix.
-
-    Args:
-        P_teacher, P_student: [N, C] probabilities on the same samples.
-        labels: [N] true classes.
-    """
-    P_teacher, P_student = (
-        checks.probabilities(P_teacher, "P_teacher"),
-        checks.probabilities(P_student, "P_student"),
-    )
-    checks.same_shape(P_teacher, P_student, "P_teacher and P_student")
-    n, n_classes = P_teacher.shape
-    labels = checks.labels_for(labels, n, n_classes, "similarity by class")
-    teacher, student = _unit_rows(P_teacher), _unit_rows(P_student)
-    member = np.zeros((n_classes, n))
-    member[labels, np.arange(n)] = 1.0
-    matched = float(np.einsum("ij,ij->", teacher, student))
-    return _row_similarity(member @ teacher, member @ student, matched, labels)
-
-
-def logit_row_similarity(
     teacher_logits: np.ndarray, student_logits: np.ndarray, labels: np.ndarray, T: float = 1.0
 ) -> RowSimilarity:
-    """`row_similarity` of `softmax(logits / T)`, in one pass over the samples class by class,
-    without an N x C matrix of probabilities.
+    """Compute sample-wise similarity binned by class, in one pass over the samples class by class,
+    without an N x C matrix of probabilities or an N x N matrix.
 
     Args:
         teacher_logits, student_logits: [N, C] on the same samples.
@@ -307,23 +284,14 @@ def logit_row_similarity(
             sums[k, classes] += np.add.reduceat(rows, starts, axis=0)
             sides.append(rows)
         matched += float(np.einsum("ij,ij->i", *sides).sum(dtype=np.float64))
-    return _row_similarity(sums[0], sums[1], matched, labels)
-
-
-def _row_similarity(
-    teacher: np.ndarray, student: np.ndarray, matched: float, labels: np.ndarray
-) -> RowSimilarity:
-    """From the sums of the unit rows of each class [C, C], and of the products of each sample's
-    two rows."""
-    n = len(labels)
-    sums = teacher @ student.T
-    counts = np.bincount(labels, minlength=len(teacher)).astype(np.float64)
-    same, everything = float(np.trace(sums)), float(sums.sum())
+    products = sums[0] @ sums[1].T  # of the classes' sums of unit rows
+    counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
+    same, everything = float(np.trace(products)), float(products.sum())
     n_same = int((counts**2).sum()) - n
     n_other = n * n - n_same - n
     pairs = np.maximum(np.outer(counts, counts), 1.0)
     return RowSimilarity(
-        matrix=np.clip(sums / pairs, 0.0, 1.0),
+        matrix=np.clip(products / pairs, 0.0, 1.0),
         absent=counts == 0,
         matched=min(matched / n, 1.0),
         within=min(max((same - matched) / n_same, 0.0), 1.0) if n_same else None,

@@ -8,13 +8,12 @@ from typing import Protocol
 import numpy as np
 
 from bickd_core.geometry import agreement
-from bickd_core.geometry.calibration import calibration_interval_of
+from bickd_core.geometry.calibration import calibration_interval
 from bickd_core.geometry.gram_figures import ClassFigures, class_figures
 from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import CkaSide, Replicated, cka_between, cka_side
 from bickd_core.geometry.matching import entropies_at, matched_temperatures
-from bickd_core.geometry.orthogonality import class_weights
 from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import (
     MatchedTemperature,
@@ -23,7 +22,7 @@ from bickd_core.geometry.probabilities import (
     pass_dtype,
     top_class,
 )
-from bickd_core.geometry.shards import SHARDS, stratified_shards
+from bickd_core.geometry.shards import stratified_shards
 
 
 class PredictionsLike(Protocol):
@@ -47,16 +46,14 @@ class PredictionsLike(Protocol):
 class Summary:
     """Headline figures of a model, compared with its teacher if there is one.
 
-    A figure is None if it is not available: without labels (accuracy, calibration_error,
-    overlap_balanced), a teacher (agreement, kl, displacement, cka_*, overlap_matched,
-    overlap_per_image), features of both (cka_features), or two usable classes (overlap*, score,
-    effective_rank).
+    A figure is None if it is not available: without labels (accuracy, calibration_error), a
+    teacher (agreement, kl, displacement, cka_*, overlap_matched, overlap_per_image), features of
+    both (cka_features), or two usable classes (overlap*, score, effective_rank).
 
     Attributes:
         n, n_classes, n_classes_used: samples, classes, and classes whose column is not near zero at
             T.
         temperature: T of the probabilities of kl, displacement, overlap, score and effective_rank.
-        level: nominal coverage of the intervals.
         mean_entropy: of the model at T, in nats.
         matched: the temperature of overlap_matched, at which the mean entropy equals the teacher's
             at T. If none is reached, overlap_matched is None.
@@ -69,8 +66,7 @@ class Summary:
         calibration_error: 15 equal-width bins at T = 1.
         cka_logits, cka_features: debiased linear CKA with the teacher.
         overlap: at T, as it is; overlap_matched: at matched mean entropy; overlap_per_image: each
-            sample at the temperature where its entropy is the teacher's for it at T;
-            overlap_balanced: at T, classes weighted alike.
+            sample at the temperature where its entropy is the teacher's for it at T.
         score, effective_rank: of the class Gram at T.
     """
 
@@ -78,7 +74,6 @@ class Summary:
     n_classes: int
     n_classes_used: int
     temperature: float
-    level: float
     mean_entropy: float
     matched: MatchedTemperature | None
     unreached: int | None
@@ -92,7 +87,6 @@ class Summary:
     overlap: Interval | None
     overlap_matched: Interval | None
     overlap_per_image: Interval | None
-    overlap_balanced: Interval | None
     score: Interval | None
     effective_rank: Interval | None
 
@@ -108,12 +102,10 @@ class TeacherSide:
     features: CkaSide | None
 
 
-def teacher_side(
-    teacher: PredictionsLike, *, T: float = 4.0, shards: int = SHARDS, seed: int = 0
-) -> TeacherSide:
+def teacher_side(teacher: PredictionsLike, *, T: float = 4.0) -> TeacherSide:
     """Compute the teacher's part of `summarise` once for all students. It is used for students with
     the teacher's labels."""
-    shard = stratified_shards(len(teacher.logits), teacher.labels, shards=shards, seed=seed)
+    shard = stratified_shards(len(teacher.logits), teacher.labels)
     return _teacher_side(teacher, T, shard)
 
 
@@ -142,18 +134,15 @@ def fixed_figures(
     teacher: PredictionsLike | None,
     student: PredictionsLike,
     *,
-    level: float = 0.95,
-    shards: int = SHARDS,
-    seed: int = 0,
     side: TeacherSide | None = None,
 ) -> FixedFigures:
     """Compute the figures of `summarise` that do not depend on T. The arguments are those of
     `summarise`, with a `side` at any T."""
     labels = _labels(teacher, student)
-    shard = stratified_shards(len(student.logits), labels, shards=shards, seed=seed)
+    shard = stratified_shards(len(student.logits), labels)
     predicted, confidence = top_class(student.logits)
     if teacher is None:
-        return fixed_figures_of(predicted, confidence, labels, level=level)
+        return fixed_figures_of(predicted, confidence, labels)
     if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
         side = _teacher_side(teacher, 1.0, shard)
     own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
@@ -167,7 +156,6 @@ def fixed_figures(
         teacher=side.predicted,
         cka_logits=cka_between(side.logits, own),
         cka_features=features,
-        level=level,
     )
 
 
@@ -179,7 +167,6 @@ def fixed_figures_of(
     teacher: np.ndarray | None = None,
     cka_logits: Replicated | None = None,
     cka_features: Replicated | None = None,
-    level: float = 0.95,
 ) -> FixedFigures:
     """The same from their parts.
 
@@ -191,17 +178,11 @@ def fixed_figures_of(
     """
     right = None if labels is None else predicted == labels
     return FixedFigures(
-        accuracy=None if right is None else proportion_interval(right, labels, level=level),
-        agreement=(
-            None
-            if teacher is None
-            else proportion_interval(teacher == predicted, labels, level=level)
-        ),
-        calibration_error=(
-            None if right is None else calibration_interval_of(confidence, right, level=level)
-        ),
-        cka_logits=None if cka_logits is None else cka_logits.interval(level),
-        cka_features=None if cka_features is None else cka_features.interval(level),
+        accuracy=None if right is None else proportion_interval(right, labels),
+        agreement=(None if teacher is None else proportion_interval(teacher == predicted, labels)),
+        calibration_error=(None if right is None else calibration_interval(confidence, right)),
+        cka_logits=None if cka_logits is None else cka_logits.interval(),
+        cka_features=None if cka_features is None else cka_features.interval(),
     )
 
 
@@ -214,9 +195,6 @@ def summarise(
     student: PredictionsLike,
     *,
     T: float = 4.0,
-    level: float = 0.95,
-    shards: int = SHARDS,
-    seed: int = 0,
     side: TeacherSide | None = None,
     fixed: FixedFigures | None = None,
 ) -> Summary:
@@ -227,12 +205,8 @@ def summarise(
         teacher: predictions on the same samples in the same order, or None.
         student: predictions of the model to describe.
         T: temperature, above 0.
-        level: nominal coverage.
-        shards, seed: of the jackknife.
-        side: `teacher_side(teacher, T)` with the same T, shards and seed, to compute it once for
-            all students.
-        fixed: `fixed_figures(teacher, student)` with the same level, shards and seed, to compute it
-            once for all temperatures.
+        side: `teacher_side(teacher, T)` with the same T, to compute it once for all students.
+        fixed: `fixed_figures(teacher, student)`, to compute it once for all temperatures.
 
     Returns:
         Summary.
@@ -244,12 +218,10 @@ def summarise(
     if teacher is not None:
         check_aligned(teacher, student)
     labels = _labels(teacher, student)
-    shard = stratified_shards(len(logits), labels, shards=shards, seed=seed)
+    shard = stratified_shards(len(logits), labels)
     grams = logit_grams([logits], [T], shard, dtype=pass_dtype(logits)).models[0]
-    figures = class_figures(grams, level=level)
-    parts = SummaryParts(figures, mean_entropy_at(logits, T), balanced=figures.replicated)
-    if labels is not None and np.ptp(weights := class_weights(labels)) > 0:
-        parts = replace(parts, balanced=streamed_overlap(logits, T, shard, weights=weights))
+    figures = class_figures(grams)
+    parts = SummaryParts(figures, mean_entropy_at(logits, T))
     if teacher is not None:
         if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
             side = _teacher_side(teacher, T, shard)
@@ -270,8 +242,8 @@ def summarise(
                 per_image = streamed_overlap(logits, each.temperatures, shard)
                 parts = replace(parts, per_image=per_image)
     if fixed is None:
-        fixed = fixed_figures(teacher, student, level=level, shards=shards, seed=seed, side=side)
-    return summary_of(parts, fixed, n=len(logits), T=T, labels=labels, level=level)
+        fixed = fixed_figures(teacher, student, side=side)
+    return summary_of(parts, fixed, n=len(logits), T=T, labels=labels)
 
 
 @dataclass(frozen=True)
@@ -281,7 +253,6 @@ class SummaryParts:
     Attributes:
         figures: of the class Gram at T.
         mean_entropy: at T, in nats.
-        balanced: overlap with classes weighted alike.
         divergence, distance: [N] KL and Hellinger distance from the teacher; None without one.
         matched, at_mean: the temperature at the teacher's mean entropy, and the overlap there.
         unreached, per_image: samples without a temperature, and the overlap of the others.
@@ -289,7 +260,6 @@ class SummaryParts:
 
     figures: ClassFigures
     mean_entropy: float
-    balanced: Replicated | None = None
     divergence: np.ndarray | None = None
     distance: np.ndarray | None = None
     matched: MatchedTemperature | None = None
@@ -318,25 +288,23 @@ def summary_of(
     n: int,
     T: float,
     labels: np.ndarray | None,
-    level: float = 0.95,
 ) -> Summary:
     """Put the parts of a Summary together. The arguments are those of `summarise`."""
     figures = parts.figures
 
     def overlap(replicated: Replicated | None) -> Interval | None:
-        return None if replicated is None else replicated.interval(level)
+        return None if replicated is None else replicated.interval()
 
     def mean(values: np.ndarray | None, highest: float) -> Interval | None:
         if values is None:
             return None
-        return mean_interval(values, labels, level=level, bounds=(0.0, highest))
+        return mean_interval(values, labels, bounds=(0.0, highest))
 
     return Summary(
         n=n,
         n_classes=figures.n_classes,
         n_classes_used=figures.n_classes_used,
         temperature=float(T),
-        level=float(level),
         mean_entropy=parts.mean_entropy,
         matched=parts.matched,
         unreached=parts.unreached,
@@ -350,7 +318,6 @@ def summary_of(
         overlap=figures.overlap,
         overlap_matched=overlap(parts.at_mean),
         overlap_per_image=overlap(parts.per_image),
-        overlap_balanced=None if labels is None else overlap(parts.balanced),
         score=figures.score,
         effective_rank=figures.effective_rank,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.matching import Imported, ImportedModel
-from bickd_core.importing.prediction_runs import sample_file, save_split
+from bickd_core.importing.prediction_runs import check_same_texts, sample_file, save_split
 from bickd_core.naming import as_key, some_names
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, PredictionsError
@@ -41,6 +41,10 @@ def add_validation(
     fitted = [
         _fitting(library, model, names.get(model.name, model.name)) for model in imported.models
     ]
+    for run, _ in fitted:
+        reference = run.info().teacher
+        if reference is not None and library.taken(reference.key):
+            check_same_texts(library.locate(reference.key), imported)
     samples = sample_file(imported, images)
     written: list[Path] = []
     try:

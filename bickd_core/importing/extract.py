@@ -267,7 +267,8 @@ def _labels(table: Table, name: str) -> np.ndarray:
     """Return int64 [N], or names as objects [N]."""
     column = table.columns[name]
     if column.ndim == 2:
-        if column.dtype.kind not in "biuf" or (column.sum(axis=1) != 1).any():
+        numbers = column.dtype.kind in "biuf" and np.isin(column, (0, 1)).all()
+        if not numbers or (column.sum(axis=1) != 1).any():
             raise PredictionsError(
                 f"column '{name}': expected one class for each sample, got several or none."
             )

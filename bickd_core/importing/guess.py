@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,12 @@ from bickd_core.importing.words import (
     LABELS,
     MODELS,
     PATHS,
+    PREDICTED,
     TEXTS,
+    UNUSED,
     is_count,
     normal,
+    same_name,
 )
 
 _SAMPLE = 200
@@ -58,7 +61,8 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         for name in left
         if name not in used and (table.columns[name].ndim == 2 or _is_score(table, name))
     ]
-    known = _label_names(table, label)
+    spelled = {same_name(name): name for name in scores}
+    known = tuple(spelled.get(same_name(n), n) for n in _label_names(table, label))
     scores = _without_constants(table, scores, known)
     models = guess_models(table, scores, known, _least(table, label), label, stem)
     if hints.scale is not None:
@@ -83,7 +87,8 @@ def check_hints(table: Table, hints: Hints) -> None:
     Raises:
         PredictionsError: there is no such column.
     """
-    check_columns(table, [*(getattr(hints, role) for role in ROLES), *hints.ignore])
+    ignored = [name for name in hints.ignore if name not in table.unread]
+    check_columns(table, [*(getattr(hints, role) for role in ROLES), *ignored])
 
 
 # -- roles ---------------------------------------------------------------------------------------
@@ -124,15 +129,83 @@ def _is_id(table: Table, name: str) -> bool:
 
 
 def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str]) -> str:
+    """Return the column of true classes; "" if there is none.
+
+    It has a usual name, and of several the one whose values are names of scores. A column with
+    another name is taken if its values are names of scores, it is the only one, and it does not
+    have the class with the largest score in every row.
+    """
     if hint is not None:
         return hint
-    candidates = [name for name in names if name not in used and _may_be_label(table, name)]
-    for word in LABELS:
-        match = next((name for name in candidates if normal(name) == word), None)
-        if match is not None:
-            return match
-    declared = [name for name in table.names if name in names and name not in used]
-    return declared[0] if len(declared) == 1 else ""
+    left = [name for name in names if name not in used]
+    flat = [name for name in left if table.columns[name].ndim == 1]
+    named = [name for name in left if _may_be_label(table, name)]
+    named.sort(key=lambda name: LABELS.index(normal(name)))
+    scores = [name for name in flat if not _is_text(table, name) and _is_score(table, name)]
+    naming = {
+        name: columns
+        for name in flat
+        if _is_text(table, name) and (columns := _scores_named_by(table, name, scores)) is not None
+    }
+    for name in named:
+        if name in naming:
+            return name
+    if named and not _is_text(table, named[0]):
+        return named[0]
+    others = [
+        name
+        for name, columns in naming.items()
+        if not _names_a_prediction(name) and not _has_largest_score(table, name, columns)
+    ]
+    if len(others) == 1:
+        return others[0]
+    declared = [name for name in table.names if name in left]
+    return named[0] if named else declared[0] if len(declared) == 1 else ""
+
+
+def _scores_named_by(table: Table, name: str, scores: Sequence[str]) -> dict[str, str] | None:
+    """Return the column of scores for each of the values in a column of text, {} if an array of
+    class names has them all. None if there is a value without a score, or fewer than two values.
+
+    A column of scores may have a word before or behind each value, such as `logit_cat`.
+    """
+    arrays = [array.ravel() for extra, array in table.extras.items() if normal(extra) in CLASSES]
+    class_names = {same_name(str(each)) for array in arrays for each in array.tolist()}
+    distinct = {value or "" for value in table.columns[name]}
+    if len(distinct) > 2 * max(len(scores), len(class_names)):  # texts, not names in two spellings
+        return None
+    values = sorted({same_name(value) for value in distinct}, key=len)
+    if len(values) < 2 or not values[0]:
+        return None
+    named = {same_name(score): score for score in scores}
+    for score in named:
+        before, found, behind = score.partition(values[-1])
+        if found and all(f"{before}{value}{behind}" in named for value in values):
+            return {value: named[f"{before}{value}{behind}"] for value in values}
+    return {} if class_names.issuperset(values) else None
+
+
+def _names_a_prediction(name: str) -> bool:
+    """Return whether a name has a word for predicted classes.
+
+    >>> _names_a_prediction("kd_pred"), _names_a_prediction("intent")
+    (True, False)
+    """
+    return normal(name) in UNUSED or bool({*normal(name).split("_")} & PREDICTED)
+
+
+def _has_largest_score(table: Table, name: str, columns: Mapping[str, str]) -> bool:
+    """Return whether each value names the largest of the scores in its row.
+
+    Args:
+        columns: the column of scores for each value.
+    """
+    if not columns:
+        return False
+    scores = np.stack([parsed_numbers(table.columns[column]) for column in columns.values()], 1)
+    place = {value: i for i, value in enumerate(columns)}
+    chosen = np.array([place[same_name(value)] for value in table.columns[name]])
+    return bool((scores.argmax(axis=1) == chosen).all())
 
 
 def _may_be_label(table: Table, name: str) -> bool:

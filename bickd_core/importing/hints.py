@@ -150,23 +150,23 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
     )
 
 
-def chance_note(right: float, images: int, classes: int, split: str = "validation") -> str:
+def chance_note(right: float, count: int, classes: int, images: str) -> str:
     """Return the warning for a network at chance level, or "".
 
     Args:
         right: share of right answers in [0, 1].
-        images: number of images.
-        split: their split.
+        count: number of images.
+        images: these, as `tried_images` describes them.
 
-    >>> chance_note(0.12, 500, 10)[:76]
-    'Its accuracy is at chance level: 12.0 % of 500 validation images are right, '
-    >>> chance_note(0.2, 500, 10)
+    >>> chance_note(0.12, 500, 10, "500 validation images")[:75]
+    'Its accuracy is at chance level: 12.0% of 500 validation images are right, '
+    >>> chance_note(0.2, 500, 10, "500 validation images")
     ''
     """
-    if not at_chance(right, images, classes):
+    if not at_chance(right, count, classes):
         return ""
     return (
-        f"Its accuracy is at chance level: {100 * right:.1f} % of {images:,} {split} images are"
-        f" right, among {classes:,} classes. Either the network is not trained, or it was trained"
+        f"Its accuracy is at chance level: {100 * right:.1f}% of {images} are right,"
+        f" among {classes:,} classes. Either the network is not trained, or it was trained"
         " with other inputs or classes."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bickd_core.data.normalisation import TRIED, Choice, Normalisation, comparison, usual
 from bickd_core.data.preprocessing import ChannelOrder, Preprocessing
-from bickd_core.data.registry import tried_split
+from bickd_core.geometry.proper_scores import nll
 from bickd_core.models.catalogue import TIMM, TORCHVISION
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from bickd_core.data.base import Dataset, Split
     from bickd_core.importing.statistics import Statistics
     from bickd_core.importing.weights import ImportRequest
+    from bickd_core.runs.predictions import Predictions
 
 Way = TypeVar("Way", bound=str)
 CLEARLY, LEAST = 3.0, 0.01
 """Another way is clearly better if it has this many standard errors, and at least this share, more
 right answers."""
+CHANCE = 2.0
+"""A difference of up to this many standard errors may be chance."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,15 @@ class TriedInputs:
         chosen: the inputs.
         accuracies: accuracy in [0, 1] with each normalisation that was tried.
         predicted: int64 [N], the predicted classes with the chosen inputs.
+        undecided: other normalisations that may be right as often, if none was requested.
+        of_teacher: whether the chosen one of these was taken because the teacher has it.
     """
 
     chosen: Preprocessing
     accuracies: Mapping[Choice, float]
     predicted: np.ndarray
+    undecided: tuple[Choice, ...] = ()
+    of_teacher: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -57,13 +64,12 @@ class OtherNormalisation(ValueError):
         self,
         better: Choice,
         tried: Mapping[Choice, float],
-        images: int,
+        images: str,
         before: Choice,
-        split: str = "validation",
     ) -> None:
         super().__init__(
-            f"{comparison(better, tried, images, before=before, split=split)}; import it again with"
-            f" the normalisation '{better}'."
+            f"{comparison(better, tried, images, before=before)}; import it again with the"
+            f" normalisation '{better}'."
         )
         self.better = better
         self.tried = tried
@@ -92,11 +98,22 @@ def preprocessing(request: ImportRequest, option: Normalisation, dataset: Datase
 
 
 def choose_inputs(
-    model: nn.Module, part: Split, dataset: Dataset, request: ImportRequest, statistics: Statistics
+    model: nn.Module,
+    part: Split,
+    dataset: Dataset,
+    request: ImportRequest,
+    statistics: Statistics,
+    *,
+    images: str,
+    teacher: Normalisation | None = None,
 ) -> TriedInputs:
     """Choose the inputs, and try each usual normalisation on the images of `part`.
 
     Batch norm statistics that the file lacks are estimated for each normalisation.
+
+    Args:
+        images: what `part` is, as `tried_images` describes it.
+        teacher: the normalisation of a student's teacher, if it is known.
 
     Raises:
         OtherNormalisation: none was requested and one is clearly better than the expected one.
@@ -107,20 +124,47 @@ def choose_inputs(
     from bickd_core.training.setup import renormalised
 
     options, wanted = _options(request, dataset), request.normalisation
+    of_teacher = None
+    if teacher is not None and wanted is None and len(teacher.mean) == dataset.in_channels:
+        same = [n for n, option in options.items() if _numbers(option) == _numbers(teacher)]
+        of_teacher = same[0] if same else teacher.name
+        options.setdefault(of_teacher, teacher)
     base = wanted or expected_normalisation(request.arch)
     base = base if base in options else "data"
-    answers = {}
+    answers: dict[Choice, Predictions] = {}
     for name, option in options.items():
-        if name in TRIED or name == base:
+        if name in (*TRIED, base, of_teacher):
             under = renormalised(model, preprocessing(request, option, dataset), dataset)
             statistics.estimate(under)
-            answers[name] = predict(under, part, dataset, features=False).predicted
-    right = {name: predicted == part.labels for name, predicted in answers.items()}
+            answers[name] = predict(under, part, dataset, features=False)
+    right = {name: answer.predicted == part.labels for name, answer in answers.items()}
     accuracies = {name: round(float(are_right.mean()), 4) for name, are_right in right.items()}
     better = clearly_better(right, base)
     if wanted is None and better is not None:
-        raise OtherNormalisation(better, accuracies, len(part), base, tried_split(dataset.name))
-    return TriedInputs(preprocessing(request, options[base], dataset), accuracies, answers[base])
+        raise OtherNormalisation(better, accuracies, images, base)
+    similar = [base] if wanted is not None else similar_to_best(right, base)
+    chosen = (
+        of_teacher
+        if of_teacher is not None and of_teacher in similar
+        else max(similar, key=lambda name: _log_likelihood(answers[name]))
+    )
+    return TriedInputs(
+        preprocessing(request, options[chosen], dataset),
+        accuracies,
+        answers[chosen].predicted,
+        undecided=tuple(name for name in similar if name != chosen),
+        of_teacher=len(similar) > 1 and chosen == of_teacher,
+    )
+
+
+def _numbers(option: Normalisation) -> tuple[float, ...]:
+    return tuple(round(value, 4) for value in (*option.mean, *option.std))
+
+
+def _log_likelihood(answers: Predictions) -> float:
+    """Return the mean logarithm of the true class's probability at T = 1."""
+    assert answers.labels is not None
+    return -float(nll(answers.logits, answers.labels).mean())
 
 
 def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisation]:
@@ -172,7 +216,27 @@ def clearly_better(right: Mapping[Way, np.ndarray], current: Way) -> Way | None:
         current: the way to compare with.
     """
     best = max(right, key=lambda name: int(right[name].sum()))
-    gained = int((right[best] & ~right[current]).sum())
-    lost = int((right[current] & ~right[best]).sum())
+    gained, lost = _only(right[best], right[current])
     clear = gained - lost > max(CLEARLY * (gained + lost) ** 0.5, LEAST * len(right[current]))
     return best if clear else None
+
+
+def similar_to_best(right: Mapping[Way, np.ndarray], current: Way) -> list[Way]:
+    """Return the ways that may be right as often as the best one: the difference is at most CHANCE
+    standard errors. The current way is always among them, and first.
+
+    Args:
+        right, current: as for `clearly_better`, which must have returned None.
+    """
+    best = max(right, key=lambda name: int(right[name].sum()))
+    similar = [current]
+    for name in right:
+        gained, lost = _only(right[best], right[name])
+        if name != current and gained - lost <= CHANCE * (gained + lost) ** 0.5:
+            similar.append(name)
+    return similar
+
+
+def _only(one: np.ndarray, other: np.ndarray) -> tuple[int, int]:
+    """Return on how many images only the one is right, and only the other."""
+    return int((one & ~other).sum()), int((other & ~one).sum())

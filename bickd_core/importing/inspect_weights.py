@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bickd_core.data.apart import WALL_TIMES, end_time_limit, limit, limit_time
 from bickd_core.file_sizes import out_of_memory, size_text, unpacked_bytes, unpacked_limit
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.launch.slots import wait_for_slot
@@ -30,7 +31,9 @@ READERS = 2
 WAIT_SECONDS = 120.0
 """How long a file waits for a free reader."""
 BASE_SECONDS, BYTES_PER_SECOND = 60, 20 * 2**20
-"""Time limit of a reader; it grows with the size of the file."""
+"""Seconds that a reader may compute; they grow with the size of the file."""
+START_SECONDS = 300.0
+"""How long a reader may take to start on a busy machine."""
 BASE_BYTES, TIMES = 512 * 2**20, 4
 """Memory limit of a reader: this many bytes, plus this multiple of the unpacked size of the
 file."""
@@ -101,6 +104,7 @@ def take_network(
 def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Return the process's answer to a request. An error becomes a RefusedFile."""
     limit = BASE_SECONDS + (path.stat().st_size // BYTES_PER_SECOND if path.is_file() else 0)
+    longest = WAIT_SECONDS + START_SECONDS + WALL_TIMES * limit
     try:
         done = subprocess.run(
             [
@@ -113,13 +117,13 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
             input=json.dumps(request),
             capture_output=True,
             text=True,
-            timeout=WAIT_SECONDS + 2 * limit,
+            timeout=longest,
             cwd=_ROOT,
             env={**os.environ, **brief_waits(), "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired as error:
         raise RefusedFile(
-            f"{path.name} was not read within {WAIT_SECONDS + 2 * limit:.0f} s; load it again."
+            f"{path.name} was not read within {longest:.0f} s; load it again."
         ) from error
     if done.returncode < 0:
         raise RefusedFile(f"{path.name} {_ended_by(-done.returncode, limit)}")
@@ -136,10 +140,16 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended_by(number: int, limit: int) -> str:
+    if number == signal.SIGPROF:
+        return (
+            f"takes more than {limit} s of computing to read, which is too long for its size: it is"
+            " damaged or made to waste time; save it again with torch.save(model.state_dict(),"
+            " ...)."
+        )
     if number == signal.SIGALRM:
         return (
-            f"took more than {limit} s to read, which is too long for its size: it is damaged or"
-            " made to waste time; save it again with torch.save(model.state_dict(), ...)."
+            f"was not read within {WALL_TIMES * limit} s, but the reader computed for less than"
+            f" {limit} s of them, so this machine or its disk is busy; load it again."
         )
     if number == signal.SIGKILL:
         return (
@@ -170,14 +180,12 @@ def main() -> None:
                 )
             }
         else:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
-            signal.alarm(seconds)
-            answer = _answer(path, request)
-            signal.alarm(0)
+            answer = _answer(path, request, seconds)
+            end_time_limit()
     print(json.dumps(answer))
 
 
-def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(path: Path, request: dict[str, Any], seconds: int) -> dict[str, Any]:
     if (
         "out" not in request
         and path.suffix.lower() == ".safetensors"
@@ -185,6 +193,7 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
         and path.stat().st_size
     ):
         limit_memory(path)
+        limit_time(seconds)
         try:
             header = read_header(path)
         except HeaderError as error:
@@ -202,6 +211,7 @@ def _answer(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     allowed = limit_memory(path)
+    limit_time(seconds)  # not earlier: importing torch takes long on a busy machine
     try:
         if "out" in request:
             state, part, others = read_network(
@@ -259,8 +269,6 @@ def limit_memory(path: Path) -> int:
         max(size, unpacked_bytes(path)), unpacked_limit(path, MAX_BYTES) if size else 0
     )
     if sys.platform == "linux":
-        from bickd_core.data.apart import limit
-
         limit(allowed)
     return allowed
 

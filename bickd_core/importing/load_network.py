@@ -170,7 +170,12 @@ def _check(wanted: _Wanted, stored: Mapping[str, Sequence[int]]) -> tuple[str, .
         raise RefusedFile(lacks_statistics(wanted.arch, lacking, why))
     filled = {**stored, **{name: wanted.shapes[name] for name in lacking}}
     reason = describe_mismatch(
-        wanted.shapes, filled, name=wanted.arch, head=wanted.head, dataset=wanted.info.name
+        wanted.shapes,
+        filled,
+        name=wanted.arch,
+        head=wanted.head,
+        dataset=wanted.info.name,
+        class_names=wanted.info.class_names,
     )
     if reason is not None:
         raise RefusedFile(reason)

@@ -13,11 +13,13 @@ from bickd_core.importing.label_checks import are_own_predictions, label_warning
 from bickd_core.importing.layout import FILE_SPLITS, FileSplit, Scale
 from bickd_core.importing.row_matching import (
     Rule,
+    check_order,
     key_names,
     label_positions,
     path_tails,
     row_ids,
 )
+from bickd_core.importing.text_matching import same_text, text_keys
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
 
@@ -65,6 +67,7 @@ class Imported:
             "one file": "All models are in one file, so their rows are the same samples",
             "id": "Rows were matched by id",
             "path": "Rows were matched by path",
+            "text": "Rows were matched by text",
             "order": (
                 "Rows were matched by order, because the files have no common ids and the same"
                 " number of rows"
@@ -195,13 +198,14 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
         paths,
         tuple(dict.fromkeys(notes)),
         (
-            *_few_shared(scored, shared),
+            *_few_shared(scored, shared, rule),
+            *_other_texts(scored, ids),
             *label_warnings([(model.name, model.predictions) for model in models]),
         ),
     )
 
 
-def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
+def _few_shared(scored: Sequence[Rows], shared: int, rule: Rule) -> list[str]:
     """Return a warning for each file, or model of one file, that loses more than half of its
     samples."""
     files = [source.file for source in scored]
@@ -209,10 +213,32 @@ def _few_shared(scored: Sequence[Rows], shared: int) -> list[str]:
         f"Only {shared:,} of {len(source.part):,} samples of"
         f" {source.file if files.count(source.file) == 1 else source.part.models[0].name} are in"
         f" every model. The comparison shows these {shared:,}. Check that all files use the same"
-        " ids."
+        f" {rule}s."
         for source in scored
         if 2 * shared < len(source.part)
     ]
+
+
+def _other_texts(scored: Sequence[Rows], ids: Sequence[np.ndarray]) -> list[str]:
+    """Return a warning for each part whose texts differ from those of the first one with texts, on
+    the same samples. Ids may be row numbers that were made after shuffling."""
+    first_file, warnings = "", []
+    by_id: dict[int | str, str] = {}
+    for source, source_ids in zip(scored, ids, strict=True):
+        if source.part.texts is None:
+            continue
+        texts = dict(zip(source_ids.tolist(), source.part.texts.tolist(), strict=True))
+        both = [id for id in texts if id in by_id]
+        differ = [id for id in both if not same_text(texts[id], by_id[id])]
+        if differ:
+            warnings.append(
+                f"{len(differ):,} of {len(both):,} samples have another text in {source.file} than"
+                f" in {first_file}, first '{differ[0]}' ('{texts[differ[0]][:40]}' and"
+                f" '{by_id[differ[0]][:40]}'). Check that the same sample has the same id in both."
+            )
+        if not by_id:
+            first_file, by_id = source.file, texts
+    return warnings
 
 
 def _files(sources: Sequence[Rows]) -> str:
@@ -250,15 +276,18 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
                 places = {value: i for i, value in enumerate(other)}
                 missing = next((value for value in key if value not in places), None)
                 if missing is not None:
+                    sample = str(missing[0] if isinstance(missing, tuple) else missing)[:80]
                     raise PredictionsError(
                         f"{label_source.file}: expected a label for every sample of"
-                        f" {source.file}, got none for '{missing}'."
+                        f" {source.file}, got none for '{sample}'."
                     )
                 part = replace(part, labels=labels[np.array([places[value] for value in key])])
                 notes.append(
-                    f"{source.file}: labels come from {label_source.file}, matched by id or path."
+                    f"{source.file}: labels come from {label_source.file}, matched by id, path or"
+                    " text."
                 )
             elif len(labels) == len(part):
+                check_order([source, label_source])
                 part = replace(
                     part,
                     labels=labels,
@@ -280,16 +309,18 @@ def _with_labels(scored: list[Rows], others: list[Rows]) -> tuple[list[Rows], li
 
 def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[object] | None]:
     first, second = key_names(a), key_names(b)
-    if first is None or second is None:
-        return None, None
-    if a.ids is not None and b.ids is not None:
-        numbers = a.ids.dtype != object and b.ids.dtype != object
-        if numbers or not set(first).isdisjoint(second):
+    if first is not None and second is not None:
+        if a.ids is not None and b.ids is not None:
+            numbers = a.ids.dtype != object and b.ids.dtype != object
+            if numbers or not set(first).isdisjoint(second):
+                return list(first), list(second)
+        tails = path_tails([first, second]) or path_tails([first, second], suffixes=False)
+        if tails is not None:
+            return list(tails[0]), list(tails[1])
+        if a.ids is not None and b.ids is not None:
             return list(first), list(second)
-    tails = path_tails([first, second]) or path_tails([first, second], suffixes=False)
-    if tails is not None:
-        return list(tails[0]), list(tails[1])
-    return (None, None) if a.ids is None or b.ids is None else (list(first), list(second))
+    keys = text_keys([a, b])
+    return (None, None) if keys is None else (list(keys[0]), list(keys[1]))
 
 
 def _predictions(source: Rows, model: FileModel, ids: np.ndarray) -> Predictions:

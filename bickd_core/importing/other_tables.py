@@ -3,6 +3,7 @@ models."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.importing.guess import guess_layout, is_constant, stem_of
-from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.layout import Hints, Layout, ScoreColumns
+from bickd_core.importing.scores import recognised
 from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table
 from bickd_core.importing.words import LABELS, MODELS, UNUSED, normal
@@ -31,20 +33,47 @@ def labels_of_one_hot(table: Table, path: Path, hints: Hints | None) -> Table:
         groups = [group for group in layout.models if _is_truth(path.stem)]
     else:
         groups = [group for group in layout.models if _is_truth(group.name)]
+        if hints is None or hints.label is None:
+            _check_no_soft_labels(table, layout.models)
     if len(groups) != 1 or groups[0].binary:
         return table
     group = groups[0]
-    arrays = [table.columns[name] for name in group.columns]
-    if any(array.dtype.kind not in "biuf" for array in arrays):
-        return table
-    values = arrays[0] if arrays[0].ndim == 2 else np.stack(arrays, axis=1)
-    if not np.isin(values, (0, 1)).all() or (values.sum(axis=1) != 1).any():
+    values = _values(table, group)
+    if values is None or not np.isin(values, (0, 1)).all() or (values.sum(axis=1) != 1).any():
         return table
     classes = values.argmax(axis=1)
     labels = np.array(group.classes, dtype=object)[classes] if group.classes else classes
     columns = {name: c for name, c in table.columns.items() if name not in group.columns}
     note = f"{values.shape[1]:,} columns of 0 and 1 are used as the true classes."
     return replace(table, columns={**columns, "label": labels}, notes=(*table.notes, note))
+
+
+def _values(table: Table, group: ScoreColumns) -> np.ndarray | None:
+    """Return the numbers [N, C] of a group of columns; None if a column has text."""
+    arrays = [table.columns[name] for name in group.columns]
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        return None
+    return arrays[0] if arrays[0].ndim == 2 else np.stack(arrays, axis=1)
+
+
+def _check_no_soft_labels(table: Table, groups: Sequence[ScoreColumns]) -> None:
+    """Check that no group of columns beside others is called labels and has probabilities.
+
+    Raises:
+        PredictionsError: there is one.
+    """
+    for group in groups:
+        name = group.columns[0] if len(group.columns) == 1 else group.name
+        values = _values(table, group)
+        if normal(name) not in _TRUTH or group.binary or values is None:
+            continue
+        if np.isin(values, (0, 1)).all() or recognised(values) not in ("probabilities", "percent"):
+            continue
+        raise PredictionsError(
+            f"'{name[:40]}': expected true classes as numbers or one-hot, got {values.shape[1]:,}"
+            " probabilities for each sample; save the number of the largest one, or rename them"
+            " if these are predictions."
+        )
 
 
 def _is_truth(name: str) -> bool:

@@ -14,7 +14,8 @@ from bickd_core.atomic import write_text
 from bickd_core.importing.image_paths import image_paths
 from bickd_core.importing.layout import FileSplit
 from bickd_core.importing.matching import Imported, ImportedModel
-from bickd_core.naming import as_key, near
+from bickd_core.importing.text_matching import same_text
+from bickd_core.naming import as_key, method_and_seed, near
 from bickd_core.runs.card import predictions_card
 from bickd_core.runs.info import RunError, RunInfo, Source, TeacherRef
 from bickd_core.runs.library import Library, NameTaken, RunFolder
@@ -31,6 +32,7 @@ def create_runs(
     names: Mapping[str, str] | None = None,
     dataset: str | None = None,
     images: Path | None = None,
+    seeds: bool = True,
 ) -> list[RunFolder]:
     """Put a run for each model among the user's runs.
 
@@ -42,6 +44,7 @@ def create_runs(
             derived from ids, labels and classes, so two imports of the same samples have the same
             label.
         images: a folder with the samples' images.
+        seeds: whether students whose names end in a seed, such as kd-s0, are runs of one method.
 
     Returns:
         The runs, the teacher first if it is among them.
@@ -83,7 +86,7 @@ def create_runs(
                 dataset=label,
                 num_classes=model.predictions.num_classes,
                 teacher=reference if student else None,
-                source=Source(kind="predictions", file=model.file),
+                source=_source(model, titles[model.name], seeds=seeds and student),
             )
             against = teacher_predictions if student else None
             folder = _make(library, info, model, against, samples)
@@ -95,6 +98,11 @@ def create_runs(
     finally:
         for folder, _ in pending:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _source(model: ImportedModel, title: str, *, seeds: bool) -> Source:
+    method, seed = (seeds and method_and_seed(title)) or ("", None)
+    return Source(kind="predictions", file=model.file, method=method, seed=seed)
 
 
 def _check_models(imported: Imported, names: Mapping[str, str]) -> None:
@@ -139,11 +147,33 @@ def _teacher_run(
         )
     students = [model.predictions for model in imported.models]
     align([run.predictions("test"), *students], [teacher, *models])
+    for split in filter(None, (imported, imported.validation)):
+        check_same_texts(run, split)
     return run
 
 
+def check_same_texts(run: RunFolder, imported: Imported) -> None:
+    """Check that samples with the same number have the same text in a run and in an import, because
+    numbers may be positions of rows in another order.
+
+    Raises:
+        PredictionsError: some texts differ.
+    """
+    texts = run.samples(imported.split).texts
+    shared = [id for id in imported.texts if id in texts and isinstance(id, int)]
+    differ = [id for id in shared if not same_text(imported.texts[id], texts[id])]
+    if differ:
+        first = differ[0]
+        raise PredictionsError(
+            f"{len(differ):,} of {len(shared):,} samples have another text in these files than in"
+            f" run '{run.key}', first number {first} ('{imported.texts[first][:40]}' and"
+            f" '{texts[first][:40]}'); import the files of both together, or with the same ids."
+        )
+
+
 def _label(imported: Imported, dataset: str | None) -> str:
-    """Return the data label, by default a hash of ids, labels and classes."""
+    """Return the data label, by default a hash of ids, labels and classes. Numbers without labels
+    may be positions of rows, so the texts count too."""
     if dataset is not None:
         label = dataset.strip()
         if not label or len(label) > 200 or not label.isprintable():
@@ -155,6 +185,8 @@ def _label(imported: Imported, dataset: str | None) -> str:
     labels = first.labels if first.labels is not None else [-1] * len(first)
     label_names = ["" if c < 0 else first.class_names[c] for c in labels]
     content = sorted(zip(map(str, first.ids.tolist()), label_names, strict=True))
+    if first.labels is None and first.ids.dtype.kind in "iu":
+        content += sorted((str(id), text) for id, text in imported.texts.items())
     digest = hashlib.sha256(repr((sorted(first.class_names), content)).encode()).hexdigest()
     return f"samples-{digest[:8]}"
 

@@ -10,7 +10,7 @@ from bickd_core.importing.identify import Identified
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.models.catalogue import TIMM, resolve
 from bickd_core.models.timm_models import check_timm_name, import_package
-from bickd_core.naming import plain_reason
+from bickd_core.naming import classes_text, plain_reason
 from bickd_core.runs.checkpoints import save_weights
 
 
@@ -48,8 +48,8 @@ def fetch_pretrained(arch: str, info: DatasetInfo, folder: Path) -> Identified:
     if config.num_classes != info.num_classes:
         raise RefusedFile(
             f"The pretrained weights of {arch} are for {config.num_classes:,} classes, but dataset"
-            f" {info.name} has {info.num_classes:,}; choose data of the same classes, or train its"
-            " head on these and import that file."
+            f" {info.name} has {classes_text(info.num_classes, info.class_names)}; choose data of"
+            " the same classes, or train its head on these and import that file."
         )
     try:
         net = timm.create_model(name, pretrained=True)

@@ -28,13 +28,16 @@ from bickd_core.importing.other_tables import (
     with_unused_constants,
     without_repeats,
 )
+from bickd_core.importing.plain_copy import plain_copy
 from bickd_core.importing.scores import ScaleError
+from bickd_core.importing.seed_column import with_seeds_as_models
 from bickd_core.importing.table import Table, check_columns
 from bickd_core.importing.tables import read_table
 from bickd_core.importing.tidy import find_tidy, tidy_of, widened
 from bickd_core.naming import some_names
 from bickd_core.npz import load_npz
 from bickd_core.packed_text import pack, unpack
+from bickd_core.reading import ReadError
 from bickd_core.runs.predictions import PredictionsError
 
 MAX_BYTES = 4 << 30
@@ -84,16 +87,18 @@ def read_file(
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise PredictionsError(f"{name}: expected at most {MAX_BYTES:,} bytes, got {size:,}.")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as copies:
         request = {
             "layout": None if layout is None else to_json(layout),
             "hints": None if hints is None else to_json(hints),
             "out": folder,
         }
         try:
-            answer = ask(
-                "bickd_core.importing.read_process", [str(path.resolve())], name, request=request
-            )
+            plain = plain_copy(path.resolve(), Path(copies), MAX_BYTES)
+        except (ReadError, PredictionsError) as error:
+            raise PredictionsError(f"{name}: {error}") from error
+        try:
+            answer = ask("bickd_core.importing.read_process", [str(plain)], name, request=request)
         except DataError as error:
             raise PredictionsError(str(error)) from error
         if "error" in answer:
@@ -172,10 +177,11 @@ def parse(
     Raises:
         PredictionsError: the row and column, what was expected and what came.
     """
-    table = read_table(path)
+    table = read_table(path, () if hints is None else hints.ignore)
     if layout is None:
         check_hints(table, hints or Hints())
-    else:
+    table = with_seeds_as_models(table, stem_of(path), hints)
+    if layout is not None:
         _check_layout(table, layout)
     tidy = find_tidy(table, hints) if layout is None else tidy_of(layout)
     if tidy is not None:

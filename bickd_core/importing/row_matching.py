@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import eq
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.extract import FilePart, Rows
+from bickd_core.importing.text_matching import Key, same_text, text_keys
 from bickd_core.importing.words import IMAGE_SUFFIXES, same_name
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError
 
-Rule = Literal["one file", "id", "path", "order"]
+Rule = Literal["one file", "id", "path", "text", "order"]
 
 
 def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
@@ -40,15 +42,18 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
             return "id", [np.array(each, dtype=np.str_) for each in stems]
     if all(part.ids is not None for part in parts):
         return ("one file" if alone else "id"), arrays
+    known = next((part.ids for part in parts if part.ids is not None), None)
+    by_text = None if alone else _text_keys(scored)
+    if by_text is not None:
+        return "text", _ids_by_text(by_text, parts)
     counts = [len(part) for part in parts]
     if len(set(counts)) > 1:
         each = ", ".join(f"{source.file} {n:,}" for source, n in zip(scored, counts, strict=True))
         raise PredictionsError(
-            f"the files have different numbers of rows ({each}) and no common id or path column;"
-            " add an id column to each."
+            f"the files have different numbers of rows ({each}) and no common id, path or text"
+            " column; add an id column to each."
         )
-    _check_order(scored)
-    known = next((part.ids for part in parts if part.ids is not None), None)
+    check_order(scored)
     ids = np.arange(counts[0]) if known is None else _id_array(known, known.dtype == object)
     return ("one file" if len(parts) == 1 else "order"), [ids] * len(parts)
 
@@ -59,26 +64,78 @@ def _id_array(ids: np.ndarray, texts: bool) -> np.ndarray:
     )
 
 
-def _check_order(scored: list[Rows]) -> None:
-    """Check that labels of files matched by order agree; otherwise the rows are different
-    samples."""
-    known = [source for source in scored if source.part.labels is not None]
-    for other in known[1:]:
-        pair = [
-            np.array(source.part.models[0].classes)[
-                label_positions(source.part.labels, source.part.models[0].classes)
-            ]
-            for source in (known[0], other)
-            if source.part.labels is not None
+def _text_keys(scored: Sequence[Rows]) -> list[list[Key]] | None:
+    if any(source.part.texts is None for source in scored):
+        return None
+    labels = [names for source in scored if (names := _label_names(source)) is not None]
+    parts = [source.part for source in scored]
+    return text_keys(parts, labels if len(labels) == len(parts) else ())
+
+
+def _ids_by_text(keys: list[list[Key]], parts: Sequence[FilePart]) -> list[np.ndarray]:
+    """Return the ids of rows that are matched by text: those of a file with ids for all texts, else
+    numbers in the order of the first file."""
+    number: dict[Key, int] = {}
+    places = [np.array([number.setdefault(key, len(number)) for key in each]) for each in keys]
+    for place, part in zip(places, parts, strict=True):
+        if part.ids is not None and len(part) == len(number):
+            ids = _id_array(part.ids, part.ids.dtype == object)[np.argsort(place)]
+            return [ids[each] for each in places]
+    return places
+
+
+def check_order(sources: Sequence[Rows]) -> None:
+    """Check that labels, texts and paths of files matched by order agree; otherwise the rows are
+    different samples.
+
+    Raises:
+        PredictionsError: some differ. The message names the first row.
+    """
+    checks: tuple[tuple[str, Callable[[Rows], list[str] | None], Callable], ...] = (
+        ("labels", _label_names, eq),
+        ("texts", _texts, same_text),
+        ("paths", _file_stems, eq),
+    )
+    for what, values_of, same in checks:
+        known = [
+            (source.file, values) for source in sources if (values := values_of(source)) is not None
         ]
-        differ = int((pair[0] != pair[1]).sum())
-        if differ:
-            row = int((pair[0] != pair[1]).argmax())
-            raise PredictionsError(
-                f"{known[0].file} and {other.file} have no common id or path column, and their"
-                f" labels differ in {differ:,} of {len(pair[0]):,} rows, first in row {row + 1:,}"
-                f" ('{pair[0][row]}' and '{pair[1][row]}'); add an id column to each."
-            )
+        for file, values in known[1:]:
+            first_file, first = known[0]
+            differ = [
+                i for i, pair in enumerate(zip(first, values, strict=True)) if not same(*pair)
+            ]
+            if differ:
+                row = differ[0]
+                shown = [v[-40:] if what == "paths" else v[:40] for v in (first[row], values[row])]
+                way_out = f", or leave out the {what} if the order is right"
+                raise PredictionsError(
+                    f"{first_file} and {file} have no common id or path column, and their {what}"
+                    f" differ in {len(differ):,} of {len(first):,} rows, first in row {row + 1:,}"
+                    f" ('{shown[0]}' and '{shown[1]}'); add an id column to each"
+                    f"{'' if what == 'labels' else way_out}."
+                )
+
+
+def _label_names(source: Rows) -> list[str] | None:
+    labels, models = source.part.labels, source.part.models
+    if labels is None or not models:
+        return None
+    try:
+        positions = label_positions(labels, models[0].classes)
+    except PredictionsError as error:
+        raise PredictionsError(f"{source.file}, {models[0].name}: {error}") from error
+    return np.array(models[0].classes)[positions].tolist()
+
+
+def _texts(source: Rows) -> list[str] | None:
+    return None if source.part.texts is None else source.part.texts.tolist()
+
+
+def _file_stems(source: Rows) -> list[str] | None:
+    """Return the file names of the paths, without folders and suffixes of images."""
+    paths = source.part.paths
+    return None if paths is None else [_stem(_path_parts(path)[-1]) for path in paths.tolist()]
 
 
 def key_names(part: FilePart) -> list[str] | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from bickd_core.importing.binary import binary_models
 from bickd_core.importing.layout import ScoreColumns
+from bickd_core.importing.scores import recognised
 from bickd_core.importing.table import Table
 from bickd_core.importing.words import FEATURES, LABELS, SCORES, UNUSED, model_word, normal
 
@@ -70,6 +73,8 @@ def guess_models(
         if binary:
             return binary
         groups = _by_separators(flat, least)
+        if groups is not None and len(groups) > 1 and _are_one_distribution(table, flat):
+            groups = None
     if groups is None:
         plain = [name for name in flat if name in known or normal(name) not in _NO_SCORES]
         groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
@@ -84,6 +89,14 @@ def guess_models(
         for prefix, pairs in groups.items()
     ]
     return _unique_models(models)
+
+
+def _are_one_distribution(table: Table, flat: Sequence[str]) -> bool:
+    """Return whether the columns together are the probabilities of one model."""
+    columns = [table.columns[name] for name in flat if normal(name) not in _NO_SCORES]
+    if any(column.dtype.kind not in "iuf" for column in columns):
+        return False
+    return recognised(np.stack(columns, axis=1).astype(np.float64)) in ("probabilities", "percent")
 
 
 def _ends(name: str, affixes: Iterable[str]) -> bool:

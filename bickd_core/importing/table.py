@@ -30,6 +30,7 @@ class Table:
         notes: one sentence for each thing that was noticed while reading.
         row_names: the name of each row in messages, if rows are not those of the file; empty to
             number them.
+        unread: names of arrays that hold Python objects, which are never unpickled.
         places: positions of the rows in the file, if only some are left; None for all.
     """
 
@@ -40,6 +41,7 @@ class Table:
     notes: tuple[str, ...] = ()
     row_names: tuple[str, ...] = ()
     places: np.ndarray | None = None
+    unread: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

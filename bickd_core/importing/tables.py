@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,18 @@ from bickd_core.importing.json_tables import read_json, read_json_lines
 from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table, check_size
 from bickd_core.importing.text_tables import read_csv, read_txt
-from bickd_core.importing.words import CLASSES, FEATURES, IDS, INPUTS, LABELS, SCORES, normal
+from bickd_core.importing.words import (
+    CLASSES,
+    FEATURES,
+    IDS,
+    INPUTS,
+    LABELS,
+    PATHS,
+    SCORES,
+    TEXTS,
+    UNUSED,
+    normal,
+)
 from bickd_core.naming import some_names
 from bickd_core.npy_header import read_header
 from bickd_core.npz import load_npz
@@ -27,16 +40,19 @@ from bickd_core.reading import ReadError, is_lfs_pointer, opened
 from bickd_core.runs.predictions import PredictionsError
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, ignore: Sequence[str] = ()) -> Table:
     """Read one file, by its suffix.
+
+    Args:
+        ignore: arrays that are not used, so that they need not be readable.
 
     Raises:
         PredictionsError: the file cannot be used; the message does not name it.
         FileNotFoundError: the file does not exist.
     """
     suffix = path.suffix.lower()
-    readers = {
-        ".npz": _npz,
+    readers: dict[str, Callable[[Path], Table]] = {
+        ".npz": partial(_npz, ignore=ignore),
         ".npy": _npy,
         ".csv": read_csv,
         ".tsv": read_csv,
@@ -81,15 +97,20 @@ def _check_content(path: Path) -> None:
         )
 
 
+_WEIGHTS = "weights are imported with `bickd import`, or on the page Runs"
+
+
 def _way_out(suffix: str) -> str:
     if suffix in (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".bin"):
         return (
             "pickled objects are not opened, so save the arrays with "
-            "numpy.savez(FILE, logits=..., labels=...); weights are imported with `bickd import`"
+            f"numpy.savez(FILE, logits=..., labels=...); {_WEIGHTS}"
         )
     if suffix in (".th", ".tar", ".safetensors", ".onnx", ".pt2"):
-        return "weights are imported with `bickd import`, or on the page Runs"
-    if suffix in (".xls", ".xlsx"):
+        return _WEIGHTS
+    if suffix in (".zip", ".7z", ".tgz", ".rar"):
+        return "unpack the archive"
+    if suffix in (".xls", ".xlsx", ".ods"):
         return "save the sheet as csv"
     return "save the table as csv or the arrays as npz"
 
@@ -97,11 +118,15 @@ def _way_out(suffix: str) -> str:
 # -- numpy ---------------------------------------------------------------------------------------
 
 
-def _npz(path: Path) -> Table:
-    arrays = {name: _as_column(array) for name, array in load_npz(path).items() if array.ndim}
+def _npz(path: Path, ignore: Sequence[str] = ()) -> Table:
+    unread: list[str] = []
+    loaded = load_npz(path, unread=unread)
+    unread_notes = _unread_notes([name for name in unread if name not in ignore])
+    arrays = {name: _as_column(array) for name, array in loaded.items() if array.ndim}
     inputs = [name for name, array in arrays.items() if array.ndim > 1 and normal(name) in INPUTS]
     others = any(array.ndim == 2 for name, array in arrays.items() if name not in inputs)
     notes = [f"`{name}` is not used: it has inputs and no scores." for name in inputs if others]
+    notes += unread_notes
     if others:
         arrays = {name: array for name, array in arrays.items() if name not in inputs}
     deep = next((name for name, array in arrays.items() if array.ndim > 2), None)
@@ -123,7 +148,7 @@ def _npz(path: Path) -> Table:
         if named:
             return Table({}, extras={name: arrays[name] for name in named})
         raise PredictionsError(
-            f"expected an array [N, C] of scores, got {_shapes(arrays) or 'no arrays'}; "
+            f"expected an array [N, C] of scores, got {_shapes(arrays, unread) or 'no arrays'}; "
             "save it with numpy.savez(FILE, logits=..., labels=...)."
         )
     rows = lengths.most_common(1)[0][0]
@@ -145,7 +170,37 @@ def _npz(path: Path) -> Table:
     for name, array in arrays.items():
         is_column = len(array) == rows and normal(name) not in CLASSES
         (columns if is_column else extras)[name] = array
-    return Table(columns, extras=extras, notes=tuple(notes))
+    return Table(columns, extras=extras, notes=tuple(notes), unread=tuple(unread))
+
+
+def _unread_notes(names: Sequence[str]) -> list[str]:
+    """Return a note for each array of Python objects that is not needed, such as the metrics of
+    Hugging Face's Trainer.
+
+    Raises:
+        PredictionsError: one is needed.
+    """
+    needed = next((name for name in names if _is_needed(name)), None)
+    if needed is not None:
+        raise PredictionsError(
+            f"`{needed}` must be real numbers or text without pickles, got object; save it with"
+            " dtype=float, int or str."
+        )
+    return [
+        f"`{name}` is not used: it holds Python objects, which are never unpickled."
+        for name in names
+    ]
+
+
+def _is_needed(name: str) -> bool:
+    """Return whether an array's name says that it holds scores, or tells samples or classes.
+
+    >>> [_is_needed(name) for name in ("val_logits", "texts", "metrics", "pred")]
+    [True, True, False, False]
+    """
+    name = normal(name)
+    words = {*name.split("_")} & {*SCORES}
+    return name in (*LABELS, *IDS, *PATHS, *TEXTS, *CLASSES) or bool(words and name not in UNUSED)
 
 
 def _unnamed_labels(arrays: dict[str, np.ndarray], rows: int) -> str:
@@ -161,8 +216,9 @@ def _unnamed_labels(arrays: dict[str, np.ndarray], rows: int) -> str:
     return found[0] if len(found) == 1 and len(arrays) > 1 else ""
 
 
-def _shapes(arrays: dict[str, np.ndarray]) -> str:
-    return some_names([f"`{name}` {list(array.shape)}" for name, array in arrays.items()])
+def _shapes(arrays: dict[str, np.ndarray], unread: Sequence[str] = ()) -> str:
+    shapes = [f"`{name}` {list(array.shape)}" for name, array in arrays.items()]
+    return some_names([*shapes, *(f"`{name}` of Python objects" for name in unread)])
 
 
 def _as_column(array: np.ndarray) -> np.ndarray:

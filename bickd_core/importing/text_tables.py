@@ -67,8 +67,6 @@ _MOST_COMMENTS = 100
 
 
 def _decoded(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,9 +86,6 @@ def read_csv(path: Path) -> Table:
             comments.append(head)
             head = file.readline(MAX_LINE)
         second = file.readline(MAX_LINE)
-        utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    if utf16:
-        raise PredictionsError("expected text in UTF-8, got UTF-16; save the file as UTF-8.")
     first = _decoded(head).rstrip("\r\n")
     if "\r" in first:  # lines end as on old Macs
         first, after = first.split("\r")[:2]

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bickd_core.atomic import write_json
 from bickd_core.data.class_order import ClassOrder
-from bickd_core.data.normalisation import Choice, Normalisation
+from bickd_core.data.normalisation import Choice, Normalisation, tried_images
 from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder, Preprocessing
 from bickd_core.data.registry import checked_size, dataset_info, tried_split
 from bickd_core.data.resizing import Interpolation, Resize, Resizing
@@ -35,6 +35,7 @@ from bickd_core.importing.inputs import OtherNormalisation, choose_inputs, prepr
 from bickd_core.importing.layout import FileSplit
 from bickd_core.importing.load_network import LoadedNetwork, load_network
 from bickd_core.models.catalogue import resolve
+from bickd_core.naming import method_and_seed
 from bickd_core.runs.library import (
     Library,
     NameTaken,
@@ -50,12 +51,13 @@ from bickd_core.runs.status import Status, Worker
 if TYPE_CHECKING:
     from torch import nn
 
-    from bickd_core.data.base import Dataset
+    from bickd_core.data.base import Dataset, Split
 
 Say = Callable[[str, float], None]
 
 TRIED_ON = 500
-"""Number of validation images on which the usual normalisations are compared."""
+"""Number of images on which the usual normalisations are compared: validation images, and train
+images if these are fewer."""
 HELD_OUT = (
     "The data has no test part, so one fifth was held out as test. If the network was trained on"
     " all images, it has seen these too, and its test figures are too high."
@@ -70,7 +72,8 @@ class ImportRequest(BaseModel):
         part: which of several networks in the file to load, as in `Part.label`.
         normalisation: of the network's inputs. None uses the data's own (ImageNet's for networks of
             timm and torchvision); if another usual one is clearly better, the import ends with a
-            sentence that names it.
+            sentence that names it. If the images do not decide, it is the teacher's, or the one
+            with the highest likelihood.
         mean, std: numbers instead of a preset, for red, green and blue.
         image_size: pixels per side of the images.
         input_size: pixels per side of the network's input, if different. The user's own images get
@@ -151,12 +154,18 @@ def import_weights(
             " it out."
         )
     home = library.home()
+    library.sweep_unfinished()
     if library.taken(request.name):
         raise NameTaken(request.name)
     making = (home if inside is None else inside) / f".making-{uuid.uuid4().hex}"
     making.mkdir(parents=True)
+
+    def say_alive(message: str, share: float) -> None:
+        os.utime(making)  # what has been as it is for an hour counts as left behind
+        say(message, share)
+
     try:
-        _fill(making, file, request, library, say)
+        _fill(making, file, request, library, say_alive)
         target = home / request.name
         if target.exists():
             raise NameTaken(request.name)
@@ -199,6 +208,7 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
             channels=data_info.in_channels,
             size=size,
             dataset=data_info.name,
+            class_names=data_info.class_names,
         )
         _evaluate(folder, file, LoadedNetwork(program, program=kind), request, library, say)
 
@@ -236,7 +246,7 @@ def _evaluate(
     info = _run_info(request, dataset, order, teacher)
     check_same_data(info, dataset.content, library)
     say("trying normalisations", 0.12)
-    source, chosen = _try_inputs(file, network, request, dataset)
+    source, chosen = _try_inputs(file, network, request, dataset, teacher)
     info = info.model_copy(update={"source": source, "preprocessing": chosen})
     model = renormalised(network.model, chosen, dataset)
     _write_predictions(run, model, network, dataset, say)
@@ -289,7 +299,11 @@ def _run_info(
 
 
 def _try_inputs(
-    file: Path, network: LoadedNetwork, request: ImportRequest, dataset: Dataset
+    file: Path,
+    network: LoadedNetwork,
+    request: ImportRequest,
+    dataset: Dataset,
+    teacher: RunFolder | None,
 ) -> tuple[Source, Preprocessing]:
     """Choose the network's inputs on some images.
 
@@ -299,32 +313,74 @@ def _try_inputs(
     from bickd_core.importing.hints import chance_note, hints
     from bickd_core.importing.statistics import Statistics
     from bickd_core.runs.create import file_sha256
-    from bickd_core.runs.stages import probe_positions
     from bickd_core.training.setup import renormalised
 
-    split = tried_split(dataset.name)
-    images = dataset.split(split)
-    part = images.take(probe_positions(images.labels, TRIED_ON))
+    part, of_train = _trial(dataset)
+    images = tried_images(len(part), of_train, tried_split(dataset.name))
     statistics = Statistics(network.model, network.lacking, request.arch, dataset)
-    tried = choose_inputs(network.model, part, dataset, request, statistics)
+    tried = choose_inputs(
+        network.model,
+        part,
+        dataset,
+        request,
+        statistics,
+        images=images,
+        teacher=None if teacher is None else _normalisation_of(teacher.info(), dataset),
+    )
     statistics.estimate(renormalised(network.model, tried.chosen, dataset))
     notes = (
         statistics.note(),
         getattr(network.model, "note", ""),
-        chance_note(tried.accuracy, len(part), dataset.num_classes, split),
+        chance_note(tried.accuracy, len(part), dataset.num_classes, images),
     )
     any_size = dataset_info(request.dataset).any_size
+    named = method_and_seed(request.name) if request.role == "student" else None
+    method, seed = named or ("", None)
     source = Source(
         kind="imported" if network.program is None else "program",
+        method=method,
+        seed=seed,
         file=file.name,
         sha256=file_sha256(file),
         part=network.part,
         tried=dict(tried.accuracies),
         tried_on=len(part),
+        tried_train=of_train,
+        undecided=tried.undecided,
+        teachers_inputs=tried.of_teacher,
         notes=tuple(note for note in notes if note),
         hints=hints(network.model, part, dataset, tried, any_size=any_size),
     )
     return source, tried.chosen
+
+
+def _normalisation_of(teacher: RunInfo, dataset: Dataset) -> Normalisation | None:
+    """Return the normalisation of a teacher's inputs; None if it is not known: predictions have
+    none, and a program may normalise its inputs itself."""
+    if teacher.source.predictions_only:
+        return None
+    inputs = teacher.preprocessing
+    if inputs is None:  # an older run, which used the data's own
+        return Normalisation(name="data", mean=dataset.mean, std=dataset.std)
+    return Normalisation(name=inputs.name, mean=inputs.mean, std=inputs.std)
+
+
+def _trial(dataset: Dataset) -> tuple[Split, int]:
+    """Return the images on which inputs are tried, and how many of them are train images.
+
+    Test is used only if all images are test.
+    """
+    from bickd_core.data.base import joined
+    from bickd_core.runs.stages import probe_positions
+
+    split = tried_split(dataset.name)
+    images = dataset.split(split)
+    part = images.take(probe_positions(images.labels, TRIED_ON))
+    missing = TRIED_ON - len(part)
+    if split == "test" or not missing or not len(dataset.train):
+        return part, 0
+    more = dataset.train.take(probe_positions(dataset.train.labels, missing))
+    return joined(part, more), len(more)
 
 
 def _write_predictions(

@@ -13,6 +13,8 @@ LABELS = (
     "true_class_name", "true_name", "gt_labels", "gt_class", "groundtruth", "gts", "trues",
     "y_trues", "class_id", "class_idx",
     "class_index", "actual_label", "actual_class", "target_label", "test_labels", "labels_test",
+    "gold", "golds", "gold_label", "gold_labels", "intent", "true_intent", "label_text",
+    "label_name", "text_label",
 )  # fmt: skip
 IDS = (
     "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample",
@@ -25,9 +27,10 @@ PATHS = (
 )  # fmt: skip
 TEXTS = (
     "text", "texts", "sentence", "content", "review", "title", "question", "document", "body",
-    "tweet",
-    "message", "comment", "premise",
+    "tweet", "message", "comment", "premise", "utterance", "utterances", "query", "sms", "input",
+    "inputs", "input_text", "prompt", "sentences", "headline", "email", "post",
 )  # fmt: skip
+SEEDS = ("seed", "seeds", "random_seed", "rng_seed")
 MODELS = ("model", "model_name", "network", "run", "arch")
 CLASSES = (
     "classes",
@@ -59,8 +62,14 @@ UNUSED = (
     "predicted_class_idx", "predicted_class_index", "predicted_label_idx", "prediction_idx",
     "pred_confidence", "pred_conf", "prediction_confidence", "y_hat", "argmax", "is_correct",
     "max_score",
+    *SEEDS,
 )  # fmt: skip
 """Names of columns of numbers that are not scores of a class."""
+PREDICTED = {
+    "pred", "preds", "predicted", "prediction", "predictions", "predict", "hat", "argmax", "top",
+    "top1", "best", "output", "guess",
+}  # fmt: skip
+"""Words in the name of a column of predicted classes."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 

@@ -19,6 +19,7 @@ from bickd_core.launch.slots import default_slots
 from bickd_core.models.own import VARIABLE
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.same_data import check_data_there
 
 
 def submit(
@@ -82,6 +83,7 @@ def check_resumable(runs: Sequence[RunFolder]) -> None:
     stop."""
     for run in runs:
         run.check_resumable()
+        check_data_there(run)
     check_alike([config for run in runs if (config := run.info().config) is not None])
     for run in runs:
         run.clear_requests()
@@ -94,6 +96,8 @@ def stop(run: RunFolder) -> None:
 
 class LocalLauncher:
     """Launch runs as worker processes on this machine, with `at_once` of them working at a time."""
+
+    here = True
 
     def __init__(self, library: Library, *, at_once: int | None = None) -> None:
         self.at_once = at_once or default_slots()

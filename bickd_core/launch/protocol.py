@@ -14,6 +14,8 @@ is gone without an end state, so the run can be submitted again and continues fr
 class Launcher(Protocol):
     """Starts workers. Every launcher works on the run folder itself, under the same path."""
 
+    here: bool
+    """Whether the runs train on this machine."""
     at_once: int
     """How many runs the place works on side by side."""
 

@@ -33,6 +33,8 @@ class RayLauncher:
     heartbeat is old too, so that two workers never write the same folder.
     """
 
+    here = False
+
     def __init__(
         self,
         client: Client,

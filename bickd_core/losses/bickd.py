@@ -28,11 +28,10 @@ from torch import Tensor
 from bickd_core.losses.batch_queue import BatchQueue, Rows
 from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.contrast import Side, check_choice
+from bickd_core.losses.inputs import NO_LABEL, check_labels, check_pair
 from bickd_core.losses.kd import divergence
 from bickd_core.losses.numerics import (
     centred,
-    check_labels,
-    check_pair,
     log_probabilities,
     logit_pair,
     unit_columns,
@@ -68,7 +67,8 @@ def bickd_sample(
 
     Args:
         student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
-        labels: [B] int64, needed unless `same_class` is "negative".
+        labels: [B] integers, needed unless `same_class` is "negative". A sample with -100 has no
+            label: it is like no other.
         temperature: T > 0.
         tau: contrast temperature, above 0; for "contrast" only.
         form: "contrast" or "gram".
@@ -89,11 +89,11 @@ def bickd_sample(
     >>> bickd_sample(z, z, form="gram")  # one-hot rows, each orthogonal to the others
     tensor(0.)
     """
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     with without_autocast(student_logits):
         return _sample_side(
             log_probabilities(student_logits, temperature),
-            log_probabilities(teacher_logits.detach(), temperature),
+            log_probabilities(teacher_logits, temperature),
             labels,
             Side(tau, form, gram_weight, anchors),
             same_class=same_class,
@@ -125,7 +125,7 @@ def bickd_class(
     contrast is log C (0 with "drop"), without gradient.
 
     Args:
-        labels: [B] int64, needed only for "drop".
+        labels: [B] integers, needed only for "drop", where -100 counts for no class.
         absent: "keep" uses all C columns, "drop" only those of classes with a sample in the batch.
         vectors: as for `bickd_sample`; "centred" subtracts each column's mean, so a cosine is a
             correlation. A column that is constant to within rounding becomes 0, without gradient.
@@ -148,13 +148,13 @@ def bickd_class(
     >>> round(one_sample.exp().item(), 4)
     5.0
     """
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     columns = _Columns(absent, vectors, off_diagonal, repel, margin, column_weights)
     with without_autocast(student_logits):
         return _class_side(
             *_with_earlier(
                 log_probabilities(student_logits, temperature),
-                log_probabilities(teacher_logits.detach(), temperature),
+                log_probabilities(teacher_logits, temperature),
                 labels,
                 earlier,
                 temperature,
@@ -278,11 +278,12 @@ def _sample_side(
     positives, ignored = None, None
     if same_class != "negative":
         known = check_labels(labels, log_s, f"same_class={same_class!r}")
-        same = known[:, None] == known[None, :]  # [B, B]
+        own = torch.eye(len(known), dtype=torch.bool, device=known.device)
+        same = (known[:, None] == known[None, :]) & (known != NO_LABEL)  # [B, B]
         if same_class == "positive":
-            positives = same
+            positives = same | own
         else:
-            ignored = same & ~torch.eye(len(known), dtype=torch.bool, device=known.device)
+            ignored = same & ~own
     if vectors == "root":
         log_s, log_t = log_s / 2, log_t / 2  # log of the square root
     return side(unit_rows(log_s) @ unit_rows(log_t).T, positives=positives, ignored=ignored)
@@ -292,7 +293,13 @@ def _class_side(
     log_s: Tensor, log_t: Tensor, labels: Tensor | None, side: Side, columns: _Columns
 ) -> Tensor:
     if columns.absent == "drop":
-        present = check_labels(labels, log_s, "absent='drop'").unique()
+        known = check_labels(labels, log_s, "absent='drop'")
+        labelled = known != NO_LABEL
+        samples = log_s.new_zeros(log_s.shape[1])  # of each class
+        samples.index_add_(0, known.masked_fill(~labelled, 0), labelled.to(log_s.dtype))
+        present = samples.nonzero()[:, 0]
+        if not len(present):
+            return 0 * log_s.sum()
         log_s, log_t = log_s[:, present], log_t[:, present]
     s, t = _unit(log_s, columns.vectors), _unit(log_t, columns.vectors)
     return side(
@@ -341,7 +348,9 @@ def _with_earlier(
     """Return log-probabilities and labels with the rows of earlier batches below."""
     if earlier is None:
         return log_s, log_t, labels
-    pair = logit_pair(earlier.student_logits.detach(), earlier.teacher_logits.detach(), standardize)
+    pair = logit_pair(
+        *check_pair(earlier.student_logits.detach(), earlier.teacher_logits), standardize
+    )
     below_s, below_t = (log_probabilities(logits, temperature) for logits in pair)
     together = labels
     if labels is not None and earlier.labels is not None:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.inputs import check_features
 from bickd_core.losses.memory import MemoryIndex
 from bickd_core.losses.numerics import unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, weighted
@@ -148,8 +149,9 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         assert student.features is not None
         assert teacher.features is not None
         assert student.ids is not None
+        features = check_features(student.features, teacher.features, "features")
         with without_autocast(student.features):
-            return self._both_sides(student.features, teacher.features.detach(), student.ids)
+            return self._both_sides(*features, student.ids)
 
     def _both_sides(
         self, student_features: Tensor, teacher_features: Tensor, ids: Tensor

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.inputs import check_pair
 from bickd_core.losses.numerics import (
     centred,
-    check_pair,
     log_probabilities,
     logit_pair,
     without_autocast,
@@ -46,7 +46,6 @@ def dist_rows(
     >>> round(opposite.item(), 4)
     2.0
     """
-    check_pair(student_logits, teacher_logits)
     return _one_minus_pearson(student_logits, teacher_logits, temperature, dim=1)
 
 
@@ -58,7 +57,6 @@ def dist_columns(
     Arguments and range are those of `dist_rows`. It depends on which samples share a batch. For one
     sample, every column is constant, so the term is T^2, without gradient.
     """
-    check_pair(student_logits, teacher_logits)
     return _one_minus_pearson(student_logits, teacher_logits, temperature, dim=0)
 
 
@@ -95,9 +93,10 @@ class DISTObjective(LogitObjective[DISTOptions]):
 def _one_minus_pearson(
     student_logits: Tensor, teacher_logits: Tensor, temperature: float, dim: int
 ) -> Tensor:
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     with without_autocast(student_logits):
         s = centred(log_probabilities(student_logits, temperature).exp(), dim)
-        t = centred(log_probabilities(teacher_logits.detach(), temperature).exp(), dim)
+        t = centred(log_probabilities(teacher_logits, temperature).exp(), dim)
         norms = torch.linalg.vector_norm(s, dim=dim) * torch.linalg.vector_norm(t, dim=dim)
         pearson = (s * t).sum(dim) / (norms + _EPSILON)
         return temperature**2 * (1 - pearson.mean())

@@ -14,11 +14,11 @@ from typing import ClassVar
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.inputs import NO_LABEL, check_labels, check_pair
 from bickd_core.losses.numerics import (
-    check_labels,
-    check_pair,
     log_probabilities,
     logit_pair,
+    mean_of_labelled,
     split_target,
     without_autocast,
 )
@@ -37,7 +37,7 @@ def dkd_target(
 
     Args:
         student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
-        labels: [B] int64.
+        labels: [B] integers; samples with -100 are left out of the mean.
         temperature: T > 0; 4 in the paper.
 
     Returns:
@@ -94,13 +94,15 @@ def _part(
     temperature: float,
     of_label: bool,
 ) -> Tensor:
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     known = check_labels(labels, student_logits, "DKD")
+    labelled = known != NO_LABEL
+    at = known.masked_fill(~labelled, 0)
     with without_autocast(student_logits):
-        s = split_target(log_probabilities(student_logits, temperature), known)
-        t = split_target(log_probabilities(teacher_logits.detach(), temperature), known)
+        s = split_target(log_probabilities(student_logits, temperature), at)
+        t = split_target(log_probabilities(teacher_logits, temperature), at)
         if of_label:
             divergence = t[0].exp() * (t[0] - s[0]) + t[1].exp() * (t[1] - s[1])  # [B]
         else:
             divergence = (t[2].exp() * (t[2] - s[2])).sum(1)  # the label's entries are 0 - 0
-        return temperature**2 * divergence.mean()
+        return temperature**2 * mean_of_labelled(divergence, labelled)

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
+from bickd_core.losses.inputs import check_pair
+from bickd_core.losses.numerics import log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets.logits import KDOptions
 
@@ -32,10 +33,10 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4
     >>> round(sure_teacher.exp().item(), 4)
     2.0
     """
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     with without_autocast(student_logits):
         log_student = log_probabilities(student_logits, temperature)
-        log_teacher = log_probabilities(teacher_logits.detach(), temperature)
+        log_teacher = log_probabilities(teacher_logits, temperature)
         return temperature**2 * divergence(log_student, log_teacher)
 
 

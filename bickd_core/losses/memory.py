@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bickd_core.losses.inputs import check_integers
+
 
 class MemoryIndex(nn.Module):
     """Rows 0 to N - 1 of a memory for N training samples with any ids.
@@ -44,8 +46,10 @@ class MemoryIndex(nn.Module):
         """Return the rows of these ids [B].
 
         Raises:
+            TypeError: the ids are not a tensor of integers.
             ValueError: an id is not in the training split.
         """
+        ids = check_integers(ids, "ids", self.ids.device)
         rows = torch.searchsorted(self.ids, ids).clamp(max=len(self) - 1)
         if not torch.equal(self.ids[rows], ids):
             unknown = ids[self.ids[rows] != ids]

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.inputs import check_pair
 from bickd_core.losses.kd import kd
-from bickd_core.losses.numerics import check_pair, log_probabilities, logit_pair, without_autocast
+from bickd_core.losses.numerics import log_probabilities, logit_pair, without_autocast
 from bickd_core.losses.objective import LogitObjective, weighted
 from bickd_core.presets.logits import MLKDOptions
 
@@ -95,13 +96,13 @@ class MLKDObjective(LogitObjective[MLKDOptions]):
 def _gram_distance(
     student_logits: Tensor, teacher_logits: Tensor, temperatures: Sequence[float], by_class: bool
 ) -> Tensor:
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     size = student_logits.shape[1 if by_class else 0]
     distances = []
     with without_autocast(student_logits):
         for temperature in temperatures:
             s = log_probabilities(student_logits, temperature).exp()
-            t = log_probabilities(teacher_logits.detach(), temperature).exp()
+            t = log_probabilities(teacher_logits, temperature).exp()
             difference = t.T @ t - s.T @ s if by_class else t @ t.T - s @ s.T
             distances.append(difference.square().sum() / size)
     return torch.stack(distances).sum()

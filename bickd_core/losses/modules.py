@@ -46,7 +46,7 @@ class LogitLoss(nn.Module):
         Args:
             student_logits: [B, C], before any softmax.
             teacher_logits: [B, C], the same samples; they get no gradient.
-            labels: [B] int64; not needed by some losses, such as `KD(alpha=0)`.
+            labels: [B] integers; not needed by some losses, such as `KD(alpha=0)`.
             progress: share of the training that is done, in [0, 1], for warm-ups. They are over
                 at 1.
 
@@ -54,7 +54,8 @@ class LogitLoss(nn.Module):
             A scalar, float32 or float64; lower is better.
 
         Raises:
-            ValueError: shapes differ, or labels are missing.
+            TypeError: an argument is not a tensor, or labels are not integers.
+            ValueError: shapes or devices differ, or labels are missing.
         """
         return sum(
             self.terms(student_logits, teacher_logits, labels, progress=progress).values(),

@@ -13,11 +13,11 @@ from typing import ClassVar
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
+from bickd_core.losses.inputs import NO_LABEL, check_labels, check_pair
 from bickd_core.losses.numerics import (
-    check_labels,
-    check_pair,
     log_probabilities,
     logit_pair,
+    mean_of_labelled,
     split_target,
     without_autocast,
 )
@@ -30,7 +30,7 @@ def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | 
 
     Args:
         student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
-        labels: [B] int64.
+        labels: [B] integers; samples with -100 are left out of the mean.
 
     Returns:
         A scalar in nats, at least 0; lower is better.
@@ -40,12 +40,14 @@ def nkd_target(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | 
     >>> round(half.exp().item() ** 4, 4)
     4.0
     """
-    check_pair(student_logits, teacher_logits)
-    at = check_labels(labels, student_logits, "NKD")[:, None]
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
+    known = check_labels(labels, student_logits, "NKD")
+    labelled = known != NO_LABEL
+    at = known.masked_fill(~labelled, 0)[:, None]
     with without_autocast(student_logits):
-        log_s = log_probabilities(student_logits, 1.0).gather(1, at)
-        log_t = log_probabilities(teacher_logits.detach(), 1.0).gather(1, at)
-        return -(log_t.exp() * log_s).mean()
+        log_s = log_probabilities(student_logits, 1.0).gather(1, at)[:, 0]
+        log_t = log_probabilities(teacher_logits, 1.0).gather(1, at)[:, 0]
+        return -mean_of_labelled(log_t.exp() * log_s, labelled)
 
 
 def nkd_non_target(
@@ -60,19 +62,22 @@ def nkd_non_target(
 
     Args:
         student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
-        labels: [B] int64.
+        labels: [B] integers; samples with -100 are left out of the mean.
         temperature: T > 0; 1 in the paper.
 
     Returns:
         A scalar, at least T^2 times the teacher's entropy among these classes; lower is better. For
         two classes, it is 0.
     """
-    check_pair(student_logits, teacher_logits)
+    student_logits, teacher_logits = check_pair(student_logits, teacher_logits)
     known = check_labels(labels, student_logits, "NKD")
+    labelled = known != NO_LABEL
+    at = known.masked_fill(~labelled, 0)
     with without_autocast(student_logits):
-        log_s = split_target(log_probabilities(student_logits, temperature), known)[2]
-        log_t = split_target(log_probabilities(teacher_logits.detach(), temperature), known)[2]
-        return -(temperature**2) * (log_t.exp() * log_s).sum(1).mean()  # log_s is 0 at the label
+        log_s = split_target(log_probabilities(student_logits, temperature), at)[2]
+        log_t = split_target(log_probabilities(teacher_logits, temperature), at)[2]
+        crossed = (log_t.exp() * log_s).sum(1)  # log_s is 0 at the label
+        return -(temperature**2) * mean_of_labelled(crossed, labelled)
 
 
 class NKDObjective(LogitObjective[NKDOptions]):

@@ -1,4 +1,4 @@
-"""Functions that all losses share: checks, conversion to float32, and numerically safe formulas.
+"""Functions that all losses share: conversion to float32, and numerically safe formulas.
 
 Probabilities at temperature T are P = softmax(z / T), B samples by C classes. A probability may be
 too small for any floating type (logits that differ by 10^4 at T = 4 give e^-2500). So unit rows and
@@ -20,38 +20,6 @@ def lift(logits: Tensor) -> Tensor:
 def without_autocast(tensor: Tensor) -> torch.autocast:
     """Return a context without automatic mixed precision on this tensor's device."""
     return torch.autocast(device_type=tensor.device.type, enabled=False)
-
-
-def check_pair(student_logits: Tensor, teacher_logits: Tensor) -> None:
-    """Raise a ValueError unless both are [B, C] of the same shape, with B >= 1 and C >= 2."""
-    shape = tuple(student_logits.shape)
-    if len(shape) != 2 or shape[0] < 1 or shape[1] < 2:
-        raise ValueError(
-            f"student_logits must be [samples >= 1, classes >= 2], got {list(shape)}; "
-            "give one row of logits for each sample."
-        )
-    if tuple(teacher_logits.shape) != shape:
-        raise ValueError(
-            f"teacher_logits must have the student's shape {list(shape)}, got"
-            f" {list(teacher_logits.shape)}; run both models on the same samples and classes."
-        )
-
-
-def check_labels(labels: Tensor | None, logits: Tensor, reason: str) -> Tensor:
-    """Return the labels [B]. Raises a ValueError if they are missing or do not fit.
-
-    Args:
-        reason: what needs the labels, for the message.
-    """
-    if labels is None:
-        raise ValueError(
-            f"labels must be given for {reason}, got None; give [{logits.shape[0]}] labels."
-        )
-    if tuple(labels.shape) != (logits.shape[0],):
-        raise ValueError(
-            f"labels must be [{logits.shape[0]}], one for each sample, got {list(labels.shape)}."
-        )
-    return labels
 
 
 def log_probabilities(logits: Tensor, temperature: float) -> Tensor:
@@ -105,10 +73,10 @@ class _Unit(torch.autograd.Function):
 
 def centred(values: Tensor, dim: int) -> Tensor:
     """Subtract the mean along `dim`. Vectors that are constant to within rounding become 0, without
-    gradient."""
+    gradient; NaN stays NaN."""
     left = values - values.mean(dim, keepdim=True)
     rounding = 8 * torch.finfo(values.dtype).eps * values.norm(dim=dim, keepdim=True)
-    return torch.where(left.norm(dim=dim, keepdim=True) > rounding, left, 0.0)
+    return torch.where(left.norm(dim=dim, keepdim=True) <= rounding, 0.0, left)
 
 
 def standardized(logits: Tensor) -> Tensor:
@@ -145,6 +113,15 @@ def split_target(log_p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor,
     return log_target, log_rest, (log_p - log_rest[:, None]).masked_fill(at_label, 0.0), at_label
 
 
+def mean_of_labelled(values: Tensor, labelled: Tensor) -> Tensor:
+    """Return the mean of values [B] over the samples with a label; 0 if there are none.
+
+    Args:
+        labelled: [B] bool.
+    """
+    return values.masked_fill(~labelled, 0.0).sum() / labelled.sum().clamp(min=1)
+
+
 def logit_pair(
     student_logits: Tensor, teacher_logits: Tensor, standardize: bool
 ) -> tuple[Tensor, Tensor]:
@@ -154,24 +131,11 @@ def logit_pair(
     return student_logits, teacher_logits
 
 
-def check_features(student: Tensor, teacher: Tensor, name: str) -> None:
-    """Raise a ValueError unless both have features or maps (`name`) of the same B samples."""
-    if (
-        student.ndim < 2
-        or student.ndim != teacher.ndim
-        or not len(student)
-        or len(student) != len(teacher)
-    ):
-        raise ValueError(
-            f"student and teacher must be {name} of the same samples, one row or more, got"
-            f" {list(student.shape)} and {list(teacher.shape)}; run both models on the same"
-            " batch."
-        )
-
-
 def unit_vectors(values: Tensor) -> Tensor:
-    """Scale vectors along the last dimension to length 1. Zeros stay 0, without gradient."""
+    """Scale vectors along the last dimension to length 1. Zeros stay 0, without gradient; NaN stays
+    NaN."""
     largest = values.detach().abs().amax(dim=-1, keepdim=True)
-    scaled = torch.where(largest > 0, values / torch.where(largest > 0, largest, 1.0), 0.0)
+    zeros = largest == 0
+    scaled = torch.where(zeros, 0.0, values / torch.where(zeros, 1.0, largest))
     length = torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)  # in [1, sqrt(n)], or 0
-    return scaled / torch.where(largest > 0, length, 1.0)
+    return scaled / torch.where(zeros, 1.0, length)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 import torch.nn as nn
 from torch import Tensor
 
-from bickd_core.losses.numerics import check_pair
+from bickd_core.losses.inputs import check_pair
 from bickd_core.models.outputs import Outputs
 
 
@@ -108,24 +108,23 @@ class LogitObjective(WithOptions[Given], Stateless, ABC):
 
         Args:
             student, teacher: outputs with logits [B, C]. The teacher's get no gradient.
-            labels: [B] int64, or None if no term needs them.
+            labels: [B] integers, or None if no term needs them.
             progress: in [0, 1].
 
         Raises:
-            ValueError: shapes do not fit, or the teacher or labels are missing.
+            TypeError: something is of another type, see `bickd_core.losses.inputs`.
+            ValueError: shapes or devices do not fit, or the teacher or labels are missing.
         """
         check_progress(progress)
-        if not self.needs_teacher:
-            return self.terms(student.logits, student.logits.detach(), labels, progress)
-        known = check_teacher(teacher, self.kind)
-        check_pair(student.logits, known.logits)
-        return self.terms(student.logits, known.logits.detach(), labels, progress)
+        check_outputs(student, "student")
+        known = check_teacher(teacher, self.kind) if self.needs_teacher else student
+        return self.terms(*check_pair(student.logits, known.logits), labels, progress)
 
     @abstractmethod
     def terms(
         self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Compute the terms from both logits, [B, C]. The teacher's have no gradient."""
+        """Compute the terms from both logits, [B, C], as `check_pair` returns them."""
 
 
 class FeatureObjective(WithOptions[Given], ABC):
@@ -152,12 +151,13 @@ class FeatureObjective(WithOptions[Given], ABC):
             ValueError: an output is missing or has another number of samples.
         """
         check_progress(progress)
+        check_outputs(student, "student")
         known = check_teacher(teacher, self.kind)
         for name in sorted(self.needs):
             for role, outputs in (("student", student), ("teacher", known)):
                 if name == "ids" and outputs is known:
                     continue
-                values, count = getattr(outputs, name), len(student.logits)
+                values, count = getattr(outputs, name, None), len(student.logits)
                 if values is None or len(values) != count:
                     came = "None" if values is None else f"{len(values)} rows"
                     raise ValueError(
@@ -180,10 +180,20 @@ def check_progress(progress: float) -> None:
         raise ValueError(f"progress must be in [0, 1], got {progress}.")
 
 
+def check_outputs(outputs: Outputs, role: str) -> None:
+    """Raise a TypeError unless these are outputs with logits."""
+    if not hasattr(outputs, "logits"):
+        raise TypeError(
+            f"{role} must be Outputs with logits, got {type(outputs).__name__}; give"
+            " Outputs(logits) from bickd_core.models.outputs."
+        )
+
+
 def check_teacher(teacher: Outputs | None, kind: str) -> Outputs:
     """Return the teacher's outputs. Raises a ValueError if they are missing."""
     if teacher is None:
         raise ValueError(
             f"teacher must be the teacher's Outputs for the objective {kind!r}, got None."
         )
+    check_outputs(teacher, "teacher")
     return teacher

@@ -12,7 +12,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.inputs import check_features
+from bickd_core.losses.numerics import lift, unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.features import PKTOptions
@@ -41,9 +42,11 @@ def pkt(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     >>> round(pkt(alike, apart).item(), 4)  # 1/2 (2/3 log 4/3 + 1/3 log 2/3)
     0.0283
     """
-    check_features(student_features, teacher_features, "features")
+    student_features, teacher_features = check_features(
+        student_features, teacher_features, "features"
+    )
     with without_autocast(student_features):
-        s, t = _affinities(student_features), _affinities(teacher_features.detach())
+        s, t = _affinities(student_features), _affinities(teacher_features)
         return (t * ((t + _EPSILON).log() - (s + _EPSILON).log())).mean()
 
 

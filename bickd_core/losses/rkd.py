@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.inputs import check_features
+from bickd_core.losses.numerics import lift, unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.features import RKDOptions
@@ -37,9 +38,11 @@ def rkd_distance(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     >>> round(rkd_distance(5 * line, line).item(), 4)
     0.0
     """
-    check_features(student_features, teacher_features, "features")
+    student_features, teacher_features = check_features(
+        student_features, teacher_features, "features"
+    )
     with without_autocast(student_features):
-        return F.smooth_l1_loss(_distances(student_features), _distances(teacher_features.detach()))
+        return F.smooth_l1_loss(_distances(student_features), _distances(teacher_features))
 
 
 def rkd_angle(student_features: Tensor, teacher_features: Tensor) -> Tensor:
@@ -53,9 +56,11 @@ def rkd_angle(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     >>> round(rkd_angle(2 * corner + 1, corner).item(), 4)
     0.0
     """
-    check_features(student_features, teacher_features, "features")
+    student_features, teacher_features = check_features(
+        student_features, teacher_features, "features"
+    )
     with without_autocast(student_features):
-        return F.smooth_l1_loss(_angles(student_features), _angles(teacher_features.detach()))
+        return F.smooth_l1_loss(_angles(student_features), _angles(teacher_features))
 
 
 class RKDObjective(Stateless, FeatureObjective[RKDOptions]):

@@ -10,7 +10,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from bickd_core.losses.ce import cross_entropy
-from bickd_core.losses.numerics import check_features, lift, unit_vectors, without_autocast
+from bickd_core.losses.inputs import check_features
+from bickd_core.losses.numerics import lift, unit_vectors, without_autocast
 from bickd_core.losses.objective import FeatureObjective, Stateless, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.features import SPOptions
@@ -34,9 +35,9 @@ def sp(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
     >>> round(sp(alike, apart).item(), 4)  # 4 entries: twice (1 - 1/sqrt 2)^2 + 1/2, divided by 2^2
     0.2929
     """
-    check_features(student_maps, teacher_maps, "maps")
+    student_maps, teacher_maps = check_features(student_maps, teacher_maps, "maps")
     with without_autocast(student_maps):
-        difference = _similarities(teacher_maps.detach()) - _similarities(student_maps)
+        difference = _similarities(teacher_maps) - _similarities(student_maps)
         return difference.square().sum() / len(student_maps) ** 2
 
 

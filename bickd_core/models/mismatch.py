@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bickd_core.models.recognise import COUNTER, STATISTICS, recognise
-from bickd_core.naming import plain_name
+from bickd_core.naming import classes_text, plain_name
 
 Shapes = Mapping[str, Sequence[int]]
 
 
 def describe_mismatch(
-    expected: Shapes, came: Shapes, *, name: str, head: str = "", dataset: str | None = None
+    expected: Shapes,
+    came: Shapes,
+    *,
+    name: str,
+    head: str = "",
+    dataset: str | None = None,
+    class_names: Sequence[str] = (),
 ) -> str | None:
     """Return one sentence on why weights do not fit a network, or None if they fit.
 
@@ -25,6 +31,7 @@ def describe_mismatch(
         name: the architecture's name, for messages.
         head: name of the layer that returns the logits; "" if unknown.
         dataset: the data set's name, for messages.
+        class_names: its classes, for messages; empty if unknown.
     """
     own = {key: tuple(shape) for key, shape in expected.items() if not key.endswith(COUNTER)}
     came = {key: tuple(shape) for key, shape in came.items() if not key.endswith(COUNTER)}
@@ -44,7 +51,7 @@ def describe_mismatch(
     if not shapes:
         return None
     reasons, wrong = _other_data(
-        shapes, next((key for key in own if len(own[key]) == 4), ""), head, dataset
+        shapes, next((key for key in own if len(own[key]) == 4), ""), head, dataset, class_names
     )
     if reasons and not wrong:
         return f"These weights of {name} are for other data: {', and '.join(reasons)}."
@@ -61,6 +68,7 @@ def _other_data(
     stem: str,
     head: str,
     dataset: str | None,
+    class_names: Sequence[str],
 ) -> tuple[list[str], list[str]]:
     """Return sentences on other classes and channels, and the names of tensors with other
     differences."""
@@ -74,7 +82,8 @@ def _other_data(
             and len(came)
         ):
             if key.endswith("weight"):
-                reasons.append(f"{key} has {came[0]} rows, but {owner} has {expected[0]} classes")
+                has = classes_text(expected[0], class_names)
+                reasons.append(f"{key} has {came[0]} rows, but {owner} has {has}")
         elif (
             key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:])
         ):

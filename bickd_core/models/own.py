@@ -90,7 +90,7 @@ def build_own(name: str, *, num_classes: int, in_channels: int) -> Any:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module does when it is imported
         raise ValueError(
-            f"the module '{module_name}' of '{name}' does not import: {_error_text(error)}."
+            f"the module '{module_name}' of '{name}' does not import: {error_text(error)}."
         ) from error
     make = getattr(module, function_name, None)
     if not callable(make):
@@ -117,11 +117,12 @@ def call(make: Callable[..., Any], name: str, *, num_classes: int, in_channels: 
         return make(**options)
     except Exception as error:  # of the user's code
         raise ValueError(
-            f"the network '{name}' could not be built: {_error_text(error)}."
+            f"the network '{name}' could not be built: {error_text(error)}."
         ) from error
 
 
-def _error_text(error: Exception) -> str:
+def error_text(error: Exception) -> str:
+    """Return an error's type and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].rstrip('.') if lines else 'no reason given'}"
 

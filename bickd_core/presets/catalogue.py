@@ -168,7 +168,7 @@ PRESETS: dict[str, Preset] = {
             citation=(
                 "Jin, Wang and Lin, Multi-Level Logit Distillation, CVPR 2023; the paper's loss on"
                 " one view with the release's weights, without its two views, masks and longer"
-                " trainings."
+                " training."
             ),
             options=MLKDOptions,
             rate=0.025,

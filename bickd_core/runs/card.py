@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from bickd_core.atomic import write_text
-from bickd_core.data.normalisation import applied
 from bickd_core.data.registry import (
     DATASETS,
     called,
     dataset_title,
-    made_square,
     short_name,
-    tried_split,
 )
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.summary import Summary, summarise
 from bickd_core.presets.catalogue import PRESETS
+from bickd_core.runs.inputs import inputs_sentence, undecided_inputs
 from bickd_core.runs.library import Cost, Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 
@@ -159,12 +157,8 @@ def _imported(info: RunInfo) -> str:
             f"Its predictions were made by the program {info.source.file}, which is not kept; there"
             " are no weights."
         )
-    text = " ".join([first, *info.source.notes])
-    inputs = info.preprocessing
-    if inputs is None:
-        return text
-    tried = applied(inputs, info.source.tried, info.source.tried_on, tried_split(info.dataset))
-    return f"{text} {tried} {inputs.sentence(made_square(info.dataset))}"
+    sentences = (first, *info.source.notes, inputs_sentence(info), undecided_inputs(info))
+    return " ".join(filter(None, sentences))
 
 
 def sample_note(summary: Summary) -> str:

@@ -57,6 +57,7 @@ DAMAGE = (
 )  # fmt: skip
 """Errors that zip's and torch's readers raise for damaged files."""
 _ZIP = b"PK\x03\x04"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 # What torch's restricted unpickler says, beside naming a GLOBAL, when a file asks for more than
 # tensors.
 _FOREIGN = ("unrecognized function", "Can only create new object", "Can only build Tensor")
@@ -268,6 +269,12 @@ def file_kind(path: Path, *, max_bytes: int = MAX_BYTES) -> Literal["safetensors
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         start = file.read(16)
+    if (keras := _keras_kind(path, start)) is not None:
+        raise WeightsError(
+            f"{path.name} is {keras}, which is not read: export the network as ONNX, as"
+            " docs/models.md says, or save its predictions and import them on the page Bring your"
+            " own or with `bickd import-predictions`."
+        )
     if other := _other_kind(start, suffix):
         raise WeightsError(
             f"{path.name} is {other}, not weights: expected a safetensors, torch or npz file with"
@@ -296,6 +303,20 @@ def _other_kind(start: bytes, suffix: str) -> str:
     if start[:4] == b"PAR1":
         return "a parquet table"
     return {".csv": "a table of text", ".tsv": "a table of text"}.get(suffix, "")
+
+
+def _keras_kind(path: Path, start: bytes) -> str | None:
+    """Return what a file is that Keras wrote, by its content; None for other files."""
+    if start[:8] == _HDF5:
+        return "an HDF5 file, as Keras writes it"
+    if start[:4] != _ZIP:
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except DAMAGE:
+        return None
+    return "a Keras file" if {"config.json", "model.weights.h5"} <= names else None
 
 
 def _holds_arrays(path: Path) -> bool:

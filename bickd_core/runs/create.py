@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bickd_core.config import RESIZING, TrainConfig
 from bickd_core.data.class_order import ClassOrder
+from bickd_core.data.external import is_external
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import (
     DatasetInfo,
@@ -32,25 +33,36 @@ from bickd_core.runs.library import (
     TeacherRef,
     with_a_free_name,
 )
+from bickd_core.runs.same_data import is_data_of
 
 if TYPE_CHECKING:
     from bickd_core.data.base import Dataset
 
 
 def create_run(
-    config: TrainConfig, library: Library, *, name: str | None = None, title: str = ""
+    config: TrainConfig,
+    library: Library,
+    *,
+    name: str | None = None,
+    title: str = "",
+    here: bool = True,
 ) -> RunFolder:
-    """Create the run folder for a config. The config is checked as far as possible without loading
-    anything.
+    """Create the run folder for a config, after checking it as far as possible.
+
+    Args:
+        here: whether the run trains on this machine. Then its device must be here, and a network
+            from outside the catalogue is built once.
 
     Raises:
         ValueError: a data set, model or teacher is unknown, the teacher was trained on other data,
-            the name is taken, or the library is read-only.
+            the name is taken, the library is read-only, or the run cannot be trained here.
     """
     home = library.home()
     info = check_run(config, library)
     if name and library.taken(name):
         raise NameTaken(name)
+    if here:
+        check_trainable(info)
     library.sweep_unfinished()
 
     def make() -> RunFolder:
@@ -109,6 +121,50 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         source=Source(kind="trained"),
         versions=versions(),
     )
+
+
+def check_trainable(info: RunInfo) -> None:
+    """Check that a new run can be trained on this machine. torch is imported only if needed.
+
+    Raises:
+        ValueError: its device is not here, or its network cannot be built.
+    """
+    if info.config is not None:
+        check_device(info.config)
+    if info.extends is None and resolve(info.arch).family in ("timm", "torchvision", "own"):
+        from bickd_core.models.trial import check_network
+
+        channels, size, _ = info.image_shape
+        check_network(
+            info.arch, num_classes=info.num_classes, in_channels=channels, image_size=size
+        )
+
+
+def check_device(config: TrainConfig) -> None:
+    """Check that a device which the config requests exists on this machine.
+
+    Raises:
+        ValueError: `device` is "cuda" and there is no such device.
+    """
+    if config.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError(
+                "`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'."
+            )
+
+
+def same_settings(before: RunInfo, wanted: RunInfo) -> bool:
+    """Return whether a run has the wanted settings and data. Its data may be at another path.
+
+    Raises:
+        DataError: the data at the other path cannot be used.
+    """
+    if before.config is None or wanted.config is None:
+        return False
+    moved = before.config.model_copy(update={"dataset": wanted.config.dataset})
+    return moved == wanted.config and is_data_of(before, wanted.dataset)
 
 
 def class_order(
@@ -188,16 +244,29 @@ def teacher_reference(
             f"teacher '{run.key}' has only predictions and no weights, so it cannot teach; choose a"
             " run with weights, or import the network's weights."
         )
-    if (info.dataset, info.image_size) != (dataset, size):
+    if not is_data_of(info, dataset):
         raise RunError(
-            f"teacher '{run.key}' was made for {info.dataset} at {info.image_size} pixels, but the"
-            f" student learns {dataset} at {size}; choose a teacher on the same data."
+            f"teacher '{run.key}' was made for {info.dataset}, but the student learns {dataset},"
+            f" {_difference(info, dataset)}; choose a teacher on the same data."
+        )
+    if info.image_size != size:
+        raise RunError(
+            f"teacher '{run.key}' was made for images of {info.image_size} pixels, but the"
+            f" student's have {size}; use `--image-size {info.image_size}`, or choose a teacher for"
+            f" {size} pixels."
         )
     if info.source.predictions_only:
         return TeacherRef(key=run.key)
     if not run.weights_path.exists():
         raise RunError(f"teacher '{run.key}' has no weights yet; finish it first.")
     return TeacherRef(key=run.key, weights_sha256=file_sha256(run.weights_path))
+
+
+def _difference(info: RunInfo, dataset: str) -> str:
+    own = is_external(info.dataset) and is_external(dataset)
+    if own and info.data_content is None:
+        return "and there is no record of the teacher's images to compare them"
+    return "whose images differ" if own else "which is other data"
 
 
 def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
@@ -208,7 +277,8 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     """
     info = run.info()
     here = (config.arch, config.dataset, size)
-    if (info.arch, info.dataset, info.image_size) != here:
+    alike = (info.arch, info.image_size) == (config.arch, size)
+    if not alike or not is_data_of(info, config.dataset):
         raise RunError(
             f"run '{run.key}' is {info.arch} on {info.dataset} at {info.image_size} pixels, but the"
             f" new run is {here[0]} on {here[1]} at {here[2]}; extend it with the same model and"

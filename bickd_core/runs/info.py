@@ -51,9 +51,14 @@ class Source(BaseModel):
         kind: "predictions" for a run without weights whose predictions were made elsewhere;
             "program" for a run without weights whose predictions were made here by an ONNX or
             torch.export file.
+        method, seed: of an imported run whose name ends in its seed. Runs of one method on the same
+            data are seeds of one recipe. "" and None for other runs.
         part: key and prefix of the network in a file with several; "" if the file has only one.
-        tried: of imported weights, the accuracy on `tried_on` validation images with each usual
+        tried: of imported weights, the accuracy on `tried_on` images with each usual
             normalisation.
+        tried_train: how many of these images are train images; the others are validation images.
+        undecided: other normalisations that may be right as often as the chosen one.
+        teachers_inputs: whether the chosen one of these was taken because the teacher has it.
         notes: sentences for the reader of the run's figures.
         hints: changes that would have raised the accuracy, if it is low; see `importing/hints.py`.
     """
@@ -62,9 +67,14 @@ class Source(BaseModel):
     kind: Literal["trained", "imported", "predictions", "program"] = "trained"
     file: Long | None = None
     sha256: Short | None = None
+    method: Short = ""
+    seed: int | None = Field(None, ge=0)
     part: Long = ""
     tried: dict[Choice, Annotated[float, Field(ge=0, le=1)]] = {}
     tried_on: int = Field(0, ge=0)
+    tried_train: int = Field(0, ge=0)
+    undecided: tuple[Choice, ...] = Field((), max_length=10)
+    teachers_inputs: bool = False
     notes: tuple[Long, ...] = Field((), max_length=10)
     hints: tuple[Long, ...] = Field((), max_length=10)
 
@@ -72,6 +82,11 @@ class Source(BaseModel):
     def predictions_only(self) -> bool:
         """Whether the run has only predictions and no weights."""
         return self.kind in ("predictions", "program")
+
+    @property
+    def imported_network(self) -> bool:
+        """Whether the run is a network that was trained elsewhere and evaluated here."""
+        return self.kind in ("imported", "program")
 
 
 class Cost(BaseModel):
@@ -195,17 +210,20 @@ class RunInfo(BaseModel):
 
     @property
     def seed(self) -> int | None:
-        return None if self.config is None else self.config.seeds.weights
+        return self.source.seed if self.config is None else self.config.seeds.weights
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, what: str = "a run's name") -> None:
     """Check a run's name, which is also its folder and part of links.
+
+    Args:
+        what: how the message calls it.
 
     Raises:
         RunError: it does not consist of 1 to 80 letters, digits, `.`, `_` and `-`.
     """
     if not NAME.fullmatch(name):
         raise RunError(
-            "a run's name must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter"
-            f" or digit, got '{name}'."
+            f"{what} must have 1 to 80 letters, digits, '.', '_' and '-', the first a letter"
+            f" or digit, got '{name:.100}'; choose another one."
         )

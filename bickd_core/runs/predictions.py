@@ -95,6 +95,11 @@ class Predictions:
         if self.features is not None and not np.isfinite(self.features).all():
             raise PredictionsError("`features` must be finite, got NaN or infinity.")
 
+    def __repr__(self) -> str:
+        has = [name for name in ("labels", "features") if getattr(self, name) is not None]
+        n, c = self.logits.shape
+        return f"Predictions({n:,} samples, {c:,} classes, {' and '.join(has) or 'logits only'})"
+
     @classmethod
     def from_arrays(
         cls,
@@ -116,8 +121,9 @@ class Predictions:
                 are text. None if they are not known.
             class_names: [C] in the order of the columns, such as scikit-learn's `classes_`. The
                 default is the columns of a data frame, else "0" to "C-1".
-            ids: [N] whole numbers or text; the same id is the same sample in every model. The
-                default is the index of a data frame, else 0 to N - 1.
+            ids: [N] whole numbers or text; the same id is the same sample in every model. Texts of
+                samples can be ids if none repeats. The default is the index of a data frame, else
+                0 to N - 1.
             features: [N, D], the input of the last layer.
 
         Raises:

@@ -13,6 +13,8 @@ from bickd_core.reading import ReadError
 METRICS_BYTES = 2**24
 """A run of 2,000 epochs writes 1 MB."""
 MOST_EPOCHS = 10**6
+TIMES = frozenset({"images_per_second", "teacher_cpu_seconds"})
+"""Figures of an epoch that two equal runs do not share."""
 LARGEST = 1e12
 """Largest accepted figure of an epoch."""
 

@@ -71,7 +71,7 @@ class SampleFile:
                 f"got {len(texts):,} and {len(paths):,}."
             )
         return cls(
-            {i: text for i, text in zip(ids, texts, strict=True) if text},
+            {i: text for i, text in zip(ids, texts, strict=True) if text.strip()},
             {i: file for i, file in zip(ids, paths, strict=True) if file},
         )
 

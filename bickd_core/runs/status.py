@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -106,9 +106,7 @@ class Worker:
 
     @classmethod
     def this(cls) -> Worker:
-        pid, boot = os.getpid(), _boot()
-        ticks = _state_and_ticks(pid)[1] if boot else None
-        return cls(socket.gethostname(), pid, psutil.Process().create_time(), ticks, boot)
+        return _worker(os.getpid())
 
     def lost(self) -> bool | None:
         """Return whether the process is gone; None if unknown: another host, another boot or an
@@ -138,6 +136,15 @@ class Worker:
         it is found."""
         lost = self.lost()
         return self.host == socket.gethostname() if lost is None else lost
+
+
+@lru_cache(maxsize=1)
+def _worker(pid: int) -> Worker:
+    """Describe this process. Asked twice, the system may give two times of its start: it adds the
+    ticks to the time of the boot, which moves with the clock."""
+    boot = _boot()
+    ticks = _state_and_ticks(pid)[1] if boot else None
+    return Worker(socket.gethostname(), pid, psutil.Process(pid).create_time(), ticks, boot)
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,8 @@ class Thumbnails:
 
     def caption(self, id: int | str, longest: int = 300) -> str:
         """Return the caption of a sample without a picture: the start of its text, or its id."""
-        return self.texts.get(id, "")[:longest] or str(id)
+        text = self.texts.get(id, "")
+        return text[: longest - 1] + "…" if len(text) > longest else text or str(id)
 
     def data_uri(self, id: int | str) -> str | None:
         """Return the picture as a `data:` address for an `<img>`, or None."""

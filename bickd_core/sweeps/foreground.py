@@ -3,21 +3,17 @@ Ctrl-C."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from bickd_core.launch.stop_signals import exit_code, stop_signals
 from bickd_core.runs.info import RunError
 from bickd_core.sweeps.running import Ended, Sweeping
 
 POLL_SECONDS = 0.5
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as usual in shells."""
 
 
 def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None]) -> int:
@@ -31,19 +27,19 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
         on_end: called with each run that has ended.
 
     Returns:
-        0 if all runs finished, 130 after Ctrl-C, else 1.
+        0 if all runs finished, 130 after Ctrl-C, 143 after SIGTERM, else 1.
     """
     console = Console(soft_wrap=True)
-    with _interrupts() as interrupts, _Bars(runs, console) as bars:
+    with stop_signals() as signals, _Bars(runs, console) as bars:
         while sweeping.at_work:
             for ended in sweeping.turn():
                 console.print(_sentence(ended), highlight=False, markup=False)
                 on_end(ended)
             bars.show(sweeping)
-            if interrupts and not sweeping.stopping:
+            if signals and not sweeping.stopping:
                 console.print("stopping: every run saves its state and ends after this step ...")
                 sweeping.stop()
-            if len(interrupts) > 1:
+            if len(signals) > 1:
                 console.print(
                     "left: active runs stop by themselves; run the same command to continue."
                 )
@@ -54,9 +50,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
         f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped")
     )
     console.print(f"{runs} runs: {counts}, {runs - len(states)} not started or still active")
-    if interrupts:
-        return INTERRUPTED
-    return 0 if states.count("finished") == runs else 1
+    return exit_code(signals, finished=states.count("finished") == runs)
 
 
 def _sentence(ended: Ended) -> str:
@@ -67,25 +61,6 @@ def _sentence(ended: Ended) -> str:
         return f"{name}: already finished"
     last = ended.run.metrics()[-1]["validation_accuracy"]
     return f"{name}: finished after {ended.run.status().seconds:.0f} s, {last:.1%} on validation"
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Yield a list that gets an entry for each Ctrl-C or SIGTERM. These signals interrupt nothing
-    meanwhile."""
-    interrupts: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [
-        signal.signal(each, lambda number, frame: interrupts.append(number)) for each in signals
-    ]
-    try:
-        yield interrupts
-    finally:
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
 
 
 class _Bars:

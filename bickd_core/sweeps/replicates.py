@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.geometry.calibration import BINS, reliability_of
+from bickd_core.geometry.calibration import BINS, reliability
 from bickd_core.geometry.jackknife import Replicated
 from bickd_core.geometry.matching import entropies_at, matched_temperatures
 from bickd_core.geometry.overlap_streams import streamed_overlap
@@ -73,7 +73,7 @@ def replicated_calibration_error(student: Predictions, temperature: float) -> Re
     shard = stratified_shards(len(student), student.labels)
 
     def error(rows: np.ndarray) -> float:
-        return reliability_of(confidence[rows], hits[rows], BINS, "width").error
+        return reliability(confidence[rows], hits[rows], BINS, "width").error
 
     whole = error(np.ones(len(student), dtype=bool))
     without = np.array([error(shard != each) for each in range(shard.max() + 1)])

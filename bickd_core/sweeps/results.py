@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +71,9 @@ class Result(BaseModel):
     validation_best: float
     seconds: float
     cpu_seconds: float | None
+    teacher_cpu_seconds: float | None = None
+    """The part of `cpu_seconds` that made the teacher's views. Other runs with the same data and
+    seed read them, so it depends on which run came first."""
     teacher_outputs: str = "auto"
     overlap_per_image: float | None = None
     view_pool: int | None = None
@@ -190,11 +193,18 @@ def result_of(
         validation_best=round(max(accuracies), 6),
         seconds=round(status.seconds, 1),
         cpu_seconds=round(status.cpu_seconds, 1) or None,
+        teacher_cpu_seconds=_teacher_cpu(records),
         **(figures_with_replicates(teacher, student, validation) if split == "test" else {}),
         **(_corrupted(corrupted_hits) if corrupted_hits else {}),
         samples=sample_code(student.ids),
         predicted=predicted_code(student),
     )
+
+
+def _teacher_cpu(records: Sequence[Mapping[str, float]]) -> float | None:
+    """Return the CPU seconds of the teacher's views, or None if an epoch does not tell."""
+    used = [record.get("teacher_cpu_seconds") for record in records]
+    return None if None in used else round(sum(used), 1)  # type: ignore[arg-type]
 
 
 def _corrupted(hits: Mapping[str, np.ndarray]) -> dict[str, Any]:

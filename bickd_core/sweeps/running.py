@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bickd_core.launch.protocol import Launcher
-from bickd_core.runs.create import check_run, create_run
+from bickd_core.runs.create import check_run, check_trainable, create_run, same_settings
 from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.same_data import relocate
 from bickd_core.sweeps.definition import PlannedRun
 
 LOST_IN_A_ROW = 3
@@ -33,21 +34,26 @@ class Ended:
     ended_before: bool = False
 
 
-def check_sweep(planned: Sequence[PlannedRun], library: Library) -> None:
+def check_sweep(planned: Sequence[PlannedRun], library: Library, *, here: bool = True) -> None:
     """Check a sweep before anything is started.
+
+    Args:
+        here: whether its runs train on this machine, as for `create_run`.
 
     Raises:
         ValueError: a run cannot be created (see `create_run`), or a folder with its name has
             another run.
     """
     for each in planned:
-        wanted = check_run(each.config, library).config
+        wanted = check_run(each.config, library)
         folder = _folder(each, library)
-        if (folder.path / "run.yaml").exists() and folder.info().config != wanted:
+        if (folder.path / "run.yaml").exists() and not same_settings(folder.info(), wanted):
             raise RunError(
                 f"run '{each.name}' already exists with other settings; give this sweep another"
                 " name, or delete that run."
             )
+        if here:
+            check_trainable(wanted)
 
 
 def _folder(planned: PlannedRun, library: Library) -> RunFolder:
@@ -115,7 +121,11 @@ class Sweeping:
         if not (run.path / "run.yaml").exists():
             try:
                 run = create_run(
-                    planned.config, self._library, name=planned.name, title=planned.title
+                    planned.config,
+                    self._library,
+                    name=planned.name,
+                    title=planned.title,
+                    here=self._launcher.here,
                 )
             except ValueError as error:
                 return self._end(planned, run, "failed", str(error))
@@ -123,6 +133,11 @@ class Sweeping:
         status = run.status()
         if status.state == "finished":
             return self._end(planned, run, "finished", ended_before=True)
+        if run.resumable:
+            try:
+                relocate(run, planned.config.dataset)
+            except ValueError as error:
+                return self._end(planned, run, "failed", str(error))
         if status.state == "failed":
             return self._failed(planned, run, status.error, ended_before=True)
         if status.active and status.worker is not None and not status.stale():

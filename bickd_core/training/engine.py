@@ -68,6 +68,7 @@ class Runner:
         self._epoch = -1  # the epoch that `_order` belongs to
         self._order = torch.empty(0, dtype=torch.int64)
         self._speed: float | None = None
+        self._teacher_cpu = 0.0  # of preparing the teacher's view of this epoch
         self._tally = Tally(self.at, job.hardware.device)
         if self.at.epoch >= job.config.epochs:
             self._end()
@@ -125,11 +126,12 @@ class Runner:
         stopped."""
         if self._epoch == self.at.epoch:
             return True
-        started = time.monotonic()
+        started, used = time.monotonic(), time.process_time()
         for _ in self.job.batches.prepare(self.at.epoch):
             if self.job.ranks.size == 1 and self._stop_now():
                 return False
         self.at.seconds += time.monotonic() - started
+        self._teacher_cpu = time.process_time() - used
         self._order = sample_order(
             len(self.job.train), self.job.config.seeds.order, self.job.first_view + self.at.epoch
         ).to(self.job.hardware.device)
@@ -155,6 +157,8 @@ class Runner:
     def _measure_epoch(self) -> None:
         job, run, at = self.job, self.run, self.at
         record, logits = end_of_epoch(job, at)
+        if job.batches.teacher is not None:
+            record["teacher_cpu_seconds"] = round(self._teacher_cpu, 3)
         if record["validation_accuracy"] > at.best_accuracy:
             at.best_accuracy, at.best_epoch = record["validation_accuracy"], at.epoch
             save_weights(job.student, run.best_path, metadata={"epoch": str(at.epoch)})

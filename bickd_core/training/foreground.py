@@ -1,56 +1,86 @@
-"""Train a run in the foreground of a shell, with the same worker and a progress bar."""
+"""Train a run in the foreground of a shell, with the same worker and a progress bar.
+
+Without a terminal there is no bar, and the worker prints a line for each epoch.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bickd_core.config import TrainConfig
+from bickd_core.launch.stop_signals import exit_code, stop_signals
 from bickd_core.presets.catalogue import title_of
 from bickd_core.runs.library import Library, RunFolder
 from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence
 from bickd_core.training.worker import work_race
 
+STOPPING = (
+    "stopping after this step; the state is saved ..."
+    " (a second Ctrl-C ends at once, without saving)"
+)
+
 
 def follow(run: RunFolder, library: Library) -> int:
-    """Train `run` and show its progress. Ctrl-C saves and stops it. Returns 0 if it finished."""
+    """Train `run` and show its progress, like `follow_race`."""
     return follow_race([run], library)
 
 
 def follow_race(runs: Sequence[RunFolder], library: Library) -> int:
-    """Like `follow`, for runs that share their batches. Returns 0 if all finished."""
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(runs, ended), daemon=True)
-    watcher.start()
+    """Train runs that share their batches, and show their progress.
+
+    The first Ctrl-C or SIGTERM saves and stops all runs after their step. A second one ends the
+    process at once.
+
+    Returns:
+        0 if all runs finished, 130 after Ctrl-C, 143 after SIGTERM, else 1.
+    """
+    shown, ended = threading.Event(), threading.Event()
     outcome: list[str] = []
-    worker = threading.Thread(target=lambda: outcome.extend(work_race(runs, library)))
-    worker.start()
-    with _terminate_as_interrupt():
-        while worker.is_alive():
+    with stop_signals() as signals:
+
+        def train() -> None:
             try:
-                worker.join(timeout=0.2)
-            except KeyboardInterrupt:
-                print("stopping after this step; the state is saved ...", file=sys.stderr)
-                for run in runs:
-                    run.request_stop()
-    ended.set()
-    watcher.join()
+                outcome.extend(work_race(runs, library, leave=lambda: bool(signals)))
+            finally:
+                ended.set()
+
+        watcher = threading.Thread(target=_watch, args=(runs, shown), daemon=True)
+        watcher.start()
+        worker = threading.Thread(target=train)
+        worker.start()
+        announced = False
+        while not ended.wait(timeout=0.2):
+            if signals and not announced:
+                announced = True
+                print(STOPPING, file=sys.stderr, flush=True)
+            if len(signals) > 1:
+                break
+        shown.set()
+        watcher.join()  # it shows the cursor again
+        if not ended.is_set():
+            signal.signal(signals[-1], signal.SIG_DFL)
+            signal.raise_signal(signals[-1])
+        worker.join()
     for run in runs:
         print(_ended(run))
     if len(runs) > 1:
         print(rates_sentence(_by_method(runs)))
-    halted = [run.key for run in runs if run.resumable and not has_diverged(run.status())]
-    if halted:
-        command = "train" if len(halted) == 1 else "race"
-        print(f"to continue: bickd {command} --resume {' '.join(halted)}")
-    return 0 if outcome == ["finished"] * len(runs) else 1
+    if command := resume_command(runs):
+        print(f"to continue: {command}")
+    return exit_code(signals, finished=outcome == ["finished"] * len(runs))
+
+
+def resume_command(runs: Sequence[RunFolder]) -> str:
+    """Return the command that continues those of the runs that can be; "" if there are none."""
+    keys = [run.key for run in runs if run.resumable and not has_diverged(run.status())]
+    return f"bickd {'train' if len(keys) == 1 else 'race'} --resume {' '.join(keys)}" * bool(keys)
 
 
 def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
@@ -62,19 +92,6 @@ def _by_method(runs: Sequence[RunFolder]) -> dict[str, TrainConfig]:
         f"{title} ({key})" if title in twice else title: configs[key]
         for key, title in titles.items()
     }
-
-
-@contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM act like Ctrl-C. Outside the main thread, this does nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _ended(run: RunFolder) -> str:
@@ -95,7 +112,7 @@ def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:
         TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as bar:
+    with Progress(*columns, disable=not sys.stdout.isatty()) as bar:
         tasks = [bar.add_task("starting", total=1.0) for _ in runs]
         while not ended.is_set():
             for run, task in zip(runs, tasks, strict=True):

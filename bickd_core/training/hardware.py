@@ -15,6 +15,7 @@ from bickd_core.cores import available_cores
 from bickd_core.kernels.building import load_kernels
 from bickd_core.launch.slots import default_slots
 from bickd_core.models.catalogue import resolve
+from bickd_core.runs.create import check_device
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,8 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
     Raises:
         ValueError: `device` is "cuda" and there is no such device.
     """
+    check_device(config)
     has_cuda = torch.cuda.is_available()
-    if config.device == "cuda" and not has_cuda:
-        raise ValueError(
-            "`device` is 'cuda' but torch sees no CUDA device here; use 'auto' or 'cpu'."
-        )
     device = torch.device("cuda" if has_cuda and config.device != "cpu" else "cpu")
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -119,4 +117,4 @@ def _choose_threads(wanted: int | None) -> tuple[int, str]:
     cores, slots = available_cores(), default_slots()
     if slots == 1:
         return cores, "all cores"
-    return max(1, cores // slots), f"of {cores} cores, as {slots} runs may work at once"
+    return max(1, cores // slots), f"of {cores} cores, as {slots} runs may train at once"

@@ -9,8 +9,10 @@ line of metrics.jsonl. An installed package can add loggers in the entry-point g
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -64,6 +66,33 @@ def wandb(run: RunFolder) -> OnEpoch:
     import wandb as module
 
     return _tracker(module, run, reinit="create_new")  # the runs of a race share a process
+
+
+def epoch_lines(name: str, epochs: int) -> OnEpoch:
+    """Print a line for each epoch, for logs: loss, accuracy, speed and the time left.
+
+    Args:
+        name: begins each line, to tell the runs of a race apart; "" for a single run.
+        epochs: their total.
+    """
+    begin = f"{name}: " if name else ""
+    began, done = time.monotonic(), 0
+
+    def on_epoch(record: Mapping[str, Any]) -> None:
+        nonlocal done
+        done += 1
+        left = epochs - record["epoch"] - 1
+        seconds = round((time.monotonic() - began) / done * left)
+        print(
+            f"{begin}epoch {epochs - left}/{epochs}, loss {record['loss']:.4g},"
+            f" {record['validation_accuracy']:.1%} on validation,"
+            f" {record['images_per_second']:,.0f} images/s",
+            *([f"{timedelta(seconds=seconds)} left"] if left else []),
+            sep=", ",
+            flush=True,
+        )
+
+    return on_epoch
 
 
 BUILT_IN: dict[str, Logger] = {"tensorboard": tensorboard, "trackio": trackio, "wandb": wandb}

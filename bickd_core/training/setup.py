@@ -291,11 +291,12 @@ def load_run_data(info: RunInfo) -> Dataset:
     """Load the data of a run with the same size, class order and resizing.
 
     Raises:
+        RunError: the run has only predictions.
         ValueError: the data does not exist or cannot be used.
     """
     return load_dataset(
         info.dataset,
-        image_size=info.image_size,
+        image_size=info.image_shape[-1],
         class_order=info.class_order or "text",
         resizing=info.resizing,
     )
@@ -312,6 +313,8 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
     """
     info = run.info()
     if not run.weights_path.exists():
+        if info.source.predictions_only:
+            raise RunError(f"run '{run.key}' has no weights, only predictions; import its weights.")
         raise RunError(f"run '{run.key}' has no weights yet; finish it first.")
     if not run.holds("model.safetensors"):
         raise RunError(

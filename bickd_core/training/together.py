@@ -12,7 +12,7 @@ import os
 import time
 
 from bickd_core.config import TrainConfig
-from bickd_core.runs.create import check_run, create_run
+from bickd_core.runs.create import check_run, create_run, same_settings
 from bickd_core.runs.library import Library, RunError, RunFolder
 
 WAIT_SECONDS = 60.0
@@ -44,7 +44,7 @@ def _make_or_find(run: RunFolder, config: TrainConfig, library: Library) -> None
     if not (run.path / "run.yaml").exists():
         create_run(config, library, name=run.key)
         return
-    if run.info().config != check_run(config, library).config:
+    if not same_settings(run.info(), check_run(config, library)):
         raise RunError(
             f"a run named '{run.key}' already exists with other settings; choose another name or"
             " delete that run."

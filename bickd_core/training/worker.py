@@ -29,8 +29,10 @@ from bickd_core.config import TrainConfig, one_sentence
 from bickd_core.disk import explain_os_error
 from bickd_core.file_sizes import out_of_memory
 from bickd_core.launch.slots import wait_for_slot
+from bickd_core.launch.stop_signals import SIGNALS
 from bickd_core.runs.create import file_sha256, record_preprocessing, settle_data
 from bickd_core.runs.library import Library, RunError, RunFolder
+from bickd_core.runs.same_data import check_data_there
 from bickd_core.runs.status import HEARTBEAT_SECONDS, Progress, State, Status, Worker
 
 if TYPE_CHECKING:
@@ -228,7 +230,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     from bickd_core.data.class_order import classes_sentence
     from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
-    from bickd_core.training.loggers import start_loggers
+    from bickd_core.training.loggers import OnEpoch, epoch_lines, start_loggers
     from bickd_core.training.race import lanes_for, race
     from bickd_core.training.setup import build_race
 
@@ -246,13 +248,19 @@ def _train(entrants: list[Entrant], library: Library) -> None:
         entrant.reporter.running("training")
         entrant.reporter.shared_by = len(entrants)
 
+    def on_epoch(run: RunFolder, job: Job) -> list[OnEpoch]:
+        calls = start_loggers(run)
+        if not sys.stdout.isatty():  # the run's log, or a foreground run without progress bars
+            calls.append(epoch_lines(run.key if len(jobs) > 1 else "", job.config.epochs))
+        return calls
+
     def runner(entrant: Entrant, job: Job) -> Runner:
         return Runner(
             job,
             entrant.run,
             report=entrant.reporter.progress,
             should_stop=entrant.should_stop,
-            on_epoch=start_loggers(entrant.run) if job.ranks.first else (),
+            on_epoch=on_epoch(entrant.run, job) if job.ranks.first else (),
         )
 
     def ended(entrant: Entrant, job: Job, state: State) -> None:
@@ -273,11 +281,12 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
 
 def _checked_config(run: RunFolder, library: Library) -> TrainConfig:
-    """Return the run's config, after checking that it was trained here and that its teacher has not
-    changed."""
+    """Return the run's config, after checking that it was trained here, that its data is there and
+    that its teacher has not changed."""
     info = run.info()
     if info.config is None:
         raise RunError(f"run '{run.key}' was imported, not trained here, so it cannot be resumed.")
+    check_data_there(run)
     if info.teacher is not None:
         weights = library.locate(info.teacher.key).weights_path
         if weights.exists() and file_sha256(weights) != info.teacher.weights_sha256:
@@ -334,9 +343,11 @@ def main() -> None:
         """Save and stop, for example when the machine shuts down. A second signal ends the process
         at once."""
         terminated.set()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for each in SIGNALS:
+        signal.signal(each, terminate)
     states = set(work_race(runs, library, leave=terminated.is_set))
     if terminated.is_set() and states != {"finished"}:
         sys.exit(

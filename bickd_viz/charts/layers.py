@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.contrast import contrast, rgb
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
@@ -164,26 +165,11 @@ def _cell_text(value: float) -> str:
 def _cell_rgb(value: float, theme: Theme) -> list[float]:
     """The colour of the sequential scale at this value, limited to 0 .. 1."""
     stops = [place for place, _ in theme.sequential]
-    channels = zip(*(_rgb(colour) for _, colour in theme.sequential), strict=True)
+    channels = zip(*(rgb(colour) for _, colour in theme.sequential), strict=True)
     return [float(np.interp(min(max(value, 0.0), 1.0), stops, channel)) for channel in channels]
 
 
 def _ink(value: float, theme: Theme) -> str:
     """Text or surface colour, whichever has more contrast on this cell."""
-    cell = _luminance(_cell_rgb(value, theme))
-
-    def contrast(colour: str) -> float:
-        other = _luminance(_rgb(colour))
-        return (max(cell, other) + 0.05) / (min(cell, other) + 0.05)
-
-    return max((theme.text, theme.surface), key=contrast)
-
-
-def _rgb(colour: str) -> list[float]:
-    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-
-
-def _luminance(rgb: list[float]) -> float:
-    """Relative luminance of WCAG 2."""
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    cell = _cell_rgb(value, theme)
+    return max((theme.text, theme.surface), key=lambda colour: contrast(cell, rgb(colour)))

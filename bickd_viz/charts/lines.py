@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
 from bickd_viz.theme import LABEL_SIZE, TEXT_SIZE, Theme, legend_below
@@ -65,7 +66,7 @@ def end_labels(
             yanchor="middle",
             text=plotly_text(short(label.name, 22)),
             showarrow=False,
-            font=dict(size=LABEL_SIZE, color=label.colour),
+            font=dict(size=LABEL_SIZE, color=text_colour(label.colour, theme)),
         )
     widest = max(text_width(short(label.name, 22), LABEL_SIZE) for label in labels)
     fig.update_layout(margin=dict(r=widest + 12))

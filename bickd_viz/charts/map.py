@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.map_scene import Layer, MapScene
+from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LABEL_SIZE, colour_bar, layout_defaults, legend_below
 
@@ -139,7 +140,7 @@ def _add_heading(fig: go.Figure, scene: MapScene, k: int, axes: dict[str, str]) 
         yshift=4,
         text=f"<b>{plotly_text(style.name)}</b>",
         showarrow=False,
-        font=dict(size=LABEL_SIZE, color=style.colour),
+        font=dict(size=LABEL_SIZE, color=text_colour(style.colour, scene.theme)),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.charts.lines import LABEL_GAP, EndLabel, end_labels, title_above
+from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
 from bickd_viz.theme import (
@@ -115,7 +116,8 @@ class Plot:
             wanted = [end.y for end in self.ends]
             places = keep_apart(wanted, LABEL_GAP * unit, self.y.low + edge, self.y.high - edge)
             labels = [
-                [short(e.name, 14), e.colour, p] for e, p in zip(self.ends, places, strict=True)
+                [short(e.name, 14), text_colour(e.colour, theme), p]
+                for e, p in zip(self.ends, places, strict=True)
             ]
         room = max((text_width(str(name), LABEL_SIZE) for name, *_ in labels), default=0)
         size = LABEL_SIZE if self._ranks() else TEXT_SIZE

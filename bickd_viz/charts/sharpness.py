@@ -133,7 +133,10 @@ def with_point(curve: Curve, x: float | None, y: float | None) -> Curve:
     at = int(np.searchsorted(np.asarray(curve.x, dtype=np.float64), x))
     xs, ys = np.insert(curve.x, at, x), np.insert(curve.y, at, y)
     return replace(
-        curve, x=xs, y=ys, note=[*curve.note[:at], "at the teacher's entropy", *curve.note[at:]]
+        curve,
+        x=xs,
+        y=ys,
+        note=[*curve.note[:at], "at the teacher's mean entropy", *curve.note[at:]],
     )
 
 

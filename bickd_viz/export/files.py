@@ -100,11 +100,6 @@ def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[
     ]
 
 
-def png(figure: go.Figure, *, dpi: int = DPI) -> bytes:
-    """One figure as PNG; see `images` for sizes and errors."""
-    return images([(figure, "png")], dpi=dpi)[0]
-
-
 def csv(table: pd.DataFrame) -> bytes:
     """A table as UTF-8 CSV: one header row, numbers in full precision, empty cells for missing
     values."""
@@ -201,7 +196,7 @@ def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
     text = image.decode("utf-8")
     head = re.search(r"<svg\b[^>]*>", text)
     if head is None:
-        raise ExportError("the browser gave no SVG; try again, or take the PDF.")
+        raise ExportError("the browser gave no SVG; try again, or use the PDF.")
     root = head.group()
     for name, px in zip(("width", "height"), size, strict=True):
         root = re.sub(rf'\b{name}="[^"]*"', f'{name}="{px / PX_PER_MM:.4g}mm"', root, count=1)

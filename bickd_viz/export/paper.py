@@ -114,9 +114,9 @@ def paper(
 def _check(width_mm: float, height_mm: float | None, font_pt: float, palette: str) -> None:
     for name, value in (("width_mm", width_mm), ("height_mm", height_mm)):
         if value is not None and not 20 <= value <= 500:
-            raise ValueError(f"{name} must lie in 20 to 500 mm, got {value}.")
+            raise ValueError(f"{name} must be from 20 to 500 mm, got {value}.")
     if not 4 <= font_pt <= 24:
-        raise ValueError(f"font_pt must lie in 4 to 24 points, got {font_pt}.")
+        raise ValueError(f"font_pt must be from 4 to 24 points, got {font_pt}.")
     if palette not in ("colour", "grey"):
         raise ValueError(f'palette must be "colour" or "grey", got {palette!r}.')
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_viz.contrast import text_colour
 from bickd_viz.theme import DARK, LIGHT, Scale, Theme
 
 _ROLES = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")
@@ -42,11 +43,15 @@ def recoloured(
     source = source or theme_of(figure)
     spec = figure.to_dict()
     if source != target:
-        swap = _table(source, target)
+        marks = _table(source, target)
+        texts = {
+            text_colour(old, source): text_colour(new, target) for old, new in marks.items()
+        } | {source.text.upper(): target.text}
         _walk(
             spec,
-            lambda colour: _swapped(colour, swap, unknown),
-            lambda stops: _scale(stops, source, target, swap),
+            lambda colour: _swapped(colour, marks, unknown),
+            lambda colour: _swapped(colour, marks | texts, unknown),
+            lambda stops: _scale(stops, source, target, marks),
         )
         spec["layout"].setdefault("font", {})["color"] = target.text
     return go.Figure(spec)
@@ -66,11 +71,17 @@ def _table(source: Theme, target: Theme) -> dict[str, str]:
     return table
 
 
-def _walk(node: Any, swap: Callable[[str], str], scale: Callable[[list], list]) -> None:
-    """Change colours in place: every key that ends in `color`, and colour scales."""
+def _walk(
+    node: Any,
+    swap: Callable[[str], str],
+    swap_text: Callable[[str], str],
+    scale: Callable[[list], list],
+) -> None:
+    """Change colours in place: every key that ends in `color`, those of text (below a key that ends
+    in `font`), and colour scales."""
     if isinstance(node, list | tuple):
         for item in node:
-            _walk(item, swap, scale)
+            _walk(item, swap, swap_text, scale)
         return
     if not isinstance(node, dict):
         return
@@ -78,13 +89,13 @@ def _walk(node: Any, swap: Callable[[str], str], scale: Callable[[list], list]) 
         if key == "colorscale" and isinstance(value, list | tuple):
             node[key] = scale([list(stop) for stop in value])
         elif not key.endswith("color"):
-            _walk(value, swap, scale)
+            _walk(value, swap_text if key.endswith("font") else swap, swap_text, scale)
         elif isinstance(value, str):
             node[key] = swap(value)
         elif isinstance(value, list | tuple) and value and isinstance(value[0], str):
             node[key] = [swap(colour) for colour in value]
         elif isinstance(value, dict):
-            _walk(value, swap, scale)
+            _walk(value, swap, swap_text, scale)
 
 
 def _swapped(colour: str, table: dict[str, str], unknown: Callable[[str], str]) -> str:

@@ -11,7 +11,7 @@ from bickd_core.comparing.calibration import scores
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.report_data import ReportData
-from bickd_core.geometry.calibration import reliability_of
+from bickd_core.geometry.calibration import reliability
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.reliability import reliability_diagram
 from bickd_viz.report import charts as comparison_charts
@@ -70,7 +70,7 @@ def calibration(comparison: Comparison, theme: str) -> go.Figure:
     chosen = theme_named(theme)
     looks = _looks(comparison, chosen)
     every = [(model, scores(comparison, model, 1.0)) for model in comparison.models]
-    bins = [(looks[model.key], reliability_of(own.confidence, own.right)) for model, own in every]
+    bins = [(looks[model.key], reliability(own.confidence, own.right)) for model, own in every]
     return _solid(reliability_diagram(bins, theme=chosen), chosen)
 
 

@@ -76,6 +76,7 @@ class Report:
         sections: The charts, images and tables.
         note: Intervals, samples and seeds, below the title.
         compared: A row for each model: run, architecture, seed and so on.
+        compared_note: What the models' inputs have not in common, below that table.
         link: Address of the same view in the app; "" if there is none.
         versions: Versions of the software that made it.
         created: Date and time, as text.
@@ -86,6 +87,7 @@ class Report:
     sections: Sequence[Section]
     note: str = ""
     compared: pd.DataFrame | None = None
+    compared_note: str = ""
     link: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
@@ -132,9 +134,10 @@ def versions(*more: str) -> dict[str, str]:
 
 def _head(report: Report) -> str:
     note = f'<p class="note">{escape(report.note)}</p>' if report.note else ""
-    compared = (
-        "" if report.compared is None else f"<h2>What was compared</h2>{_table(report.compared)}"
-    )
+    compared = ""
+    if report.compared is not None:
+        below = f"<p>{escape(report.compared_note)}</p>" if report.compared_note else ""
+        compared = f"<h2>What was compared</h2>{_table(report.compared)}{below}"
     named = [section.title for section in report.sections if section.title]
     links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in named)
     contents = f"<nav>{links}</nav>" if len(named) > 1 else ""

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import pandas as pd
+
 from bickd_core.comparing.class_geometry import Lens
-from bickd_core.comparing.comparison import preparation_sentence
+from bickd_core.comparing.comparison import (
+    Comparison,
+    inputs_sentence,
+    preparation_sentence,
+    seen_sentence,
+)
 from bickd_core.comparing.measures import summary
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.data.registry import image_credit
@@ -47,11 +54,13 @@ def comparison_report(data: ReportData, *, address: str = "", created: str = "")
             split=comparison.split,
             n=comparison.n,
             noun=comparison.noun,
+            seeds={model.key: data.recipes.seeds(model.key) for model in models},
         ),
+        compared_note=compared_note(comparison),
         sections=[
             Section(
                 "Every figure with its interval",
-                [*charts.overview(data, looks), Figures("", figures)],
+                [*charts.overview(data, looks), Figures("", figures), *_differences(data)],
                 _scope(data),
             ),
             Section(
@@ -59,7 +68,7 @@ def comparison_report(data: ReportData, *, address: str = "", created: str = "")
                 charts.grams(comparison, lens),
                 _gram_note(data, lens),
             ),
-            Section("Angles, leakage and overlap by epoch", _over_classes(data, lens, looks)),
+            _over_classes(data, lens, looks),
             *pictures.maps(data),
             *pictures.images(data),
         ],
@@ -95,26 +104,47 @@ def _finding(data: ReportData) -> tuple[str, str]:
             "",
         )
     sentences = [
-        seeds.finding_note(finding, comparison.noun),
+        seeds.finding_note(finding, data.temperature, comparison.noun),
+        seeds.imported_note(finding),
         *seeds.finding_details(finding, comparison),
         *(f"Left out of the seeds: {reason}" for reason in data.left_out),
     ]
     return seeds.finding_title(finding), " ".join(filter(None, sentences))
 
 
+def _differences(data: ReportData) -> list[Figures]:
+    """The student in focus minus each other model."""
+    finding = data.finding
+    if finding is None:
+        return []
+    noun = data.comparison.noun
+    rows = seeds.difference_rows(finding.student.name, finding.against_each, noun)
+    title = f"{finding.student.name} minus each other model"
+    return [Figures(title, pd.DataFrame(rows), " ".join(seeds.differences_note(finding, noun)))]
+
+
+def compared_note(comparison: Comparison) -> str:
+    """What the models' inputs have not in common, and which networks were trained on them."""
+    names = [model.name for model in comparison.models]
+    infos = [model.info for model in comparison.models]
+    sentences = (
+        preparation_sentence(names, infos),
+        inputs_sentence(names, infos),
+        seen_sentence(names, infos, comparison.split),
+    )
+    return " ".join(filter(None, sentences))
+
+
 def _scope(data: ReportData) -> str:
     comparison = data.comparison
     most = max(comparison.n_each)
     shared = "" if comparison.n == most else f" that all models share, out of {numbers.count(most)}"
-    prepared = preparation_sentence(
-        [m.name for m in comparison.models], [m.info for m in comparison.models]
-    )
     return (
         f"{numbers.counted(comparison.n, f'{comparison.split} {comparison.noun}')} of"
         f" {comparison.data_title}{shared}. Probabilities are at T = {data.temperature:g}. The 95%"
         f" intervals are over {comparison.nouns}, not over seeds. If a method has several runs, its"
         " dot is the mean over its seeds and the thick bar is ± their standard deviation. The table"
-        f" shows the runs named above. {prepared}".rstrip()
+        " shows the runs named above."
     )
 
 
@@ -122,13 +152,15 @@ def _gram_note(data: ReportData, lens: Lens) -> str:
     ends = charts.colour_ends(data.comparison, lens)
     scale = f" {describe_ends(ends)}." if ends[0] > 0 else ""
     return (
-        "Each cell is the cosine between two class columns of the probability matrix. Colour off"
-        " the diagonal means that two classes share probability. Classes are in the teacher's"
-        f" cluster order. All matrices share one colour scale.{scale}"
+        f"One run of each model, named above, at T = {data.temperature:g}, not matched. Each cell"
+        " is the cosine between two class columns of the probability matrix. Colour off the"
+        " diagonal means that two classes share probability. Classes are in the teacher's cluster"
+        f" order. All matrices share one colour scale.{scale} Overlap is corrected for the number"
+        f" of {data.comparison.nouns}, matrices are not."
     )
 
 
-def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) -> list[Part]:
+def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) -> Section:
     comparison = data.comparison
     parts: list[Part] = [
         charts.angles(comparison, lens, looks),
@@ -149,4 +181,4 @@ def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) ->
                 "Not corrected for the number of images.",
             )
         )  # fmt: skip
-    return parts
+    return Section("Angles, leakage and overlap by epoch" if lines else "Angles and leakage", parts)

@@ -13,14 +13,15 @@ from bickd_core.comparing.measures import displacement
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.geometry.orthogonality import pair_contributions
 from bickd_core.geometry.probabilities import class_probabilities
+from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts.map import map_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.colouring import highlighted
 from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Part, Section, Strip
-from bickd_viz.text import numbers
-from bickd_viz.text.class_geometry import separated_pair_title
+from bickd_viz.text import numbers, seeds
+from bickd_viz.text.class_geometry import PAIR_CHOSEN, separated_pair_title
 from bickd_viz.theme import LIGHT, model_styles
 
 _MOST_IMAGES = 16
@@ -108,12 +109,15 @@ def images(data: ReportData) -> list[Section]:
     title = separated_pair_title(
         student.name, baseline.called, names[row], names[column], separated=pair.separated
     )
+    whole = ""
+    if pair.separated and (finding := data.finding) is not None:
+        whole = f"{seeds.pair_and_whole(finding, T, comparison.noun)} ".lstrip()
     strips: list[Part] = [
         _strip(
             data, f"{names[row]} and {names[column]}", carried, first,
-            f"{title}. These {comparison.nouns} add most to the cosine in {baseline.called}. "
-            f"Under each: its true class, then {baseline.called}'s probability of the two classes "
-            f"at T = {T:g}.",
+            f"{title}. {whole}These {comparison.nouns} add most to the cosine in "
+            f"{baseline.called}. Under each: its true class, then {baseline.called}'s probability "
+            f"of the two classes at T = {T:g}. {worded(PAIR_CHOSEN, comparison.noun)}",
         ),
         _strip(
             data, f"Where {student.name} and the teacher differ most", moved, second,

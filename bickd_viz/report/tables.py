@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -14,27 +14,34 @@ from bickd_viz.text import numbers
 
 
 def compared_table(
-    models: Sequence[tuple[str, str, RunInfo, int]], *, split: str, n: int, noun: str = "image"
+    models: Sequence[tuple[str, str, RunInfo, int]],
+    *,
+    split: str,
+    n: int,
+    noun: str = "image",
+    seeds: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Return a row for each model.
 
     Args:
         models: (name, key, run.yaml, number of its samples) of each, the teacher first.
         n: Number of samples that are shown.
+        seeds: By key, the number of runs that its means are over. Default: one each.
     """
     rows = []
     for i, (name, key, info, own) in enumerate(models):
-        seeds = "–"
+        run_seeds = "–"
         if info.config is not None:
-            run_seeds = info.config.seeds
-            seeds = f"{run_seeds.weights} / {run_seeds.order} / {run_seeds.augmentation}"
+            drawn = info.config.seeds
+            run_seeds = f"{drawn.weights} / {drawn.order} / {drawn.augmentation}"
+        others = (seeds or {}).get(key, 1) - 1
         rows.append(
             {
                 "model": name,
-                "run": key,
+                "run": f"{key} and {numbers.counted(others, 'other seed')}" if others else key,
                 "architecture": info.arch or "not known",
                 "objective": "–" if i == 0 else info.objective,
-                "seeds (weights / order / augmentation)": seeds,
+                "seeds (weights / order / augmentation)": run_seeds,
                 "split": split,
                 f"{noun}s": numbers.count(n)
                 if n == own
@@ -55,10 +62,8 @@ def figures_table(models: Sequence[tuple[str, bool, Summary]], noun: str = "imag
         line = {"model": name}
         for figure in FIGURES:
             interval = figure.interval(summary, is_teacher=is_teacher)
-            show = numbers.percent if figure.share else numbers.number
-            ends = "" if interval is None else numbers.interval_text(interval, figure.fmt)
             line[worded(figure.title, noun)] = (
-                "–" if interval is None else f"{show(interval.estimate)} {ends}"
+                "–" if interval is None else numbers.estimate_text(interval, figure.fmt)
             )
         lines.append(line)
     return pd.DataFrame(lines)

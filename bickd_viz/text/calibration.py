@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bickd_viz.text.numbers import (
     Interval,
     count,
     counted,
+    estimate_text,
     excludes_zero,
     has_limits,
     interval_text,
+    listed,
     percent,
     points,
     sentence_begin,
@@ -25,14 +29,17 @@ def p_text(p: float) -> str:
     return "p = 1" if p > 0.995 else f"p = {p:.2g}"
 
 
-def outcome_title(student: str, other: str, only_student: int, only_other: int, p: float) -> str:
-    """The finding of the table of who is right, as a title."""
+def outcome_title(
+    student: str, other: str, only_student: int, only_other: int, p: float, noun: str = "image"
+) -> str:
+    """The finding of the table of who is right, as a title. It is about two networks, not about
+    their methods."""
     if not only_student and not only_other:
-        return f"{sentence_begin(student)} and {other} are right on the same samples"
+        return f"{sentence_begin(student)} and {other} are right on the same {noun}s"
     if p >= CLEAR:
-        return f"No difference seen in how often {student} and {other} are right"
+        return f"No difference seen in how often these two models, {student} and {other}, are right"
     more = "more" if only_student > only_other else "less"
-    return f"{sentence_begin(student)} is right {more} often than {other}"
+    return f"Of these two models, {student} is right {more} often than {other}"
 
 
 def outcome_note(
@@ -46,17 +53,23 @@ def outcome_note(
 
 
 def mcnemar_sentence(
-    student: str, other: str, only_student: int, only_other: int, p: float, mid_p: float
+    student: str,
+    other: str,
+    only_student: int,
+    only_other: int,
+    p: float,
+    mid_p: float,
+    noun: str = "image",
 ) -> str:
     """The result of McNemar's exact test, with the mid-p and the number of samples."""
     n = only_student + only_other
     if not n:
         return (
             "McNemar's test cannot be used here, because the two models are right on the same"
-            " samples."
+            f" {noun}s."
         )
     begin = (
-        f"On {counted(n, 'sample')}, exactly one of the two is right ({count(only_student)} to"
+        f"On {counted(n, noun)}, exactly one of the two is right ({count(only_student)} to"
         f" {count(only_other)}). McNemar's exact test: {p_text(p)} (mid-p: {p_text(mid_p)})"
     )
     if p >= CLEAR:
@@ -79,12 +92,12 @@ def classes_sentence(clear_up: int, clear_down: int, classes: int, student: str,
     clear = clear_up + clear_down
     if not clear:
         return (
-            f"None of {counted(classes, 'class', 'classes')} differs clearly between {student} and"
-            f" {other}."
+            f"None of {counted(classes, 'class', 'classes')} differs clearly between these two"
+            f" models, {student} and {other}."
         )
     begin = (
-        f"Of {counted(classes, 'class', 'classes')}, {student} is clearly better than {other} on"
-        f" {count(clear_up)} and clearly worse on {count(clear_down)}"
+        f"Of these two models, {student} is clearly better than {other} on {count(clear_up)} of"
+        f" {counted(classes, 'class', 'classes')} and clearly worse on {count(clear_down)}"
     )
     if clear <= 1.5 * by_chance:
         return f"{begin}. {expected}, so read single classes with care."
@@ -114,11 +127,12 @@ def sureness_title(name: str, excess: Interval, confidence: float, accuracy: flo
 
 def error_note(error: Interval, excess: Interval) -> str:
     """The calibration error, and confidence minus accuracy, with their intervals."""
-    low = points(excess.low).removesuffix(" points") if excess.low is not None else "not available"
+    ends = ""
+    if has_limits(excess):
+        ends = f" ({points(excess.low).removesuffix(' points')} to {points(excess.high)})"
     return (
-        f"Expected calibration error (ECE): {percent(error.estimate)}"
-        f" {interval_text(error, 'percent')}. Confidence minus accuracy: {points(excess.estimate)}"
-        f" ({low} to {points(excess.high)})."
+        f"Expected calibration error (ECE): {estimate_text(error, 'percent')}. Confidence minus"
+        f" accuracy: {points(excess.estimate)}{ends}."
     )
 
 
@@ -180,9 +194,9 @@ def temperature_sentence(
             f"{sentence_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the"
             " likelihood still rises at the end of the search range."
         )
-    ends = interval_text(temperature)
+    shown_T = f"{temperature.estimate:.2f} {interval_text(temperature)}".rstrip()
     begin = (
-        f"{sentence_begin(name)}: best temperature {temperature.estimate:.2f} {ends}, fitted on"
+        f"{sentence_begin(name)}: best temperature {shown_T}, fitted on"
         f" {counted(n, f'{split} {noun}')}"
     )
     if split == shown:
@@ -191,6 +205,21 @@ def temperature_sentence(
             " split to test."
         )
     return f"{begin} and evaluated on {shown}."
+
+
+def seen_temperature_sentence(names: Sequence[str]) -> str:
+    """That imported networks were probably trained on validation; "" without names.
+
+    Args:
+        names: the imported networks whose temperature was fitted there, as called in a sentence.
+    """
+    if not names:
+        return ""
+    verb, again = ("were", "they were") if len(names) > 1 else ("was", "it was")
+    return (
+        f"{sentence_begin(listed(names))} {verb} imported, so {again} probably trained on these"
+        " images: the best temperature for new images may be higher."
+    )
 
 
 def sample_title(true: str | None, predictions: list[tuple[str, str]]) -> str:
@@ -211,8 +240,4 @@ def sample_title(true: str | None, predictions: list[tuple[str, str]]) -> str:
             models = [subject]
         parts.append(f"{subject} {'predicts' if len(models) == 1 else 'predict'} {name}")
     text = ", ".join(parts)
-    return _begin(text) if true is None else f"{_begin(true)}: {text}"
-
-
-def _begin(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return sentence_begin(text if true is None else f"{true}: {text}")

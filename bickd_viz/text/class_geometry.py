@@ -11,10 +11,9 @@ from bickd_viz.text.numbers import (
     Interval,
     count,
     counted,
+    estimate_text,
     excludes_zero,
-    interval_text,
     number,
-    percent,
     together,
     with_interval,
 )
@@ -77,16 +76,12 @@ def figure_with_interval(name: str, interval: Interval | None) -> str:
     """ "overlap 0.139 [0.130, 0.148]", or "overlap not available"."""
     if interval is None:
         return f"{name} not available"
-    if interval.low is None:
-        return f"{name} {number(interval.estimate)}"
-    return f"{name} {number(interval.estimate)} {interval_text(interval)}"
+    return f"{name} {estimate_text(interval)}"
 
 
 def same_class(agreement: Interval) -> str:
     """ "same top-1 class on 66.6% [64.0%, 69.0%]"."""
-    return (
-        f"same top-1 class on {percent(agreement.estimate)} {interval_text(agreement, 'percent')}"
-    )
+    return f"same top-1 class on {estimate_text(agreement, 'percent')}"
 
 
 OVERLAPS = {
@@ -131,6 +126,12 @@ def sentence_for_gap(
         f"Of these two models, {student} keeps classes {where} than {baseline}: {overlap}"
         f" {figures}."
     )
+
+
+PAIR_CHOSEN = (
+    "The pair is chosen on these images, so its difference looks larger here than on other images."
+)
+"""How to read the default pair."""
 
 
 def separated_pair_title(

@@ -147,7 +147,12 @@ def sentence_for_cost(
         parts.append(
             "calibration error (T = 1) {} against {}".format(*(percent(v) for v in calibration))
         )
-    return f"{name} compared with {other}, one run each: " + "; ".join(parts) + "." if parts else ""
+    if not parts:
+        return ""
+    return (
+        f"{name} compared with {other}, one run each, so this is about these two models and not"
+        f" about their methods: {'; '.join(parts)}."
+    )
 
 
 def sentence_for_pulls(
@@ -201,7 +206,8 @@ def sentence_for_seeds(
     worst, best = together(float(np.min(trust)), float(np.max(trust)))
     return (
         f"The same {counted(n, 'image')}, n_neighbors = {neighbours}: between two seeds, a point"
-        f" moves {number(displacement)} map widths on average, after rotation and mirroring are"
-        f" removed. {pair[0]} and {pair[1]} are {low} widths apart with one seed and {high} with"
-        f" another. Still, every map keeps its neighbours (trustworthiness {worst} to {best})."
+        f" moves {number(displacement)} map widths on average, after rotation, mirroring and scale"
+        f" are removed. {pair[0]} and {pair[1]} are {low} widths apart with one seed and {high}"
+        f" with another. Still, most neighbours on each map are real ones (trustworthiness {worst}"
+        f" to {best})."
     )

@@ -68,6 +68,16 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return _signed(f"{100 * value:.{decimals}f}%") if _finite(value) else "not available"
 
 
+def percent_number(value: float, decimals: int = 1) -> float:
+    """A fraction in per cent as a number, for tables that the browser formats. The browser would
+    round 83.25 up, and `percent` does not.
+
+    >>> percent_number(0.8325), percent(0.8325)
+    (83.2, '83.2%')
+    """
+    return round(100 * value, decimals)
+
+
 def signed(value: float) -> str:
     """A difference with its sign and three decimals.
 
@@ -113,13 +123,20 @@ def together(*values: float | None) -> list[str]:
 
 
 def interval_text(interval: Interval, fmt: str = "number") -> str:
-    """The ends of an interval: "[0.080, 0.089]", or "[62.1%, 66.9%]" with fmt "percent"."""
+    """The ends of an interval: "[0.080, 0.089]", or "[62.1%, 66.9%]" with fmt "percent"; "" without
+    ends."""
     if not (_finite(interval.low) and _finite(interval.high)):
-        return "[not available]"
+        return ""
     if fmt == "percent":
         return f"[{percent(interval.low)}, {percent(interval.high)}]"
     low, high = together(interval.low, interval.high)
     return f"[{low}, {high}]"
+
+
+def estimate_text(interval: Interval, fmt: str = "number") -> str:
+    """An estimate with its interval: "0.084 [0.080, 0.089]"; alone if it has no interval."""
+    shown = percent(interval.estimate) if fmt == "percent" else number(interval.estimate)
+    return f"{shown} {interval_text(interval, fmt)}".rstrip()
 
 
 def with_interval(difference: Interval) -> str:
@@ -129,7 +146,7 @@ def with_interval(difference: Interval) -> str:
     """
     ends = [v for v in (difference.low, difference.high) if _finite(v)]
     if len(ends) < 2 or ends[0] == ends[1]:
-        return f"{number(difference.estimate)} {interval_text(difference)}"
+        return estimate_text(difference)
     decimals = min(8, max(0, 1 - math.floor(math.log10(abs(ends[1] - ends[0])))))
     while decimals < 8 and any(v and not round(v, decimals) for v in ends):
         decimals += 1

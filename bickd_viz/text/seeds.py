@@ -28,9 +28,24 @@ def finding_title(finding: Finding) -> str:
     return headline(finding.student.name, finding.baseline.called, finding.main)
 
 
-def finding_note(finding: Finding, noun: str = "image") -> str:
-    """The figures behind the title in one line."""
-    return note(finding.student.name, finding.baseline.called, finding.main, noun)
+def finding_note(finding: Finding, temperature: float, noun: str = "image") -> str:
+    """The figures behind the title in one line.
+
+    Args:
+        temperature: Of the overlaps.
+    """
+    return note(
+        finding.student.name, finding.baseline.called, finding.main, noun, temperature=temperature
+    )
+
+
+def imported_note(finding: Finding) -> str:
+    """What to know about the overlap of models that were not distilled here, and so have no T of
+    their own; "" for others."""
+    imported = any(model.info.config is None for model in (finding.student, finding.baseline))
+    if not imported or "overlap_per_image" not in finding.main.figures:
+        return ""
+    return "Overlap depends on T: at another T, the result can differ."
 
 
 def finding_details(finding: Finding, comparison: Comparison) -> list[str]:
@@ -40,6 +55,8 @@ def finding_details(finding: Finding, comparison: Comparison) -> list[str]:
     details = [note_detail(finding.main, noun)]
     if len(finding.compared) > 1:
         details.append(against_all(student, finding.compared))
+    if finding.teacher is not None:
+        details.append(against_teacher(student, finding.teacher))
     details.append(
         how(
             student,
@@ -87,9 +104,20 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
     return f"One run each: {_lower_first(sentence)}" if compared.networks else sentence
 
 
-def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "image") -> str:
+def note(
+    student: str,
+    baseline: str,
+    compared: RecipesCompared,
+    noun: str = "image",
+    *,
+    temperature: float,
+) -> str:
     """The figures behind the headline: means over seeds, or those of two runs; "" if none is
-    known."""
+    known.
+
+    Args:
+        temperature: Of the overlaps.
+    """
     parts = []
     for field, name in FIELDS.items():
         figure = compared.figures.get(field)
@@ -99,7 +127,8 @@ def note(student: str, baseline: str, compared: RecipesCompared, noun: str = "im
                 if _is_overlap(field)
                 else [*map(percent, (figure.student, figure.baseline))]
             )
-            parts.append(f"{worded(name, noun)} {values[0]} against {values[1]}")
+            at = f" (T = {temperature:g})" if _is_overlap(field) else ""
+            parts.append(f"{worded(name, noun)}{at} {values[0]} against {values[1]}")
     if not parts:
         return ""
     return f"{student} against {baseline}, {over(compared)}: {', '.join(parts)}."
@@ -156,6 +185,70 @@ def against_all(
     return f"{FIELDS[field].capitalize()}{networks}: {'; '.join(parts)}." if parts else ""
 
 
+def against_teacher(student: str, compared: RecipesCompared) -> str:
+    """Whether the student is as accurate as its teacher; "" without labels."""
+    accuracy = compared.figures.get("accuracy")
+    if accuracy is None:
+        return ""
+    seen = "seen" if accuracy.seen else "not seen"
+    return (
+        f"{student} minus the teacher, {over(compared)}: accuracy"
+        f" {difference('accuracy', accuracy)}, {seen}."
+    )
+
+
+def all_seeds(
+    student: str,
+    other: str,
+    compared: RecipesCompared,
+    seeds: tuple[int | None, int | None],
+    noun: str = "image",
+) -> tuple[str, str]:
+    """What all seeds say about accuracy, for a page that shows one run of each model.
+
+    Args:
+        compared: As on Overview, adjusted for all models that the student is compared with there.
+        seeds: Of the two runs shown; None if unknown, or if the other model is the teacher.
+
+    Returns:
+        A sentence, and a paragraph on its interval. Both are "" if there is one run of each, or
+        without labels.
+    """
+    accuracy = compared.figures.get("accuracy")
+    if compared.networks or accuracy is None:
+        return "", ""
+    own, its = seeds
+    if own is None:
+        runs = "one run of each"
+    elif compared.seeds[1] < 2:
+        runs = f"seed {own} of {student}"
+    elif own == its:
+        runs = f"seed {own} of each"
+    else:
+        runs = f"seed {own} of {student} and seed {its} of {other}"
+    means = over(compared)
+    seen = "a difference is seen" if accuracy.seen else "no difference seen"
+    return (
+        f"This is {runs}. {means[:1].upper()}{means[1:]}: {student} minus {other}"
+        f" {difference('accuracy', accuracy)}, {seen}.",
+        f"The interval of the means is over seeds and {noun}s together."
+        f" {rule(compared.comparisons)}",
+    )
+
+
+def pair_and_whole(finding: Finding, temperature: float, noun: str = "image") -> str:
+    """Say that classes as a whole are closer together in the student, above a pair that it
+    separates; "" if that is not seen."""
+    overlap = finding.main.figures.get("overlap_per_image")
+    if overlap is None or not overlap.seen or overlap.interval.estimate < 0:
+        return ""
+    return (
+        f"Over all pairs of classes, matched per {noun}, {finding.student.name} keeps classes"
+        f" closer together than {finding.baseline.called}. Of the single pairs at T ="
+        f" {temperature:g}, it separates this one most."
+    )
+
+
 def how(
     student: str,
     baseline: str,
@@ -202,6 +295,30 @@ def difference(field: str, figure: Difference) -> str:
         return points(interval.estimate)
     ends = ", ".join(points(end).removesuffix(" points") for end in (interval.low, interval.high))
     return f"{points(interval.estimate)} [{ends}]"
+
+
+def differences_note(finding: Finding, noun: str = "image") -> tuple[str, str]:
+    """What the table of `difference_rows` shows, and how to read its intervals."""
+    begin = f"{finding.student.name} minus each other model"
+    each = finding.against_each
+    networks = [name for name, compared in each.items() if compared.networks]
+    if len(networks) == len(each):
+        return (
+            f"{begin}, one run each, with 95% intervals over {noun}s.",
+            "The intervals hold for these models. Other seeds may give other results.",
+        )
+    details = [rule(len(finding.compared))]
+    if finding.teacher is not None:
+        if len(finding.compared) > 1:
+            details.append("The teacher is a question of its own, without this correction.")
+        if not finding.teacher.networks:
+            details.append(f"The teacher is one model: only {finding.student.name} has seeds.")
+    if networks:
+        details.append(
+            f"One run only: {listed(networks)}. There the intervals are over {noun}s and hold for"
+            " the two models compared."
+        )
+    return f"{begin}, with 95% intervals over seeds and {noun}s.", " ".join(details)
 
 
 def difference_rows(

@@ -21,19 +21,17 @@ NEARER_WHEN_LOW = ("procrustes",)
 _MOST_NAMED = 3
 
 
-def title(student: str, class_name: str, cosine: float, mean: float) -> str:
+def title(student: str, class_name: str, cosine: float, mean: float | None) -> str:
     """The class on which the student differs most from its teacher.
 
     Args:
         cosine: Of both models' columns of this class.
-        mean: Over all classes.
+        mean: Over all classes, corrected for the number of images; None if unknown.
     """
     if 1 - cosine <= ROUNDING:
         return f"{student} gives every class the same probabilities as its teacher"
-    return (
-        f"{student} differs most from its teacher on {class_name}: cosine {cosine:.2f} (mean"
-        f" {mean:.2f})"
-    )
+    among = "" if mean is None else f" (mean {mean:.2f})"
+    return f"{student} differs most from its teacher on {class_name}: cosine {cosine:.2f}{among}"
 
 
 def difference_sentence(
@@ -113,7 +111,7 @@ def layers_sentence(
         values: Debiased CKA [S, R], NaN where it is not defined.
         rows: Names of the teacher's layers.
         columns: Names of the student's layers.
-        chance: The highest of all cells stays below it in 95 % of the shuffles.
+        chance: The highest of all cells stays below it in 95% of the shuffles.
         shuffles: Their number.
     """
     values = np.asarray(values, dtype=np.float64)

@@ -162,7 +162,7 @@ def test_a_user_may_have_so_many_trainings_at_work_or_waiting(server, as_user, m
     assert access.for_training(1) == ann
     with pytest.raises(
         RunError,
-        match="2 trainings more would make 4 that work or wait, and the limit is 3; start fewer",
+        match="with 2 more runs, 4 would be running or queued, and the limit is 3; start fewer",
     ):
         access.for_training(2)
     as_user(BOB)
@@ -240,7 +240,7 @@ def test_pages_say_nothing_of_another_users_runs(crowd, path):
     said = opened(path, teacher="common")
     assert "secret" not in said
     assert access.folder_name(BOB) not in said
-    assert ("A training of another user" in said) == (path == "distill")
+    assert ("A run of another user" in said) == (path == "distill")
 
 
 @pytest.mark.parametrize(

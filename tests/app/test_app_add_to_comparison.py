@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.add_to_comparison import change_sentence, opened, replaced_student
+from app.add_to_comparison import change_sentence, opened, replaced_student, together
 from app.state import ViewState
 from bickd_core.comparing.names import run_word, short_method, shown_names
 from bickd_core.presets.catalogue import VARIANTS
@@ -47,6 +47,16 @@ def test_a_student_joins_where_there_is_room_and_is_named_by_its_run(known):
     keys = (TEACHER, *after.students)
     names = shown_names([known[key] for key in keys], ["/" not in key for key in keys])
     assert names == ["teacher", "DIST", "BicKD s0", "BicKD (mine)"]
+
+
+def test_a_teacher_and_many_runs_are_shown_with_one_seed_of_each_method(known):
+    library = Library(shelf=Path(__file__).parents[2] / "pretrained", own=Path("none"))
+    keys = [f"caltech95/{method}-s{seed}" for method in ("kd", "bickd") for seed in range(3)]
+    known = {key: library.find(key).info() for key in (TEACHER, *keys)}
+    shown = opened(ViewState(), TEACHER, known[TEACHER], known.items())
+    assert shown.students == ("caltech95/kd-s0", "caltech95/bickd-s0")
+    assert together(ViewState(), keys, known).students == shown.students
+    assert together(ViewState(), keys[:4], known).students == tuple(keys[:4])
 
 
 def test_an_own_run_says_so_even_alone_and_two_alike_get_their_whole_names(known):

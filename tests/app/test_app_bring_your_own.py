@@ -19,7 +19,7 @@ from bickd_core.importing.matching import match
 from bickd_core.importing.read_process import FileContent, parse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "importing"))
-from layouts import LAYOUTS, columns, ids, logits, names, softmax
+from layouts import LAYOUTS, columns, ids, logits, names, softmax, two_methods
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,12 @@ def test_template_of_two_models_is_understood(tmp_path):
     assert box(app, "Teacher").value == "teacher"
 
 
+def test_model_of_two_splits_is_named_once(tmp_path):
+    LAYOUTS["csv, a `split` column"](tmp_path)
+    app = with_paths(tmp_path / "net.csv")
+    assert "80 rows. Models: net (logits in bird to dog, 3 classes)." in said(app)
+
+
 def test_lines_that_save_npz_are_python_and_are_understood(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = {"teacher_logits": logits(), "student_logits": logits(1), "labels": np.arange(40) % 3}
@@ -92,6 +98,42 @@ def test_import_makes_the_runs_and_shows_them(tmp_path, library):
     assert sorted(path.name for path in library.own.iterdir()) == ["mine", "teacher"]
     view = app.session_state["view"]
     assert (view.teacher, view.students) == ("teacher", ("mine",))
+
+
+@pytest.mark.parametrize("use", [True, False])
+def test_seeds_in_names_are_used_unless_switched_off(tmp_path, library, use):
+    (file,) = two_methods(tmp_path)
+    app = with_paths(tmp_path / file)
+    assert "Seeds, read from the names: kd 0, 1, 2; CE 0." in said(app)
+    if not use:
+        app.toggle[0].set_value(False).run()
+        assert "Seeds, read from the names" not in said(app)
+    next(one for one in app.button if one.label == "Import and compare").click().run()
+    students = app.session_state["view"].students
+    assert students == (("kd-s0", "CE-seed-0") if use else ("kd-s0", "kd-s1", "kd-s2", "CE-seed-0"))
+    assert library.find("kd-s1").info().seed == (1 if use else None)
+
+
+def test_many_files_are_folded_up_and_each_is_read_once(tmp_path, monkeypatch):
+    from app.pages.bring_your_own import files
+
+    read, plain = [], files.read_file
+
+    def counted(path: Path, **options) -> FileContent:
+        read.append(path.name)
+        return plain(path, **options)
+
+    monkeypatch.setattr(files, "read_file", counted)
+    names = [f"kd-s{seed}.csv" for seed in range(12)]
+    for name in names:
+        (tmp_path / name).write_text(templates.two_models_csv().replace("student", name[:-4]))
+    app = with_paths(*(tmp_path / name for name in names[:3]))
+    assert [one.label for one in app.expander][1:] == []
+    app.text_area[0].set_value("\n".join(str(tmp_path / name) for name in names)).run()
+    folded = [one.label.replace("\\", "").replace(JOINER, "") for one in app.expander][1:]
+    assert folded == [f"**{name}**" for name in names]
+    app.run()
+    assert sorted(read) == sorted(names)
 
 
 def test_a_run_that_is_there_can_be_the_teacher(tmp_path, library):

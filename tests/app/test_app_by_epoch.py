@@ -21,10 +21,10 @@ from bickd_core.geometry import gram_figures, jackknife
 from bickd_core.geometry.class_groups import part_of
 from bickd_core.geometry.gram_figures import corrected_overlap
 from bickd_core.geometry.orthogonality import class_geometry
-from bickd_core.geometry.probabilities import entropy, mean_entropy, softmax
+from bickd_core.geometry.probabilities import entropy, softmax
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.predictions import Predictions, PredictionsError
-from bickd_viz.theme import ModelStyle
+from bickd_viz.theme import LIGHT, ModelStyle
 
 C, N, P = 6, 60, 24
 NAMES = tuple(f"class {i}" for i in range(C))
@@ -138,11 +138,11 @@ def test_matched_entropy_is_that_of_the_finished_teacher(compare):
     _, comparison = compare(3)
     found = courses(comparison, 4.0, "index", matching="mean")
     teacher, student = found.courses
-    target = mean_entropy(softmax(teacher.logits[0], 4.0))
+    target = entropy(softmax(teacher.logits[0], 4.0)).mean()
     assert teacher.figures.temperatures[0] == pytest.approx(4.0)
     for e in range(3):
         P = softmax(student.logits[e], student.figures.temperatures[e])
-        assert mean_entropy(P) == pytest.approx(target)
+        assert entropy(P).mean() == pytest.approx(target)
         fixed = corrected_overlap(P, stratified_shards(found.n, found.labels))
         assert student.figures.overlap[e] == pytest.approx(fixed)
         estimate = epoch_intervals(found, student, e + 1).overlap.estimate
@@ -209,7 +209,7 @@ def test_subsampled_epochs_keep_the_first_and_the_last(count, step):
 def test_codes_come_back_within_half_a_step(compare):
     _, comparison = compare(2)
     found = courses(comparison, 1.0, "index")
-    sent = player._encoded(found.courses[1], ModelStyle("A", "#000000"), 1)
+    sent = player._encoded(found.courses[1], ModelStyle("A", "#000000"), LIGHT, 1)
     raw = np.frombuffer(base64.b64decode(sent["grams"]), dtype=np.uint8).reshape(2, -1)
     rows, columns = np.triu_indices(C)
     for e in range(2):
@@ -226,7 +226,11 @@ def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):
     step = player.stride(found)
     assert step == 3  # 41 Grams of 21 cells
     total = sum(
-        len(base64.b64decode(player._encoded(course, ModelStyle("A", "#000000"), step)["grams"]))
+        len(
+            base64.b64decode(
+                player._encoded(course, ModelStyle("A", "#000000"), LIGHT, step)["grams"]
+            )
+        )
         for course in found.courses
     )
     assert total <= 400
@@ -243,6 +247,7 @@ def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compa
     seen = gap.low > 0 or gap.high < 0
     title = opened(view).title[0].value
     assert title.startswith("No difference seen") != seen
+    assert "these runs" in title, "not about their methods"
     assert end_gap(found, first, first).estimate == 0.0
 
 

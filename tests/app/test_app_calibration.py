@@ -15,8 +15,9 @@ from app.data import comparison as comparisons
 from app.state import ViewState
 from bickd_core.comparing import calibration, measures
 from bickd_core.geometry.agreement import hellinger
-from bickd_core.geometry.calibration import expected_calibration_error
+from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_core.geometry.probabilities import softmax
+from bickd_core.runs.info import Source
 
 SECONDS = 60.0
 
@@ -57,7 +58,7 @@ def test_cached_figures_are_the_plain_ones(compare):
     np.testing.assert_allclose(measures.distance(comparison, first, second, 2.0), hellinger(P, Q))
     calibrated = calibration.calibration(comparison, first, 2.0)
     assert calibrated.ece_width.raw == pytest.approx(
-        expected_calibration_error(P, comparison.labels)
+        reliability(*confidence_and_hits(P, comparison.labels)).error
     )
     gap = calibration.calibration_gap(comparison, first, second, (2.0, 2.0))
     other = calibration.calibration(comparison, second, 2.0)
@@ -76,6 +77,31 @@ def test_a_best_temperature_needs_predictions_on_validation(compare):
     assert best_temperature.best_temperature(comparison.teacher) is None
 
 
+@pytest.mark.parametrize("kind", ["trained", "predictions"])
+def test_of_other_networks_nothing_is_said_about_validation(compare, library, kind):
+    view = compare()
+    for run in library.runs():
+        run.write_info(run.info().model_copy(update={"source": Source(kind=kind)}))
+        run.predictions("test").save(run.predictions_path("validation"))
+    app = opened("calibration", replace(view, split="validation"))
+    assert not any("probably trained on" in text.value for text in (*app.caption, *app.info))
+
+
+def test_where_imported_networks_saw_validation_is_said(compare, library):
+    view = compare()
+    run = library.find("student-a")
+    run.write_info(run.info().model_copy(update={"source": Source(kind="imported")}))
+    app = opened("calibration", view)
+    said = [text.value for text in app.caption if "probably trained on these images" in text.value]
+    assert len(said) == 1
+    assert "was imported, so it was probably trained" in said[0]
+    assert not any("probably trained on it" in text.value for text in app.info)
+    for run in library.runs():
+        run.predictions("test").save(run.predictions_path("validation"))
+    app = opened("calibration", replace(view, split="validation"))
+    assert any("probably trained on it" in text.value for text in app.info)
+
+
 def page(name: str, view) -> None:
     import importlib
 
@@ -90,6 +116,7 @@ def page(name: str, view) -> None:
             students=view.students,
             selection=view.selection,
             sample=view.sample,
+            split=view.split,
         )
     importlib.import_module(f"app.pages.{name}.page").show()
 

@@ -114,6 +114,15 @@ def test_lessons_speak_of_what_the_samples_are(lesson, view):
     assert wrong == []
 
 
+def test_the_headline_of_imported_models_names_the_temperature_it_depends_on(view):
+    note = opened(view, "overview").caption[0].value
+    assert (
+        f"overlap matched per {comparisons.comparison(view).noun} (T = {view.temperature:g}) "
+        in note
+    )
+    assert note.endswith("Overlap depends on T: at another T, the result can differ.")
+
+
 def test_samples_without_images_are_a_list_of_ids_with_one_apology(view):
     texts = words(opened(view, "overview"))
     apologies = [text for text in texts if "imported without image paths or texts" in text]

@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.data import comparison as comparisons
 from app.data import lessons as facts
-from app.pages.learn import page
+from app.pages.learn import orthogonality, page
 from app.state import LESSONS, ViewState
+from bickd_core.comparing import class_geometry
+from bickd_core.comparing.class_geometry import Lens
 from bickd_core.geometry.reseeding import reseeding_displacement
 from bickd_core.maps.store import content_key
 from bickd_core.runs.predictions import Predictions
+from bickd_viz.theme import ModelStyle
 
 BASE = Path(__file__).resolve().parents[2]
 FILE = BASE / "app" / "assets" / "lesson-maps.npz"
@@ -115,3 +119,18 @@ def test_every_lesson_has_its_number_in_the_link():
         assert lesson.question.endswith("?")
         assert lesson.exercise.endswith(("?", "."))
         assert len(lesson.answer) > 80
+
+
+@pytest.mark.parametrize("matching", ["mean", "image"])
+def test_zoomed_lines_pass_through_the_overlap_at_the_teachers_mean_entropy(bundled, matching):
+    comparison = comparisons.comparison(
+        ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0", "caltech95/dist-s0"))
+    )
+    looks = {model.key: ModelStyle(model.key, "#000000") for model in comparison.models}
+    rule = class_geometry.entropy_at(comparison, comparison.teacher, Lens(4.0))
+    curves = orthogonality.curves_of(comparison, Lens(4.0, matching), looks)
+    for model, curve in zip(comparison.models, curves, strict=True):
+        expected = class_geometry.overlap(comparison, model, Lens(4.0, "mean"))
+        assert np.interp(rule, curve.x, curve.y) == pytest.approx(expected, abs=1e-6)
+        if matching == "mean":
+            assert curve.now == pytest.approx((rule, expected), abs=1e-6)

@@ -59,8 +59,9 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
     assert app.caption[0].value.startswith(
         f"BicKD against KD, means of 3 seeds each: accuracy {ours:.1%} against {theirs:.1%},"
         f" agreement with the teacher {alike:.1%} against {their_own:.1%}, overlap matched per"
-        " image "
+        " image (T = 2) "
     )
+    assert "Overlap depends on T" not in app.caption[0].value, "they were distilled here"
     assert (
         "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
     )
@@ -68,9 +69,26 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
     assert any("<b>Overlap, unmatched</b><br><span>T = 2, " in card for card in cards)
     assert len(cards) == len(CARDS)
     assert all(cards.values()), "every card explains its figure"
+    corrected = [card for card, help in cards.items() if "Corrected for the number of" in help]
+    assert len(corrected) == 2
+    assert all("Overlap" in card for card in corrected)
     shown = next(e.proto.body for e in app.get("html") if "bkw-row" in e.proto.body)
     assert f'title="BicKD: mean of 3 seeds {ours:.1%}, standard deviation' in shown
     assert shown.count("bkw-spread") == 2
+    captions = [caption.value for caption in app.caption]
+    assert any(
+        caption.startswith(
+            "One run of each model (teacher, kd-s0, bickd-s0), all at T = 2, not matched. Colour"
+        )
+        for caption in captions
+    )
+    (pair,) = [caption for caption in app.caption if "Cosine of the two classes" in caption.value]
+    assert pair.value.startswith("Cosine of the two classes at T = 2: teacher ")
+    assert pair.proto.help.startswith("The pair is chosen on these images")
+    differences = app.dataframe[-1].value
+    assert differences["BicKD minus"].tolist() == ["KD", "the teacher"]
+    gap = 100 * (ours - (teacher.predicted == teacher.labels).mean())
+    assert differences["accuracy"][1].startswith(f"{gap:+.1f} points [".replace("-", "−"))
 
 
 def test_with_one_run_it_speaks_of_these_two_networks(monkeypatch):

@@ -9,7 +9,7 @@ from run_helpers import small_config
 
 from app.add_to_comparison import together
 from app.distill import races
-from app.distill.form_values import form_of
+from app.distill.form_values import form_of, progress_text
 from app.distill.plan import (
     METHODS,
     build_plan,
@@ -26,6 +26,7 @@ from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.status import Progress, Status, Worker
 from bickd_core.training.rates import have_own_rates
+from bickd_viz.text import numbers
 
 TEACHER = "caltech95/teacher"
 
@@ -174,6 +175,25 @@ def test_a_races_time_is_the_sum_of_its_students():
     assert races.standing([Status("queued")], 4).fraction == 0
 
 
+def test_a_run_that_is_stopped_or_finishes_has_no_remaining_time():
+    two = [at(1, 5, 30.0), at(1, 5, 400.0)]
+    assert races.standing(two, 4, [True, True]).text == "epoch 2 of 4 · step 5 of 10"
+    assert races.standing(two, 4, [False, True]).seconds_left == 30.0
+    finishing = races.standing([at(4, 0, 0.0), at(4, 0, 0.0)], 4)
+    assert (finishing.seconds_left, finishing.text) == (None, "all 4 epochs done, finishing")
+    assert progress_text(at(1, 5, 400.0)).endswith(" · about 7 min left")
+    assert "left" not in progress_text(at(1, 5, 400.0), stopping=True)
+    assert progress_text(at(4, 0, 0.0)) == "all 4 epochs done, finishing"
+    assert progress_text(at(4, 0, None, "stopped")) == "all 4 epochs done"
+    told = Status("running", Progress(4, 4, 0, 10), message="laying out the map")
+    assert progress_text(told) == "laying out the map"
+
+
+def test_a_table_rounds_a_tie_as_sentences_do():
+    row = races.result_row("KD", [{"epoch": 0, "validation_accuracy": 0.8325}], Status("finished"))
+    assert f"{row['Accuracy']}%" == numbers.percent(0.8325)
+
+
 def test_runs_of_one_worker_belong_together(tmp_path):
     library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
     runs = [create_run(small_config(), library, name=name) for name in ("a", "b", "c", "d")]
@@ -216,8 +236,8 @@ def test_a_race_opens_as_one_comparison_of_up_to_four(tmp_path):
     keys = [f"caltech95/{method}-s{seed}" for seed in (0, 1) for method in ("ce", "kd", "bickd")]
     race = tuple(keys)
     after = together(ViewState(teacher="fashion-mnist/teacher", race=race), ["gone", *keys], known)
-    assert (after.teacher, after.students) == (TEACHER, tuple(keys[:4]))
-    assert (after.student, after.race) == (keys[3], race)
+    assert (after.teacher, after.students) == (TEACHER, tuple(keys[:3]))
+    assert (after.student, after.race) == (keys[2], race)
     alone = ViewState(teacher="x")
     assert together(alone, ["gone"], known) == alone
 

@@ -13,7 +13,7 @@ from app.state import ViewState
 from bickd_core.runs.info import Source, TeacherRef
 
 NOTE = (
-    "Its accuracy is at chance level: 9.7 % of *144* validation images are right, among 10 classes."
+    "Its accuracy is at chance level: 9.7% of *144* validation images are right, among 10 classes."
 )
 
 

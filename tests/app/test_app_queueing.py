@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from run_helpers import long_silent, small_config
+from streamlit.testing.v1 import AppTest
 
 from app.distill.queue import all_done, ends, entries, plan_seconds, several, until_free
 from bickd_core.runs.create import create_run
@@ -54,6 +56,20 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert (until_free(found, 1), until_free(found, 2), until_free(found, 3)) == (110.0, 20.0, 0.0)
 
 
+def test_a_run_that_ends_says_so_instead_of_a_time(library):
+    finishing, stopping = (
+        put(library, "a", "running", 1, 0.0),
+        put(library, "b", "running", 2, 900.0),
+    )
+    status = finishing[0].status()
+    finishing[0].write_status(replace(status, progress=Progress(4, 4, 0, 6, 100.0, 0.0)))
+    stopping[0].request_stop()
+    found = entries([finishing, stopping], lambda configs: 20.0)
+    assert [entry.progress for entry in found] == ["finishing", "stopping"]
+    assert all_done(found, 2) is None
+    assert all_done(found[1:], 2) == 2.0
+
+
 def test_where_one_is_not_known_the_whole_is_not(library):
     found = entries([put(library, "a", "queued", 1)], lambda configs: None)
     assert found[0].progress == "waiting"
@@ -72,3 +88,18 @@ def test_a_free_place_takes_the_next():
         several(3, 600.0, 2, race=False)
         == "3 runs, 2 at a time. Each takes about 10 min alone, and longer side by side."
     )
+
+
+def test_the_head_of_the_queue_has_a_space_before_the_dot(library, monkeypatch):
+    def script() -> None:
+        from app.pages.distill import queue
+
+        queue.show()
+
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    put(library, "a", "running", 1, 30.0)
+    app = AppTest.from_function(script, default_timeout=60)
+    app.run()
+    assert not app.exception, app.exception
+    assert app.markdown[0].value == "**On this machine now** · all done in about 30 s"

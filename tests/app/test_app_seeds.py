@@ -14,6 +14,7 @@ from app.pages.runs.seed_table import seed_row
 from bickd_core.comparing.seeds import one_run_per_seed, recipe
 from bickd_core.config import Seeds
 from bickd_core.geometry.shards import stratified_shards
+from bickd_core.runs.info import Source
 from bickd_core.runs.library import Library
 
 SHELF = Path(__file__).parents[2] / "pretrained"
@@ -96,6 +97,16 @@ def test_runs_whose_images_changed_in_between_are_not_averaged_and_are_named(lib
         run.write_info(run.info().model_copy(update={"data_content": content}))
     assert seed_groups([one, other]) == []
     assert changed_between([one, other]) == ["a", "b"]
+
+
+def test_imported_runs_are_grouped_by_the_seeds_in_their_names(library):
+    runs = [copy(library, name, weights=0, order=0, augmentation=0) for name in ("a", "b", "c")]
+    for run, seed in zip(runs, (3, 1, None), strict=True):
+        source = Source(kind="imported", method="" if seed is None else "kd", seed=seed)
+        run.write_info(run.info().model_copy(update={"config": None, "source": source}))
+    (group,) = seed_groups(runs)
+    assert (group.keys, group.seeds, group.shared_augmentation) == (("b", "a"), (1, 3), False)
+    assert seed_row(group)["Method"] == "kd"
 
 
 def test_another_option_is_another_recipe(library):

@@ -12,6 +12,7 @@ from app.data import layers
 from app.state import ViewState
 from bickd_core.comparing import measures
 from bickd_core.comparing import similarity as similarity_figures
+from bickd_core.comparing.class_geometry import Lens, cross_gram_figures
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.similarity import MEASURES, chance, sampled, similarity_difference
 from bickd_core.geometry.probabilities import softmax
@@ -265,3 +266,19 @@ def test_why_layers_cannot_be_compared_is_true(compare, library):
     assert layers.why_no_layers(comparison, student).startswith(
         "No layers are stored for student-a."
     )
+
+
+def test_title_and_caption_show_the_same_corrected_mean(compare):
+    comparison = compare(n=400, c=5)
+    student = comparison.students[-1]
+    corrected = cross_gram_figures(comparison, student, Lens(4.0)).consistency
+    plain = float(np.diag(measures.cross(comparison, student, 4.0).gram).mean())
+    assert f"{corrected.estimate:.3f}" != f"{plain:.3f}"
+    app = page()
+    app.run()
+    assert not app.exception, app.exception
+    mean = f"{corrected.estimate:.2f}"
+    assert app.title[0].value.endswith(f"(mean {mean})")
+    (caption,) = [c for c in app.caption if c.value.startswith("Mean cosine: ") and c.proto.help]
+    assert caption.value.startswith(f"Mean cosine: {mean} for the same class")
+    assert "corrected for the number of images" in caption.proto.help

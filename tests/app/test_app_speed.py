@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +75,11 @@ def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):
     rough = guess(CONFIG, bundled)
     assert rough is not None
     assert rough.beside == BESIDE_SECONDS
+    medians = [
+        statistics.median(r["images_per_second"] for r in run.metrics())
+        for run in (library.find(f"caltech95/kd-s{seed}") for seed in range(3))
+    ]
+    assert (rough.images_per_second, rough.own) == (statistics.median(medians), False)
     assert guess_seconds([CONFIG, CONFIG], bundled) == pytest.approx(2 * rough.seconds(CONFIG))
     assert guess_seconds([CONFIG, CONFIG.model_copy(update={"arch": "vgg8"})], bundled) is None
     shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / "mine")
@@ -99,3 +106,32 @@ def test_a_racers_time_does_not_count_as_that_of_a_run_alone(tmp_path: Path):
         run = library.find(name)
         run.write_status(replace(run.status(), worker=Worker("here", pid, 1.0), seconds=500.0))
     assert len(finished_runs(CONFIG, [(run, run.info()) for run in library.runs()])) == 1
+
+
+def test_the_guess_is_the_fastest_of_recent_runs_on_the_newest_ones_device(tmp_path: Path):
+    """A machine that is busy with other work makes a run slower, and never faster."""
+    library = Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
+
+    def add(name: str, day: int, speed: float, device: str = "CPU (asked for), bf16") -> None:
+        shutil.copytree(SHELF / "caltech95/kd-s0", library.own / name)
+        run = library.find(name)
+        created = f"2026-01-{day:02}T00:00:00+00:00"
+        run.write_info(run.info().model_copy(update={"name": name, "created": created}))
+        run.write_status(replace(run.status(), device=device))
+        records = [{"epoch": e, "images_per_second": speed + e} for e in range(3)]
+        text = "".join(f"{json.dumps(record)}\n" for record in records)
+        (run.path / "metrics.jsonl").write_text(text)
+
+    def found() -> tuple[str, float, int]:
+        rough = guess(CONFIG, [(run, run.info()) for run in library.runs()])
+        return rough.key, rough.images_per_second, rough.similar
+
+    add("alone", 9, 90.0)
+    assert found() == ("alone", 91.0, 1)
+    add("fast", 10, 1000.0)
+    add("gpu", 11, 30000.0, "NVIDIA (a CUDA device is there), bf16")
+    add("busy", 12, 80.0)
+    assert found() == ("fast", 1001.0, 3)
+    for day in range(13, 17):
+        add(f"slow{day}", day, float(day))
+    assert found() == ("busy", 81.0, 5), "only the five newest count"

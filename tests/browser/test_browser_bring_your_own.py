@@ -1,8 +1,9 @@
-"""Bring your own in a browser: a table of two models to Class geometry, and a deep link on a fresh
-server."""
+"""Bring your own in a browser: a compressed table leads to Class geometry, and a deep link opens on
+a fresh server."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -20,8 +21,8 @@ NOISE = (("big", 0.4), ("small", 0.8))
 def test_table_of_two_models_leads_to_class_geometry(
     app: AppPage, server: AppServer, tmp_path: Path
 ):
-    table = tmp_path / "mine.csv"
-    table.write_text(templates.two_models_csv())
+    table = tmp_path / "mine.csv.gz"
+    table.write_bytes(gzip.compress(templates.two_models_csv().encode()))
     app.open("bring_your_own")
     assert app.title() == "Bring your own predictions"
     expect(app.page.get_by_text("Page not found")).to_have_count(0)
@@ -38,6 +39,23 @@ def test_table_of_two_models_leads_to_class_geometry(
         "student",
         "teacher",
     ]
+
+
+def test_files_of_other_kinds_are_told_what_to_save(app: AppPage, tmp_path: Path):
+    files = {"out.pkl": b"cos\nmkdir\n.", "net.pt": b"PK", "table.xlsx": b"PK", "all.zip": b"PK"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    app.open("bring_your_own")
+    with app.rerun():
+        app.key("byo-upload").locator('input[type="file"]').set_input_files(
+            [tmp_path / name for name in files]
+        )
+    for sentence, count in (
+        ("save the arrays with numpy.savez", 2),
+        ("save the sheet as csv", 1),
+        ("unpack the archive", 1),
+    ):
+        expect(app.page.get_by_text(sentence)).to_have_count(count)
 
 
 def test_texts_stand_on_the_pages_in_place_of_images(

@@ -9,7 +9,7 @@ import numpy as np
 from browser_harness import AppPage
 from playwright.sync_api import expect
 
-from bickd_core.geometry.calibration import reliability
+from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.runs.library import Library
 
@@ -35,7 +35,7 @@ def test_a_point_selects_the_samples_of_its_bin(app: AppPage):
     place = int(code.split(":")[1])
     assert app.query()["selection"] == f"bin:{BICKD}~width~15~{place + 1}~1"
     run = Library(app.server.shelf, app.server.runs).find(BICKD).predictions("test")
-    expected = reliability(softmax(run.logits), run.labels).counts[place]
+    expected = reliability(*confidence_and_hits(softmax(run.logits), run.labels)).counts[place]
     chip = app.key("selection-bar").locator(".bk-chip")
     expect(chip).to_have_attribute("data-count", str(expected))
     expect(app.key("calibration-images").locator("img")).to_have_count(min(12, int(expected)))

@@ -11,7 +11,6 @@ from browser_harness import AppPage, AppServer, until
 from playwright.sync_api import expect
 from run_helpers import small_config
 
-from bickd_core.config import TrainConfig
 from bickd_core.launch.local import submit
 from bickd_core.runs.checkpoints import read_weights
 from bickd_core.runs.library import Library, RunFolder
@@ -43,6 +42,7 @@ def start(app: AppPage, **numbers: int) -> RunFolder:
     return library(app.server).find(app.query()["run"])
 
 
+@pytest.fixture(scope="module")
 def digits_teacher(server: AppServer) -> RunFolder:
     """A teacher on the digits that is trained in a second."""
     run = submit(small_config(role="teacher", epochs=1), library(server), name="big")
@@ -73,9 +73,20 @@ def test_a_short_run_ends_in_the_comparison_and_on_the_map(app: AppPage):
     expect(panel.locator(".note")).to_have_text(f"{n} of {n} images")
 
 
-def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
-    config = {"epochs": 2, "train_limit": 3000}  # half an epoch is longer than status.json lags
-    run = start(app, **config)
+def test_a_killed_worker_is_resumed_to_the_same_weights(
+    app: AppPage, server: AppServer, digits_teacher: RunFolder
+):
+    # two images a step: half an epoch is longer than status.json lags
+    config = small_config(
+        arch="resnet20",
+        teacher=digits_teacher.key,
+        objective={"kind": "bickd"},
+        batch_size=2,
+        train_limit=1000,
+        make_map=False,
+    )
+    run = submit(config, library(server), name="broken")
+    app.open("distill", {"run": run.key})
     until(
         "the second epoch's first half",
         lambda: (
@@ -90,23 +101,22 @@ def test_a_killed_worker_is_resumed_to_the_same_weights(app: AppPage):
     resume = app.key("distill-resume").locator("button")
     expect(resume).to_be_visible()  # found lost within 30 s
     assert run.status().stale()
-    assert len(run.metrics()) < config["epochs"]
+    assert len(run.metrics()) < config.epochs
     resume.click()
     until("the run's end", lambda: ended(run, "finished", "failed"), LONG_SECONDS)
     assert run.status().state == "finished", run.status().error
 
-    stored = run.info().config
-    assert isinstance(stored, TrainConfig)
-    unbroken = submit(stored, library(app.server), name="unbroken")
+    unbroken = submit(config, library(server), name="unbroken")
     until("the unbroken run's end", lambda: ended(unbroken, "finished", "failed"), LONG_SECONDS)
     ours, theirs = (read_weights(folder.weights_path) for folder in (run, unbroken))
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
 
 
-def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: AppServer):
-    big = digits_teacher(server)
-    app.open("distill", {"teacher": big.key})
+def test_two_methods_race_from_the_page_to_the_comparison(
+    app: AppPage, server: AppServer, digits_teacher: RunFolder
+):
+    app.open("distill", {"teacher": digits_teacher.key})
     app.key("distill-methods").locator("input").click()
     with app.rerun():
         app.page.get_by_role("option", name="KD", exact=True).click()
@@ -129,7 +139,10 @@ def test_two_methods_race_from_the_page_to_the_comparison(app: AppPage, server: 
     opener.click()
     expect(app.page.get_by_text("Every figure with its interval")).to_be_visible()
     app.settle()
-    assert (app.query()["teacher"], app.query()["students"].split("~")) == (big.key, keys)
+    assert (app.query()["teacher"], app.query()["students"].split("~")) == (
+        digits_teacher.key,
+        keys,
+    )
 
 
 def test_a_finished_run_is_extended_and_its_chart_begins_with_its_parent(

@@ -94,5 +94,5 @@ def test_a_browser_that_does_not_start_is_said_in_one_sentence(monkeypatch):
     with pytest.raises(
         export.ExportError, match="drawing the figure with the browser /bin/false failed"
     ) as caught:
-        export.png(chart())
+        export.images([(chart(), "png")])
     assert "\n" not in str(caught.value)

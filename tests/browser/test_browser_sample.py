@@ -30,7 +30,7 @@ def test_an_image_opens_its_page_without_loading_the_app_again(app: AppPage):
     assert app.page.url.split("?")[0].endswith("/sample")
     assert {name: app.query()[name] for name in VIEW} == VIEW
     assert f"sample={app.query()['sample']}" in href
-    assert app.title().startswith("Crab: ")
+    assert app.title().startswith("crab: ")
     expect(app.key("sample-way")).to_contain_text("2 of 14 in the selection: class crab")
     expect(app.page.locator(".bk-large img")).to_be_visible()
     assert app.page.get_by_test_id("stSidebarNavLink").filter(has_text="Sample").count() == 0
@@ -67,7 +67,7 @@ def test_a_sample_that_is_not_compared_says_so_and_leads_on(app: AppPage):
     assert app.title() == "This sample is not in the comparison"
     with app.rerun():
         app.key("sample-first").get_by_role("button").click()
-    assert app.title().startswith("Crab: ")
+    assert app.title().startswith("crab: ")
 
 
 def test_sample_and_disagreements_do_not_wait_for_plotly(app):

@@ -1,10 +1,12 @@
 """The command line: what it makes, what it prints, and one sentence with exit code 2 for a
 mistake."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
@@ -66,6 +68,10 @@ def test_train_ends_with_a_finished_folder(bickd, library):
     }
 
 
+def test_the_version_is_that_of_the_package(bickd):
+    assert bickd("--version") == (0, f"bickd-explorer {version('bickd-explorer')}\n", "")
+
+
 def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library, teacher):
     code, out, _ = bickd(
         "train", *QUICK, "--teacher", "teacher", "--seed", 5, "--name", "s",
@@ -91,6 +97,16 @@ def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library,
         0.5,
     )
     assert config.seeds.model_dump() == {"weights": 5, "order": 5, "augmentation": 5}
+    code, _, err = bickd("train", *QUICK, "--teacher", "teacher", "--name", "labels")
+    assert code == 0
+    assert "`ce` trains with labels only, and the teacher is only compared with" in err
+    code, out, _ = bickd("evaluate", "s", "--json")
+    content = json.loads(out)
+    predictions = library.find("s").predictions("test")
+    accuracy = content["figures"]["accuracy"]
+    assert (code, content["samples"], content["teacher"]) == (0, 360, "teacher")
+    assert accuracy["estimate"] == (predictions.predicted == predictions.labels).mean()
+    assert accuracy["low"] < accuracy["estimate"] < accuracy["high"]
     code, out, _ = bickd("evaluate", "s")
     assert code == 0
     assert "s against teacher on test, T = 4, n = 360" in out
@@ -147,8 +163,13 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
             "a run with role 'teacher' must have no `teacher`, got 'x'; leave it out.",
         ),
         ("train --seed -1", "`seeds.weights`: input should be greater than or equal to 0, got -1."),
-        ("train --name a/b", "a run's name must have 1 to 80 letters, digits"),
+        ("train --name a/b", "--name must have 1 to 80 letters, digits"),
         ("train --resume nobody", "there is no run 'nobody'; there are no runs yet."),
+        (
+            "train --resume nobody --epochs 50 --seeds.order 3 bickd adamw --lr 0.5",
+            "--resume keeps the settings of a run, so bickd, --epochs, adamw, --seeds.order would be"
+            " ignored; leave them out, or train a finished run further with `bickd extend`.",
+        ),
         ("train --resume nobody --background", "there is no run 'nobody'; there are no runs yet."),
         ("evaluate nobody", "there is no run 'nobody'; there are no runs yet."),
         ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth does not exist"),
@@ -212,6 +233,14 @@ def test_a_full_disk_is_one_sentence(bickd, monkeypatch):
     code, _, err = bickd("train", *QUICK)
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("bickd: the disk is full")
+
+
+def test_ctrl_c_outside_a_training_ends_without_a_traceback(bickd, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bickd_core.runs.create.create_run", interrupted)
+    assert bickd("train", *QUICK) == (130, "", "bickd: stopped.\n")
 
 
 def test_evaluate_prints_a_model_alone_and_says_n_of_n(bickd, make_run):
@@ -363,7 +392,10 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     assert len(started) == 1
     for arguments, words in (
         (["--resume", "r-kd-s0", "r-bickd-s0"], "run 'r-kd-s0' is finished and cannot be resumed"),
-        (["--resume", "r-kd-s0", "--teacher", "teacher"], "--resume takes only names of runs"),
+        (
+            ["--resume", "r-kd-s0", "--teacher", "teacher"],
+            "--resume keeps the settings of a run, so --teacher would be ignored; leave it out.",
+        ),
         ([], "a race needs --teacher and --methods, or --resume"),
     ):
         code, _, err = bickd("race", *arguments)
@@ -375,6 +407,34 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     code, out, _ = bickd("cache", "clear")
     assert "MB freed" in out
     assert bickd("cache")[1].startswith("teachers' views: 0.0 MB of")
+
+
+def test_a_taken_name_is_refused_with_the_command_that_continues(bickd, library, make_run, teacher):
+    make_run("done")
+    for name in ("r-kd-s0", "r-bickd-s0"):
+        make_run(name, state="stopped")
+    make_run("race-kd-s0", state="stopped")
+    race = ["race", "--teacher", "teacher", "--arch", "convnet-small", "--dataset", "digits"]
+    race += ["--epochs", "1", "--methods"]
+    before = sorted(library.own.iterdir())
+    for arguments, sentence in (
+        (["train", *QUICK, "--name", "done"], "'done' already exists; choose another name."),
+        (
+            ["train", *QUICK, "--name", "r-kd-s0", "--background"],
+            "'r-kd-s0' already exists; choose another name, or continue with"
+            " `bickd train --resume r-kd-s0`.",
+        ),
+        (
+            [*race, "kd", "dist", "bickd", "--name", "r"],
+            "'r-kd-s0' already exists; choose another name, or continue with"
+            " `bickd race --resume r-kd-s0 r-bickd-s0`.",
+        ),
+    ):
+        code, out, err = bickd(*arguments)
+        assert (code, out, err) == (2, "", f"bickd: a run named {sentence}\n")
+        assert sorted(library.own.iterdir()) == before
+    code, out, _ = bickd(*race, "kd")
+    assert (code, "race-kd-s0-2: finished" in out) == (0, True)
 
 
 @pytest.fixture

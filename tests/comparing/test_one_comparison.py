@@ -92,7 +92,7 @@ def shown(own: Finding | None) -> object:
         own.baseline.called,
         numbers,
         seeds.finding_title(own),
-        seeds.finding_note(own),
+        seeds.finding_note(own, TEMPERATURE),
     )
 
 

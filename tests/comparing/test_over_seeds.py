@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.finding import Finding, finding
 from bickd_core.comparing.seeds import (
     Recipes,
     Scored,
@@ -119,7 +121,7 @@ def test_with_one_seed_the_first_runs_are_compared_as_two_networks():
     assert both.figures["accuracy"].seen
     text = seeds.headline("BicKD", "KD", both)
     assert text.startswith("One run each: BicKD is more accurate than KD")
-    assert "one run each" in seeds.note("BicKD", "KD", both)
+    assert "one run each" in seeds.note("BicKD", "KD", both, temperature=4.0)
     assert "hold for these two models" in seeds.how("BicKD", "KD", both, n=100, split="test")
 
 
@@ -218,12 +220,76 @@ def test_the_bundled_pair_is_not_told_apart_in_accuracy_though_its_first_seeds_a
     assert seeds.against_all("BicKD", named) == (
         "Accuracy: BicKD is above CE; no difference is seen from KD."
     )
-    assert "58.8% against 58.9%" in seeds.note("BicKD", "KD", named["KD"])
-    assert "means of 3 seeds each" in seeds.note("BicKD", "KD", named["KD"])
+    assert "58.8% against 58.9%" in seeds.note("BicKD", "KD", named["KD"], temperature=4.0)
+    assert "means of 3 seeds each" in seeds.note("BicKD", "KD", named["KD"], temperature=4.0)
     assert "Holm's correction for 2 comparisons" in seeds.how(
         "BicKD", "KD", named["KD"], n=100, split="test"
     )
+    said, detail = seeds.all_seeds("BicKD", "KD", named["KD"], (0, 0))
+    assert said == (
+        "This is seed 0 of each. Means of 3 seeds each: BicKD minus KD −0.1 points [−2.9, +2.7], no"
+        " difference seen."
+    )
+    assert "over seeds and images together" in detail
+    both = compare(bundled.runs["bickd"][:1], bundled.runs["kd"], bundled.labels)
+    assert seeds.all_seeds("BicKD", "KD", both, (0, 0)) == ("", "")
     rows = seeds.difference_rows("BicKD", named)
     assert [row["BicKD minus"] for row in rows] == ["KD", "CE"]
     assert rows[0]["accuracy"].endswith(", not seen")
     assert rows[1]["accuracy"].endswith(", seen")
+
+
+def test_the_teacher_is_compared_too_and_leaves_the_other_p_values_alone():
+    names = {"teacher": "t", "KD": "kd", "BicKD": "bickd"}
+    models = tuple(
+        Model(key, name, key if key != "t" else "teacher", None, TEACHER)
+        for name, key in names.items()
+    )
+    comparison = Comparison("drawn", "test", models, (N,) * 3)
+    runs = {
+        key: tuple(scored(*(run(right, start + s) for s in range(3))))
+        for key, right, start in (("bickd", 0.8, 0), ("kd", 0.77, 10))
+    }
+    recipes = Recipes("t", runs | {"t": tuple(scored(TEACHER))}, TEACHER.labels)
+    found = finding(comparison, recipes)
+    assert list(found.compared) == ["KD"]
+    assert list(found.against_each) == ["KD", "the teacher"]
+    slow = compare(runs["bickd"], scored(TEACHER), TEACHER.labels, against_network=True)
+    assert found.teacher == slow
+    assert found.main == compare(runs["bickd"], runs["kd"], TEACHER.labels)
+    rows = seeds.difference_rows("BicKD", found.against_each)
+    assert [row["BicKD minus"] for row in rows] == ["KD", "the teacher"]
+    right = np.mean([one.shares["accuracy"].mean() for one in runs["bickd"]])
+    gap = 100 * (right - (TEACHER.predicted == TEACHER.labels).mean())
+    assert rows[1]["accuracy"].startswith(f"{gap:+.1f} points [".replace("-", "−"))
+    assert rows[1]["accuracy"].endswith(", seen")
+    assert (rows[1]["runs"], rows[1]["agreement with the teacher"]) == ("3 and 1", "–")
+    assert f"mean of 3 seeds: accuracy {rows[1]['accuracy']}." in " ".join(
+        seeds.finding_details(found, comparison)
+    )
+
+
+def test_a_single_student_is_compared_with_the_teacher_once():
+    models = (
+        Model("t", "teacher", "teacher", None, TEACHER),
+        Model("kd", "KD", "kd", None, TEACHER),
+    )
+    runs = {"t": tuple(scored(TEACHER)), "kd": tuple(scored(run(0.8, 0)))}
+    found = finding(Comparison("drawn", "test", models, (N, N)), Recipes("t", runs, TEACHER.labels))
+    assert found.teacher is None
+    assert list(found.against_each) == ["the teacher"]
+
+
+@pytest.mark.parametrize("closer", [True, False])
+def test_a_separated_pair_does_not_contradict_a_headline_that_classes_are_closer(bundled, closer):
+    names = ("CE", "BicKD") if closer else ("BicKD", "CE")
+    student, baseline = (Model(name, name, name.lower(), None, TEACHER) for name in names)
+    main = compare(*(bundled.runs[name.lower()] for name in names), bundled.labels)
+    assert main.figures["overlap_per_image"].seen
+    said = seeds.pair_and_whole(Finding(student, baseline, {baseline.called: main}), 2.0)
+    assert said == (
+        "Over all pairs of classes, matched per image, CE keeps classes closer together than BicKD."
+        " Of the single pairs at T = 2, it separates this one most."
+        if closer
+        else ""
+    )

@@ -49,7 +49,7 @@ def test_a_class_picks_the_samples_with_that_label():
     found = resolve(Rule("class", ("sea ~ star",)), scene())
     assert found.positions.tolist() == [i for i in range(60) if i % 3 == 2]
     assert found.title == "class sea ~ star"
-    assert found.mask(60).sum() == len(found) == 20
+    assert len(found) == 20
 
 
 def test_several_classes_are_picked_together():

@@ -186,6 +186,21 @@ def flat_with_labels(root: Path) -> None:
     )
 
 
+def flat_with_parts(root: Path) -> None:
+    names = flat(root / "images", "{:03}.jpg", [i % 3 for i in range(21)])
+    parts = ["train"] * 12 + ["val"] * 3 + ["test"] * 6
+    write(
+        root / "labels.csv",
+        [
+            "filename,label,split",
+            *(
+                f"{n},{('cat', 'dog', 'eel')[i % 3]},{part}"
+                for i, (n, part) in enumerate(zip(names, parts, strict=True))
+            ),
+        ],
+    )
+
+
 def with_order(root: Path) -> None:
     parts(root)
     (root / "class_to_idx.json").write_text(json.dumps({"eel": 0, "cat": 1, "dog": 2}))
@@ -201,6 +216,7 @@ LAYOUTS = (
     Layout("class folders in parts", "`train/cat/`, `test/cat/`", parts),
     Layout("class folders alone", "`cat/`, `dog/`", one_part),
     Layout("one folder and a file of labels", "`images/*.jpg`, `labels.csv`", flat_with_labels),
+    Layout("one folder and a file of labels and parts", "`images/*.jpg`, `labels.csv` with `filename`, `label`, `split` (train, val, test)", flat_with_parts),
     Layout("an order of its own", "`train/`, `test/`, `class_to_idx.json`", with_order),
     Layout("numbers and names", "`train/0/`, `test/0/`, `labels.txt`", numbered),
     Layout("a table of files", "`all.csv` with `path`, `label`, `split`", table, "csv:{root}/all.csv"),

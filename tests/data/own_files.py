@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from bickd_core.data import cifar
+from bickd_core.data.base import Dataset, content_hash
 
 
 def made_images(count: int, *, channels: int = 3, side: int = 12, seed: int = 0) -> np.ndarray:
@@ -20,6 +21,11 @@ def made_images(count: int, *, channels: int = 3, side: int = 12, seed: int = 0)
     return np.random.default_rng(seed).integers(
         0, 256, (count, side, side, channels), dtype=np.uint8
     )
+
+
+def digest(data: Dataset) -> str:
+    """The content of all splits."""
+    return content_hash(data.train, data.validation, data.test)
 
 
 def picture(pixels: np.ndarray) -> Image.Image:

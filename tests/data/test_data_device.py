@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bickd_core.data.base import Split
-from bickd_core.data.device import Normaliser, normalise, to_device
+from bickd_core.data.device import Normaliser, to_device
 
 
 def made_split() -> Split:
@@ -41,7 +41,7 @@ def test_normalise_is_the_formula(channels_last, dtype):
     split = made_split()
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.25)
     images = torch.tensor(split.images)
-    got = normalise(images, mean, std, dtype=dtype, channels_last=channels_last)
+    got = Normaliser(mean, std, dtype=dtype, channels_last=channels_last)(images)
     shaped = [np.array(values).reshape(1, 3, 1, 1) for values in (mean, std)]
     expected = (split.images / 255 - shaped[0]) / shaped[1]
     assert got.dtype == dtype

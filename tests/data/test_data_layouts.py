@@ -166,6 +166,102 @@ def test_a_table_of_files_and_classes(tmp_path):
     assert shades(data.test) == [(0, 0), (100, 1), (0, 0), (100, 1)]
 
 
+def table_of_parts(root, parts):
+    """Twelve images in `images/` and `labels.csv`, with the part of each image. The n-th has the
+    shade n + 100 for dogs."""
+    rows = []
+    for i, part in enumerate(parts):
+        picture(root / f"images/{i}.png", i + 100 * (i % 2))
+        rows.append(f"{i}.png,{('cat', 'dog')[i % 2]},{part}")
+    (root / "labels.csv").write_text("filename,label,split\n" + "\n".join(rows) + "\n")
+    return {"csv": f"csv:{root / 'labels.csv'}", "folder": f"folder:{root}"}
+
+
+def train_shades(data):
+    return sorted(shade for split in (data.train, data.validation) for shade, _ in shades(split))
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_rows_of_test_are_test_and_those_of_validation_are_left_aside(tmp_path, kind, caplog):
+    name = table_of_parts(tmp_path, [*["train"] * 6, *["val"] * 4, *["test"] * 2])[kind]
+    info, data = dataset_info(name), load_dataset(name)
+    assert (info.train_size, info.validation_size, info.test_size) == (4, 2, 2)
+    assert shades(data.test) == [(10, 0), (111, 1)]
+    assert train_shades(data) == [0, 2, 4, 101, 103, 105]
+    assert sample_paths(name, "test") == {0: "images/10.png", 1: "images/11.png"}
+    assert not info.carved
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        f"4 of the 12 rows of {tmp_path / 'labels.csv'} are validation and are not used: its test"
+        " rows are test, and validation is split off from train."
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_rows_of_validation_are_test_where_there_is_no_other(tmp_path, kind, caplog):
+    name = table_of_parts(tmp_path, [*["Training"] * 8, *["VALID"] * 4])[kind]
+    data = load_dataset(name)
+    assert sorted(shades(data.test)) == [(8, 0), (10, 0), (109, 1), (111, 1)]
+    assert train_shades(data) == [0, 2, 4, 6, 101, 103, 105, 107]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_a_fifth_is_test_where_all_rows_are_train(tmp_path, kind):
+    name = table_of_parts(tmp_path, ["train"] * 12)[kind]
+    assert dataset_info(name).carved
+    assert len(load_dataset(name).test) == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (["test"] * 12, "has rows of test but no rows of train in its column 'split'; add them"),
+        (
+            [*["train"] * 11, "7"],
+            "names the part '7' in row 12 of the column",
+        ),
+        ([], "has only column names; add a line for each image"),
+    ],
+)
+def test_wrong_parts_in_a_table_are_refused(tmp_path, kind, parts, words):
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match=words):
+        dataset_info(table_of_parts(tmp_path, parts)[kind])
+
+
+def test_all_rows_are_test_if_all_images_are(tmp_path):
+    table_of_parts(tmp_path, [*["train"] * 6, *["val"] * 4, *["other"] * 2])
+    assert len(load_dataset(f"all-test:{tmp_path}").test) == 12
+
+
+def test_a_class_with_rows_of_validation_only_is_not_a_class(tmp_path):
+    name = table_of_parts(tmp_path, [*["train"] * 8, *["test"] * 4])["folder"]
+    picture(tmp_path / "images/eel.png", 200)
+    with (tmp_path / "labels.csv").open("a") as file:
+        file.write("eel.png,eel,val\n")
+    assert dataset_info(name).class_names == ("cat", "dog")
+
+
+def test_images_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
+    """The table begins its paths at a folder above, as one of GTSRB does."""
+    rows = []
+    for i in range(6):
+        for k in range(2):
+            picture(tmp_path / f"images/{k}/{i}.png", 100 * k)
+            rows.append(f"set/{k}/{i}.png,{'cd'[k]}")
+    (tmp_path / "labels.csv").write_text("path,label\n" + "\n".join(rows))
+    data = load_dataset(f"csv:{tmp_path / 'labels.csv'}")
+    for split in (data.train, data.validation, data.test):
+        assert all(shade == 100 * label for shade, label in shades(split))
+    (tmp_path / "labels.csv").write_text("path,label\n0/0.png,c\n7/5.png,d\n")
+    with pytest.raises(
+        DataError, match=r"names the image '7/5.png' in row 2, but there is no such"
+    ):
+        load_dataset(f"csv:{tmp_path / 'labels.csv'}")
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [

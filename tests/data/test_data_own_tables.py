@@ -51,6 +51,32 @@ def test_shards_are_read_in_order_with_names_from_the_metadata(tmp_path):
     assert (len(data.train), len(data.validation), len(data.test)) == (45, 5, 10)
 
 
+def test_validation_files_are_never_mixed_into_other_parts(tmp_path, caplog):
+    images, labels = made_images(60), np.arange(60) % 3
+    parts = {
+        "train": slice(0, 30),
+        "validation": slice(30, 45),
+        "test": slice(45, 54),
+        "extra": slice(54, 60),
+    }
+    for part, rows in parts.items():
+        write_parquet(tmp_path / f"{part}-0.parquet", images[rows], labels[rows], names=NAMES)
+    data = load_dataset(f"parquet:{tmp_path}")
+    every(data, images[:30], "train", "validation")
+    every(data, images[45:54], "test")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (30, 9)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Not used in {tmp_path}: validation-0.parquet; the files of test are test, and validation"
+        " is split off from train.",
+        f"Not used in {tmp_path}: extra-0.parquet, because other names have a part (train, test or"
+        " validation) and these have none.",
+    ]
+    (tmp_path / "test-0.parquet").unlink()
+    every(load_dataset(f"parquet:{tmp_path}"), images[30:45], "test")
+    (tmp_path / "train-0.parquet").unlink()
+    assert "has files of validation but none of train" in says(f"parquet:{tmp_path}")
+
+
 def test_one_file_is_parted_and_words_are_classes(tmp_path):
     images = made_images(40)
     path = write_parquet(tmp_path / "all.parquet", images, ["owl", "elk"] * 20)
@@ -150,6 +176,17 @@ def test_keras_names_a_folder_of_npy_and_a_carved_test(tmp_path):
     assert len(data.test) == 6
     assert load_dataset(f"npz:{folder}", image_size=24).train.images.shape[1:] == (3, 24, 24)
     assert dataset_info(data.name).image_sizes[0] == 12
+
+
+def test_arrays_of_validation_are_not_used_beside_a_test_part(tmp_path, caplog):
+    images, labels = made_images(30), np.arange(30) % 3
+    other = {"val_images": images[15:20], "val_labels": labels[15:20]}
+    np.savez(tmp_path / "m.npz", **arrays_of(images, 20), **other)
+    every(load_dataset(f"npz:{tmp_path / 'm.npz'}"), images[20:], "test")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Not used in {tmp_path / 'm.npz'}: val_images; test_images is test, and validation is split"
+        " off from train."
+    ]
 
 
 def test_what_is_wrong_with_arrays(tmp_path):

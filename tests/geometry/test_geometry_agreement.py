@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from bickd_core.geometry.agreement import (
-    accuracy,
     agreement_rate,
     agrees,
     correct,
     hellinger,
     kl_divergence,
 )
-from bickd_core.geometry.calibration import expected_calibration_error, reliability
+from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_core.geometry.probabilities import softmax
 
 
@@ -63,11 +62,10 @@ def test_accuracy_and_agreement_by_hand():
     )
     labels = np.array([0, 1, 1])
     assert correct(a, labels).tolist() == [True, True, False]
-    assert accuracy(a, labels) == pytest.approx(2 / 3)
     assert agrees(a, b).tolist() == [True, False, True]
     assert agreement_rate(a, b) == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="labels must be given for accuracy"):
-        accuracy(a, None)
+        correct(a, None)
     with pytest.raises(ValueError, match="same shape"):
         agrees(a, b[:2])
 
@@ -87,14 +85,13 @@ def naive_error(P, labels, bins):
 def test_calibration_error_is_the_formula():
     P, labels = softmax(logits(5, n=120)), np.random.default_rng(5).integers(0, 5, 120)
     for bins in (1, 10, 15):
-        assert expected_calibration_error(P, labels, bins) == pytest.approx(
-            naive_error(P, labels, bins)
-        )
+        found = reliability(*confidence_and_hits(P, labels), bins)
+        assert found.error == pytest.approx(naive_error(P, labels, bins))
 
 
 def test_reliability_counts_every_sample_and_shows_empty_bins_as_zero():
     P = np.array([[1.0, 0.0], [0.5, 0.5], [0.9, 0.1]])
-    bins = reliability(P, np.array([0, 0, 1]), bins=10)
+    bins = reliability(*confidence_and_hits(P, np.array([0, 0, 1])), bins=10)
     assert bins.counts.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 1, 1]
     assert bins.accuracy.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
     assert bins.confidence[8] == pytest.approx(0.9)
@@ -103,15 +100,16 @@ def test_reliability_counts_every_sample_and_shows_empty_bins_as_zero():
 
 def test_mass_bins_are_even_and_keep_ties_together():
     P, labels = softmax(logits(6, n=100)), np.random.default_rng(6).integers(0, 5, 100)
-    assert reliability(P, labels, bins=10, scheme="mass").counts.tolist() == [10] * 10
-    tied = reliability(np.tile([0.7, 0.3], (8, 1)), np.array([0, 1] * 4), bins=5, scheme="mass")
+    even = reliability(*confidence_and_hits(P, labels), bins=10, scheme="mass")
+    assert even.counts.tolist() == [10] * 10
+    tied = reliability(np.full(8, 0.7), np.array([True, False] * 4), bins=5, scheme="mass")
     assert tied.counts.tolist() == [8]
     assert tied.error == pytest.approx(0.2)
 
 
 def test_calibration_refuses_what_it_cannot_bin():
-    P, labels = np.array([[0.7, 0.3]]), np.array([0])
+    confidence, hits = np.array([0.7]), np.array([True])
     with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
-        reliability(P, labels, bins=0)
+        reliability(confidence, hits, bins=0)
     with pytest.raises(ValueError, match="scheme must be 'width' or 'mass', got 'log'"):
-        reliability(P, labels, scheme="log")
+        reliability(confidence, hits, scheme="log")

@@ -13,7 +13,7 @@ from bickd_core.geometry.calibration import (
     calibration_interval,
     chance_error,
     class_calibration,
-    expected_calibration_error,
+    confidence_and_hits,
     reliability,
 )
 from bickd_core.geometry.probabilities import softmax
@@ -46,7 +46,7 @@ def test_bands_are_wilsons_limits_in_each_bin():
     logits, labels = draw(0)
     P = softmax(logits)
     for scheme in ("width", "mass"):
-        found = reliability(P, labels, bins=6, scheme=scheme)
+        found = reliability(*confidence_and_hits(P, labels), bins=6, scheme=scheme)
         for b in range(len(found.counts)):
             inside = [
                 i
@@ -69,7 +69,7 @@ def test_equal_width_reliability_is_scikit_learns_curve():
 
     logits, labels = draw(1)
     P = softmax(logits)
-    found = reliability(P, labels, bins=10)
+    found = reliability(*confidence_and_hits(P, labels), bins=10)
     accuracy, confidence = calibration_curve(P.argmax(axis=1) == labels, P.max(axis=1), n_bins=10)
     filled = found.counts > 0
     np.testing.assert_allclose(found.accuracy[filled], accuracy)
@@ -79,7 +79,8 @@ def test_equal_width_reliability_is_scikit_learns_curve():
 def test_equal_mass_error_is_the_formula():
     logits, labels = draw(2)
     P = softmax(logits)
-    edges = reliability(P, labels, bins=8, scheme="mass").edges
+    sides = confidence_and_hits(P, labels)
+    edges = reliability(*sides, bins=8, scheme="mass").edges
 
     def error(rows):
         total = 0.0
@@ -90,25 +91,23 @@ def test_equal_mass_error_is_the_formula():
             total += abs(sum(P[i].max() - (P[i].argmax() == labels[i]) for i in inside))
         return total / len(rows)
 
-    found = calibration_interval(P, labels, bins=8, scheme="mass")
+    found = calibration_interval(*sides, bins=8, scheme="mass")
     assert found.raw == pytest.approx(error(range(120)))
     assert found.low <= found.estimate <= found.high
 
 
 def test_calibration_difference_is_paired():
     logits, labels = draw(3, n=400)
-    P, Q = softmax(logits), softmax(logits, 1.05)
+    P, Q = (confidence_and_hits(softmax(logits, T), labels) for T in (1.0, 1.05))
     shard = stratified_shards(400, labels)
-    found = calibration_difference(P, Q, labels, shard)
-    a, b = calibration_interval(P, labels), calibration_interval(Q, labels)
+    found = calibration_difference(P, Q, shard)
+    a, b = calibration_interval(*P), calibration_interval(*Q)
     assert found.estimate == pytest.approx(a.estimate - b.estimate)
     assert found.raw == pytest.approx(a.raw - b.raw)
     assert found.high - found.low < 0.5 * (a.high - a.low)
-    same = calibration_difference(P, P, labels, shard)
+    same = calibration_difference(P, P, shard)
     assert (same.estimate, same.raw) == (0, 0)
     assert same.low <= 0 <= same.high
-    with pytest.raises(ValueError, match="first and second must have the same shape"):
-        calibration_difference(P, Q[:10], labels, shard)
 
 
 def test_a_calibrated_model_shows_the_chance_error_and_a_sure_one_shows_more():
@@ -116,13 +115,14 @@ def test_a_calibrated_model_shows_the_chance_error_and_a_sure_one_shows_more():
     logits = random.normal(size=(3000, 4)) * 1.5
     P = softmax(logits)
     labels = np.array([random.choice(4, p=row) for row in P])
-    chance = chance_error(P)
-    assert expected_calibration_error(P, labels) == pytest.approx(chance, rel=0.6)
-    assert expected_calibration_error(softmax(logits, 0.4), labels) > 5 * chance
-    assert chance_error(np.eye(3)) == 0.0
+    chance = chance_error(P.max(axis=1))
+    assert reliability(*confidence_and_hits(P, labels)).error == pytest.approx(chance, rel=0.6)
+    sharp = confidence_and_hits(softmax(logits, 0.4), labels)
+    assert reliability(*sharp).error > 5 * chance
+    assert chance_error(np.ones(3)) == 0.0
     # One bin: the mean absolute deviation of a binomial of 2 trials at 1/2 is 1/2, over 2 samples
     # 1/4.
-    assert chance_error(np.full((2, 2), 0.5), bins=1, draws=4000) == pytest.approx(0.25, abs=0.02)
+    assert chance_error(np.full(2, 0.5), bins=1, draws=4000) == pytest.approx(0.25, abs=0.02)
 
 
 def test_class_calibration_is_the_formula():
@@ -142,22 +142,24 @@ def test_class_calibration_is_the_formula():
                 )
         return total
 
-    found = class_calibration(P, labels, bins=5)
+    found = class_calibration(logits, labels, bins=5)
     for c in range(3):
         assert found.error[c] == pytest.approx(error(c, range(60)))
         assert found.bias[c] == pytest.approx(P[:, c].mean() - (labels == c).mean())
 
 
 def test_class_calibration_by_chance_is_what_drawn_labels_show():
-    P = softmax(draw(5, n=300, c=3)[0])
+    logits = draw(5, n=300, c=3)[0]
+    P = softmax(logits)
     random = np.random.default_rng(1)
     drawn = [(random.random((300, 1)) > P.cumsum(axis=1)).sum(axis=1) for _ in range(400)]
     seen = np.mean(
-        [class_calibration(P, np.minimum(labels, 2), draws=1).error for labels in drawn], axis=0
+        [class_calibration(logits, np.minimum(labels, 2), draws=1).error for labels in drawn],
+        axis=0,
     )
-    found = class_calibration(P, np.zeros(300, dtype=int), draws=400)
+    found = class_calibration(logits, np.zeros(300, dtype=int), draws=400)
     assert found.chance == pytest.approx(seen, rel=0.1)
-    assert class_calibration(np.eye(3), np.arange(3)).chance == pytest.approx(np.zeros(3))
+    assert class_calibration(1e4 * np.eye(3), np.arange(3)).chance == pytest.approx(np.zeros(3))
 
 
 @pytest.mark.parametrize("excess", [0.0, 0.05, 0.15])
@@ -167,8 +169,7 @@ def test_the_calibration_interval_covers_where_the_model_is_calibrated_and_where
     for _ in range(150):
         sure = random.uniform(0.4, 0.95, 200)
         right = random.random(200) < sure - excess
-        P = np.stack([sure, (1 - sure) / 2, (1 - sure) / 2], axis=1)
-        found = calibration_interval(P, np.where(right, 0, 1))
+        found = calibration_interval(sure, right)
         held += found.low <= excess <= found.high
         raw.append(found.raw)
         corrected.append(found.estimate)
@@ -177,9 +178,9 @@ def test_the_calibration_interval_covers_where_the_model_is_calibrated_and_where
 
 
 def test_a_class_that_is_never_seen_nor_said_has_no_error():
-    P = np.array([[0.7, 0.3, 0.0], [0.4, 0.6, 0.0]])
-    found = class_calibration(P, np.array([0, 1]))
-    assert found.error[2] == found.bias[2] == 0.0
+    logits = np.log([[0.7, 0.3, 1e-300], [0.4, 0.6, 1e-300]])
+    found = class_calibration(logits, np.array([0, 1]))
+    assert (found.error[2], found.bias[2]) == pytest.approx((0.0, 0.0), abs=1e-12)
 
 
 def test_brier_and_likelihood_are_the_formulas():
@@ -265,11 +266,12 @@ def test_every_figure_is_finite_and_inside_its_interval(seed, n, c, scale):
     random = np.random.default_rng(seed)
     logits, labels = random.normal(size=(n, c)) * scale, random.integers(0, c, n)
     P, shard = softmax(logits), stratified_shards(n, labels)
+    sides, other = (confidence_and_hits(rows, labels) for rows in (P, P[::-1]))
     fitted = fit_temperature(logits, labels, shard)
     for found in (
-        calibration_interval(P, labels),
-        calibration_interval(P, labels, scheme="mass"),
-        calibration_difference(P, P[::-1], labels, shard),
+        calibration_interval(*sides),
+        calibration_interval(*sides, scheme="mass"),
+        calibration_difference(sides, other, shard),
         fitted.temperature,
     ):
         assert math.isfinite(found.estimate)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry.calibration import class_calibration, expected_calibration_error
+from bickd_core.geometry.calibration import class_calibration, confidence_and_hits, reliability
 from bickd_core.geometry.calibration_summary import summarise_calibration
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.proper_scores import brier, nll
@@ -16,8 +16,9 @@ def test_every_figure_is_taken_at_the_temperature(T):
     P = softmax(logits, T)
     found = summarise_calibration(logits, labels, T)
     assert found.temperature == T
-    assert found.ece_width.raw == pytest.approx(expected_calibration_error(P, labels))
-    assert found.ece_mass.raw == pytest.approx(expected_calibration_error(P, labels, scheme="mass"))
+    sides = confidence_and_hits(P, labels)
+    assert found.ece_width.raw == pytest.approx(reliability(*sides).error)
+    assert found.ece_mass.raw == pytest.approx(reliability(*sides, scheme="mass").error)
     assert found.width.error == pytest.approx(found.ece_width.raw)
     assert found.mass.error == pytest.approx(found.ece_mass.raw)
     assert found.ece_width.estimate < found.ece_width.raw  # without what chance adds
@@ -25,7 +26,7 @@ def test_every_figure_is_taken_at_the_temperature(T):
     assert found.nll.estimate == pytest.approx(nll(logits, labels, T).mean())
     right = (P.argmax(axis=1) == labels).mean()
     assert found.excess.estimate == pytest.approx(P.max(axis=1).mean() - right)
-    by_class = class_calibration(P, labels)
+    by_class = class_calibration(logits, labels, T)
     np.testing.assert_allclose(found.by_class.error, by_class.error)
     assert 0 < found.chance_width < 0.3
 

@@ -145,13 +145,14 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_nearest_neighbours_are_sorted_by_hellinger_distance():
-    P = softmax(np.random.default_rng(4).normal(size=(30, 5)) * 2)
+    logits = np.random.default_rng(4).normal(size=(30, 5)) * 2
+    P = softmax(logits)
     distance = [hellinger(P[i : i + 1], P[7:8])[0] for i in range(30)]
     expected = sorted((i for i in range(30) if i != 7), key=lambda i: distance[i])[:6]
-    positions, distances = nearest_neighbours(P, 7, 6)
+    positions, distances = nearest_neighbours(logits, 7, 6)
     assert positions.tolist() == expected
     np.testing.assert_allclose(distances, [distance[i] for i in expected])
-    assert len(nearest_neighbours(P, 7, 99)[0]) == 29
-    assert len(nearest_neighbours(P[:1], 0, 3)[0]) == 0
+    assert len(nearest_neighbours(logits, 7, 99)[0]) == 29
+    assert len(nearest_neighbours(logits[:1], 0, 3)[0]) == 0
     with pytest.raises(ValueError, match="position must be between 0 and 29"):
-        nearest_neighbours(P, 30, 3)
+        nearest_neighbours(logits, 30, 3)

@@ -15,7 +15,6 @@ from bickd_core.geometry.probabilities import (
     class_probabilities,
     entropy,
     matched_temperature,
-    mean_entropy,
     mean_entropy_at,
     softmax,
 )
@@ -85,8 +84,8 @@ def test_a_temperature_curve_is_each_temperature_on_its_own(seed, centred):
         figures = class_figures(shard_grams(P, shard), centred=centred)
         assert curve.overlap[k] == pytest.approx(figures.overlap.estimate, abs=4e-5)
         assert curve.score[k] == pytest.approx(figures.score.estimate, abs=4e-5)
-        assert curve.entropy[k] == pytest.approx(mean_entropy(P))
-        assert mean_entropy_at(logits, T) == pytest.approx(mean_entropy(P))
+        assert curve.entropy[k] == pytest.approx(entropy(P).mean())
+        assert mean_entropy_at(logits, T) == pytest.approx(entropy(P).mean())
     assert (np.diff(curve.entropy) >= 0).all()
 
 
@@ -100,7 +99,7 @@ def test_a_curve_of_many_classes_has_no_score():
 def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
     logits = draw(3)[0][-1]
     sharp = logits * 3
-    at = matched_temperature(sharp, mean_entropy(softmax(logits, 2.0))).temperature
+    at = matched_temperature(sharp, entropy(softmax(logits, 2.0)).mean()).temperature
     shard = stratified_shards(len(logits))
     expected = corrected_overlap(softmax(logits, 2.0), shard)
     assert temperature_curve(sharp, shard, [at]).overlap[0] == pytest.approx(expected, abs=1e-4)
@@ -141,7 +140,7 @@ def test_epochs_at_one_entropy_are_each_at_their_own_temperature():
     assert not found.unreached.any()
     for e, one in enumerate(logits):
         P = softmax(one, found.temperatures[e])
-        assert mean_entropy(P) == pytest.approx(target)
+        assert entropy(P).mean() == pytest.approx(target)
         assert found.overlap[e] == pytest.approx(corrected_overlap(P, stratified_shards(len(P))))
     assert np.ptp(found.temperatures) > 0.1
 

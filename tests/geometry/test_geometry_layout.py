@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from bickd_core.geometry.layout import (
     Layout,
     align_to,
-    duplicate_fraction,
-    layout_quality,
     pca_layout,
+    with_quality,
 )
 from bickd_core.geometry.map_space import (
     map_space,
@@ -94,15 +93,20 @@ def naive_trustworthiness(X, Y, k):
     return 1 - total * 2 / (n * k * (2 * n - 3 * k - 1))
 
 
-def test_quality_is_the_formula_both_ways():
-    P = probabilities(30)
-    coordinates = np.random.default_rng(1).normal(size=(30, 2))
-    trust, continuity, used = layout_quality(P, coordinates, k=6)
-    assert trust == pytest.approx(naive_trustworthiness(np.sqrt(P), coordinates, 6))
-    assert continuity == pytest.approx(naive_trustworthiness(coordinates, np.sqrt(P), 6))
-    assert used == 30
-    assert layout_quality(P, coordinates, limit=20)[2] == 20
-    assert layout_quality(P, coordinates, limit=20) == layout_quality(P, coordinates, limit=20)
+def test_quality_is_the_formula_both_ways(monkeypatch):
+    P = probabilities(31)
+    coordinates = np.random.default_rng(1).normal(size=(31, 2))
+    found = with_quality(map_space(P), coordinates, "made", {}, None)
+    assert found.trustworthiness == pytest.approx(
+        naive_trustworthiness(np.sqrt(P), coordinates, 15)
+    )
+    assert found.continuity == pytest.approx(naive_trustworthiness(coordinates, np.sqrt(P), 15))
+    assert found.quality_n == 31
+    monkeypatch.setattr("bickd_core.geometry.map_space.QUALITY_LIMIT", 20)
+    some = with_quality(map_space(P), coordinates, "made", {}, None)
+    assert some.quality_n == 20
+    again = with_quality(map_space(P), coordinates, "made", {}, None)
+    assert (some.trustworthiness, some.continuity) == (again.trustworthiness, again.continuity)
 
 
 def test_a_layout_is_stored_whole_and_without_pickles(tmp_path):
@@ -153,8 +157,8 @@ def test_alignment_of_a_point_cloud_without_spread():
 
 def test_duplicates():
     P = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1], [0.5, 0.5]])
-    assert duplicate_fraction(P) == 0.5
-    assert duplicate_fraction(P[2:]) == 0.0
+    assert map_space(P).duplicate_fraction == 0.5
+    assert map_space(P[2:]).duplicate_fraction == 0.0
 
 
 def test_cluster_order_brings_similar_classes_together_and_empty_ones_last():
@@ -198,7 +202,7 @@ def test_a_space_from_logits_is_that_of_the_probabilities(dtype, many, monkeypat
     assert blocks.points.dtype == dtype
     np.testing.assert_allclose(blocks.points, whole.points, atol=1e-5)
     np.testing.assert_allclose(blocks.rows, np.sqrt(P)[blocks.sampled], atol=1e-6)
-    assert blocks.duplicate_fraction == duplicate_fraction(P) == pytest.approx(1 / 3)
+    assert blocks.duplicate_fraction == whole.duplicate_fraction == pytest.approx(1 / 3)
 
     centred = np.sqrt(P) - np.sqrt(P).mean(axis=0)
     first_two = np.abs(centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from bickd_core.geometry.gram_figures import mean_overlap_difference, paired_overlap_difference
+from bickd_core.geometry.gram_figures import replicated_overlap
 from bickd_core.geometry.gram_streams import shard_grams
+from bickd_core.geometry.jackknife import mean_replicated, replicated_difference
 from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.shards import stratified_shards
@@ -23,8 +24,11 @@ def predictions(seed, sharpness):
 def test_it_is_the_difference_of_the_means_with_a_leave_one_shard_out_interval():
     first = [predictions(seed, 4.0) for seed in (0, 1)]
     second = [predictions(seed, 2.0) for seed in (2, 3, 4)]
-    found = mean_overlap_difference(
-        *([shard_grams(P, SHARD) for P in group] for group in (first, second))
+    found = replicated_difference(
+        *(
+            mean_replicated([replicated_overlap(shard_grams(P, SHARD)) for P in group])
+            for group in (first, second)
+        )
     )
 
     def gap(keep):
@@ -41,16 +45,3 @@ def test_it_is_the_difference_of_the_means_with_a_leave_one_shard_out_interval()
         2.0930 * error, rel=1e-4
     )  # t, 19 degrees of freedom
     assert found.high < 0
-
-
-def test_one_seed_each_is_the_paired_difference():
-    first, second = (shard_grams(predictions(seed, 3.0), SHARD) for seed in (0, 1))
-    assert mean_overlap_difference([first], [second]) == paired_overlap_difference(first, second)
-
-
-def test_another_deal_of_shards_is_refused_in_any_place():
-    ours = shard_grams(predictions(0, 3.0), SHARD)
-    other = shard_grams(predictions(1, 3.0), stratified_shards(N, LABELS, seed=7))
-    for first, second in (([ours, other], [ours]), ([ours], [ours, other])):
-        with pytest.raises(ValueError, match="same shards"):
-            mean_overlap_difference(first, second)

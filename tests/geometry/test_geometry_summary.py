@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bickd_core.geometry import probabilities
-from bickd_core.geometry.agreement import accuracy, agreement_rate, hellinger, kl_divergence
-from bickd_core.geometry.calibration import expected_calibration_error
+from bickd_core.geometry.agreement import agreement_rate, correct, hellinger, kl_divergence
+from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.matching import matched_temperatures
 from bickd_core.geometry.orthogonality import class_geometry, overlap
-from bickd_core.geometry.probabilities import entropy, mean_entropy, softmax
+from bickd_core.geometry.probabilities import entropy, softmax
 from bickd_core.geometry.similarity import cka
 from bickd_core.geometry.summary import fixed_figures, summarise, teacher_side
 from bickd_core.runs.predictions import Predictions
@@ -48,16 +48,17 @@ def test_every_figure_is_what_its_function_says():
     P_t, P_s = softmax(teacher.logits, 4.0), softmax(student.logits, 4.0)
     each = matched_temperatures(student.logits, entropy(P_t), start=4.0)
     expected = {
-        "accuracy": accuracy(student.logits, student.labels),
+        "accuracy": correct(student.logits, student.labels).mean(),
         "agreement": agreement_rate(teacher.logits, student.logits),
         "kl": kl_divergence(teacher.logits, student.logits, 4.0).mean(),
         "displacement": hellinger(P_t, P_s).mean(),
-        "calibration_error": expected_calibration_error(softmax(student.logits), student.labels),
+        "calibration_error": reliability(
+            *confidence_and_hits(softmax(student.logits), student.labels)
+        ).error,
         "cka_logits": cka(teacher.logits, student.logits),
         "cka_features": cka(teacher.features, student.features),
         "overlap": overlap(P_s),
         "overlap_per_image": overlap(softmax(student.logits, each.temperatures)),
-        "overlap_balanced": overlap(P_s, labels=student.labels, balanced=True),
         "overlap_matched": overlap(softmax(student.logits, found.matched.temperature)),
         "score": class_geometry(P_s).score,
         "effective_rank": class_geometry(P_s).effective_rank,
@@ -68,8 +69,8 @@ def test_every_figure_is_what_its_function_says():
         assert interval.plain == pytest.approx(expected[name]), name
         assert interval.low <= interval.estimate <= interval.high, name
         assert interval.low < interval.high, name
-    at_matched = mean_entropy(softmax(student.logits, found.matched.temperature))
-    assert at_matched == pytest.approx(mean_entropy(P_t))
+    at_matched = entropy(softmax(student.logits, found.matched.temperature)).mean()
+    assert at_matched == pytest.approx(entropy(P_t).mean())
     assert found.matched.temperature < 4.0  # the teacher is the sharper one
     assert (found.n, found.n_classes, found.n_classes_used, found.unreached) == (120, 6, 6, 0)
 
@@ -104,12 +105,11 @@ def test_without_teacher_labels_or_features():
         "accuracy",
         "calibration_error",
         "overlap",
-        "overlap_balanced",
         "score",
         "effective_rank",
     }
     blind = summarise(replace(teacher, labels=None), replace(student, labels=None))
-    assert (blind.accuracy, blind.calibration_error, blind.overlap_balanced) == (None, None, None)
+    assert (blind.accuracy, blind.calibration_error) == (None, None)
     assert blind.cka_features is None
     assert blind.agreement.method == "Wilson"
     borrowed = summarise(teacher, replace(student, labels=None))

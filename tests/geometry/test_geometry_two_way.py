@@ -177,3 +177,28 @@ def test_few_images_have_no_limits_and_the_freedom_is_never_below_that_of_the_le
     runs = np.array([tiny, tiny[::-1], np.roll(tiny, 7)])
     found = two_way_mean_difference(runs, np.full((3, 110), 0.5))
     assert found.freedom >= 2
+
+
+@pytest.mark.parametrize(("seeds", "shared"), [(20, 0.0), (20, 0.7), (5, 0.0), (3, 0.0)])
+def test_strata_and_many_seeds_keep_the_level_and_shared_seeds_only_widen(seeds, shared):
+    """1,208 images in 95 classes, as in the study. With `shared`, seed s makes runs of both recipes
+    alike, which the intervals leave out."""
+    rng = np.random.default_rng([seeds, round(10 * shared)])
+    labels = np.sort(np.arange(1208) % 95)
+    classes = rng.normal(0, 0.7, 95)[labels]
+    repeats, inside = 300, 0
+    for _ in range(repeats):
+        image = classes + 1.4 * rng.standard_normal(1208)
+        common = rng.standard_normal((seeds, 1)), rng.standard_normal((seeds, 1208))
+        sides = []
+        for _ in range(2):
+            own = rng.standard_normal((seeds, 1)), rng.standard_normal((seeds, 1208))
+            skill, luck = (
+                shared**0.5 * both + (1 - shared) ** 0.5 * mine
+                for both, mine in zip(common, own, strict=True)
+            )
+            recipe = 0.35 * rng.standard_normal(1208)
+            sides.append((0.35 + image + recipe + 0.04 * skill + luck > 0).astype(float))
+        found = two_way_mean_difference(sides[0], sides[1], labels).interval
+        inside += found.low <= 0 <= found.high
+    assert (0.95 if shared else 0.92) <= inside / repeats <= (1 if shared else 0.985)

@@ -55,6 +55,14 @@ def _npz(folder: Path, name: str, **arrays: object) -> list[str]:
     return [name]
 
 
+def two_methods(folder: Path) -> list[str]:
+    """A table of a teacher, three seeds of KD, and one of CE."""
+    table: dict[str, object] = {"id": ids(), "label": names()}
+    for k, model in enumerate(("teacher", "kd-s0", "kd-s1", "kd-s2", "CE (seed 0)")):
+        table |= columns(model + ":{}", logits(k))
+    return _csv(folder, "seeds.csv", table)
+
+
 def class_columns(folder: Path) -> list[str]:
     return _csv(folder, "net.csv", {**columns("{}", logits()), "label": names()})
 
@@ -241,6 +249,17 @@ def two_files_by_order(folder: Path) -> list[str]:
     return ["teacher.npz", "student.npz"]
 
 
+def sentences() -> list[str]:
+    return [f"a sentence of  {name} number {i}" for i, name in enumerate(names())]
+
+
+def two_files_by_text(folder: Path) -> list[str]:
+    _csv(folder, "teacher.csv", {"text": sentences(), "label": names(), **columns("{}", logits())})
+    table = pd.DataFrame({"text": sentences(), **columns("{}", logits(1))})
+    table.sample(frac=1, random_state=0).to_csv(folder / "student.csv", index=False)
+    return ["teacher.csv", "student.csv"]
+
+
 def names_in_txt(folder: Path) -> list[str]:
     (folder / "classes.txt").write_text("\n".join(CLASSES))
     return [*npz_plain(folder), "classes.txt"]
@@ -418,6 +437,7 @@ LAYOUTS: dict[str, Maker] = {
     "timm, ranked with `--include-index`": timm_ranked,
     "two csv files with ids": two_files_by_id,
     "two csv files with paths": two_files_by_path,
+    "two csv files with texts in another order": two_files_by_text,
     "two npz files without ids": two_files_by_order,
     "npz and `classes.txt`": names_in_txt,
 }

@@ -10,6 +10,7 @@ import pandas as pd
 from layouts import (
     CLASSES,
     Maker,
+    N,
     _csv,
     _npz,
     _tidy_rows,
@@ -134,6 +135,24 @@ def other_labels(folder: Path) -> list[str]:
     _npz(folder, "teacher.npz", logits=logits(), labels=labels())
     _npz(folder, "student.npz", logits=logits(1), labels=labels()[::-1])
     return ["teacher.npz", "student.npz"]
+
+
+def other_texts(folder: Path) -> list[str]:
+    for file, seed, shift in (("teacher.csv", 0, 0), ("student.csv", 1, 1)):
+        texts = [f"text {(i + shift) % N // 2}" for i in range(N)]
+        _csv(folder, file, {"text": texts, **columns("{}", logits(seed))})
+    return ["teacher.csv", "student.csv"]
+
+
+def other_paths(folder: Path) -> list[str]:
+    for file, seed, first in (("teacher.csv", 0, 0), ("student.csv", 1, 100)):
+        images = [f"{i + first}.jpg" for i in range(N)]
+        _csv(folder, file, {"path": images, **columns("{}", logits(seed))})
+    return ["teacher.csv", "student.csv"]
+
+
+def soft_labels(folder: Path) -> list[str]:
+    return _npz(folder, "net.npz", logits=logits(), labels=np.eye(3)[labels()] * 0.9 + 0.1 / 3)
 
 
 def other_ids(folder: Path) -> list[str]:
@@ -275,6 +294,7 @@ REFUSALS: dict[str, Maker] = {
     "a label that is no class": unknown_label,
     "two labels that are no class": several_labels,
     "labels that count from 1": label_from_one,
+    "probabilities as labels": soft_labels,
     "a row without a label": empty_label,
     "the same id twice": same_id,
     "labels are names, scores have no names": order_unknown,
@@ -283,6 +303,8 @@ REFUSALS: dict[str, Maker] = {
     "timm with the best two classes only": best_only,
     "two files, no ids, other counts": other_counts,
     "two files, no ids, other labels": other_labels,
+    "two files, no ids, other texts, which repeat": other_texts,
+    "two files, no ids, other paths": other_paths,
     "two files without a common id": other_ids,
     "two files with other classes": other_classes,
     "two columns of one name": same_column,

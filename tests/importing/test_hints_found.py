@@ -152,7 +152,7 @@ def test_a_network_of_half_and_half(folder, tmp_path, library):
     share, hints = brought(file, folder, library, normalisation="none")
     assert share < 0.5
     assert hints[0].startswith("Normalisation: with mean 0.5 and std 0.5 the accuracy is 100%")
-    with pytest.raises(OtherNormalisation, match="with mean 0.5 and std 0.5, 100.0 % of"):
+    with pytest.raises(OtherNormalisation, match="with mean 0.5 and std 0.5, 100.0% of"):
         brought(file, folder, library, name="own", normalisation=None)
 
 

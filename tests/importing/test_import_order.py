@@ -48,9 +48,9 @@ def test_another_network_is_refused_before_torch_and_the_data_are_loaded(tmp_pat
 
 
 def test_the_warning_names_the_images_that_it_rests_on():
-    assert "of 500 test images are right" in chance_note(0.1, 500, 10, "test")
-    assert chance_note(0.55, 500, 2).startswith("Its accuracy is at chance level: 55.0 %")
-    assert chance_note(0.6, 500, 2) == ""
+    assert "of 500 test images are right" in chance_note(0.1, 500, 10, "500 test images")
+    assert chance_note(0.55, 500, 2, "x").startswith("Its accuracy is at chance level: 55.0%")
+    assert chance_note(0.6, 500, 2, "x") == ""
 
 
 @pytest.mark.usefixtures("quick_umap")
@@ -66,7 +66,7 @@ def test_a_network_at_chance_level_is_imported_with_a_warning(library, tmp_path)
     (note,) = run.info().source.notes
     assert note.startswith("Its accuracy is at chance level: ")
     assert (
-        "% of 144 validation images are right, among 10 classes. Either the network is not trained"
+        "% of 144 validation and 356 train images are right, among 10 classes. Either the network"
         in note
     )
     assert note in (run.path / "README.md").read_text()

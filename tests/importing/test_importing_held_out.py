@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 from weights_helpers import import_weights
 
 from bickd_core.data.registry import dataset_info, held_out, held_out_table, load_dataset
+from bickd_core.importing.inspect_weights import RefusedFile
+from bickd_core.importing.load_network import check_shapes
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.models.factory import create_model
 
@@ -25,6 +27,21 @@ def folder_of_images(root, parts=("",)):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(path)
     return f"folder:{root}"
+
+
+def test_a_folder_that_is_one_level_too_high_is_recognised_by_its_classes(tmp_path):
+    for name in ("Dataset", "Examples"):
+        folder_of_images(tmp_path / "repo" / name)
+    shapes = {key: value.shape for key, value in create_model(
+        "resnet8", num_classes=10, in_channels=3
+    ).state_dict().items()}  # fmt: skip
+    info = dataset_info(f"folder:{tmp_path / 'repo'}")
+    with pytest.raises(RefusedFile) as caught:
+        check_shapes(shapes, "resnet8", info)
+    assert str(caught.value) == (
+        "These weights of resnet8 are for other data: fc.weight has 10 rows, but dataset"
+        f" folder:{tmp_path / 'repo'} has 2 classes (Dataset, Examples)."
+    )
 
 
 def test_the_list_names_the_very_files_of_test_before_and_after_decoding(tmp_path):

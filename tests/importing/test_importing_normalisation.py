@@ -14,11 +14,13 @@ from bickd_core.data.normalisation import CHOICES, TRIED, Normalisation, applied
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import load_dataset
 from bickd_core.importing import weights as importing
-from bickd_core.importing.inputs import OtherNormalisation, clearly_better
+from bickd_core.importing.inputs import OtherNormalisation, clearly_better, similar_to_best
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.models.factory import create_model
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.create import create_run
+from bickd_core.runs.folder import RunFolder
+from bickd_core.runs.inputs import undecided_inputs
 from bickd_core.training.evaluate import predict, predict_stages
 from bickd_core.training.finish import add_stages
 from bickd_core.training.setup import build_job, build_race, load_run_model, renormalised, view_key
@@ -76,7 +78,11 @@ def test_another_normalisation_is_found_named_and_recorded(teacher, library, exp
     assert info.preprocessing == NONE
     assert info.source.tried == caught.value.tried
     assert list(info.source.tried) == list(TRIED)
-    assert info.source.tried_on == 144  # all that there are
+    assert (info.source.tried_on, info.source.tried_train) == (500, 356)
+    assert info.source.undecided == ()  # it was requested
+    assert (
+        "of 144 validation and 356 train images are right" in (run.path / "README.md").read_text()
+    )
     ours, theirs = run.predictions("test"), teacher.predictions("test")
     assert (ours.predicted == theirs.predicted).mean() > 0.9
     assert "Inputs were not normalised" in (run.path / "README.md").read_text()
@@ -176,6 +182,83 @@ def test_clearly_better_means_more_than_chance_on_the_same_images():
     assert clearly_better(other(0, 50), "data") is None
 
 
+def test_a_difference_that_may_be_chance_does_not_decide():
+    def answers(lost, gained):
+        best = np.arange(40) >= gained
+        other = best.copy()
+        other[:gained] = True
+        other[gained : gained + lost] = False
+        return {"data": best, "half": other}
+
+    assert similar_to_best(answers(0, 0), "data") == ["data", "half"]
+    assert similar_to_best(answers(4, 0), "data") == ["data", "half"]  # 4 against twice root 4
+    assert similar_to_best(answers(5, 0), "data") == ["data"]
+    assert similar_to_best(answers(12, 6), "data") == ["data", "half"]  # 6 against twice root 18
+    assert similar_to_best(answers(5, 0), "half") == ["half", "data"]  # worse, but not clearly
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """Trials on ten images, on which the usual normalisations of the digits are all right."""
+    monkeypatch.setattr(importing, "TRIED_ON", 10)
+
+
+def test_on_a_tie_the_likeliest_is_taken_and_said(teacher, library, few_images):
+    run = import_weights(teacher.weights_path, request(), library)
+    source, data = run.info().source, load_dataset("digits")
+    part, of_train = importing._trial(data)
+    assert (len(part), of_train) == (10, 0)
+    chosen = run.info().preprocessing.name
+    assert source.undecided
+    assert chosen not in source.undecided
+    loss = {
+        name: -torch.tensor(
+            predict(
+                renormalised(
+                    load_run_model(teacher, data),
+                    Preprocessing(**usual(data.mean, data.std)[name].model_dump()),
+                    data,
+                ),
+                part,
+                data,
+            ).logits
+        )
+        .log_softmax(1)[torch.arange(10), torch.tensor(part.labels)]
+        .mean()
+        for name in (chosen, *source.undecided)
+    }
+    assert min(loss, key=loss.get) == chosen
+    card = (run.path / "README.md").read_text()
+    assert "These images do not decide between " in card
+    assert "because the network gives the true classes a higher likelihood with it" in card
+
+
+def test_on_a_tie_a_student_gets_its_teachers(teacher, library, few_images):
+    import_weights(teacher.weights_path, request(), library)
+    tied = RunFolder(library.own / "mine", key="mine").info()
+    other = tied.source.undecided[0]
+    import_weights(teacher.weights_path, request(name="t", normalisation=other), library)
+    asked = request(name="s", role="student", teacher="t")
+    info = import_weights(teacher.weights_path, asked, library).info()
+    assert info.preprocessing.name == other != tied.preprocessing.name
+    assert tied.preprocessing.name in info.source.undecided
+    assert info.source.teachers_inputs
+    assert "The first was taken, because its teacher has it." in undecided_inputs(info)
+    numbers = {"normalisation": "given", "mean": (0.3,), "std": (0.4,)}
+    import_weights(teacher.weights_path, request(name="t2", **numbers), library)
+    asked = request(name="s2", role="student", teacher="t2")
+    info = import_weights(teacher.weights_path, asked, library).info()
+    assert (info.preprocessing.name, info.preprocessing.mean) == ("given", (0.3,))
+
+
+def test_a_trial_never_uses_test_images(monkeypatch):
+    monkeypatch.setattr(importing, "TRIED_ON", 10**6)
+    data = load_dataset("digits")
+    part, of_train = importing._trial(data)
+    assert of_train == len(data.train)
+    assert sorted(part.ids) == sorted([*data.train.ids, *data.validation.ids])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_presets_for_grey_and_for_colour(channels):
     found = usual((0.3,) * channels, (0.2,) * channels)
@@ -186,9 +269,9 @@ def test_the_presets_for_grey_and_for_colour(channels):
 
 def test_what_was_applied_is_said_with_what_the_others_give():
     tried = {"data": 0.444, "half": 0.926}
-    assert "The accuracy is higher" not in applied(HALF, tried, 500)
+    assert "The accuracy is higher" not in applied(HALF, tried, "500 validation images")
     own = usual((0.3,), (0.2,))["data"]
-    assert applied(own, tried, 500).endswith(
+    assert applied(own, tried, "500 validation images").endswith(
         "The accuracy is higher with mean 0.5 and std 0.5. To use it, import the file again under"
         " another name with the normalisation 'half'."
     )

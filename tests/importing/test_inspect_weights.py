@@ -3,6 +3,7 @@ attack it."""
 
 import io
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_a_pickle_that_never_ends_is_ended(tmp_path, monkeypatch):
         archive.writestr("w/version", "3\n")
     started = time.monotonic()
     words = refusal(tmp_path / "w.pt")
-    assert "took more than 20 s to read" in words
+    assert "takes more than 20 s of computing to read" in words
     assert time.monotonic() - started < 120
 
 
@@ -131,10 +132,33 @@ def test_a_file_waits_for_its_turn_and_says_so_when_none_comes(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(14, "took more than 9 s"), (9, "ran out of memory"), (11, "SIGSEGV")]
+    ("number", "words"),
+    [
+        (signal.SIGPROF, "takes more than 9 s of computing"),
+        (signal.SIGALRM, "was not read within 90 s, but the reader computed for less than 9 s"),
+        (signal.SIGKILL, "ran out of memory"),
+        (signal.SIGSEGV, "SIGSEGV"),
+    ],
 )
 def test_how_a_reader_ended_is_told_truly(number, words):
     assert words in inspect_weights._ended_by(number, 9)
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [
+        ("while True: pass", signal.SIGPROF),
+        ("time.sleep(60)", signal.SIGALRM),
+        ("time.sleep(2)", 0),  # longer than it may compute
+        ("apart.end_time_limit(); [0 for _ in iter(lambda: time.process_time() < 3, False)]", 0),
+    ],
+)
+def test_the_time_limit_counts_computing_and_ends_a_process_that_waits(code, ended):
+    start = "import time; from bickd_core.data import apart; apart.WALL_TIMES = 4"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{start}\napart.limit_time(1)\n{code}"], check=False
+    )
+    assert done.returncode == -ended
 
 
 def test_no_more_shapes_are_answered_than_a_page_can_take():

@@ -7,7 +7,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import CLASSES, LAYOUTS, N, columns, ids, labels, logits, paths, softmax
+from layouts import (
+    CLASSES,
+    LAYOUTS,
+    N,
+    columns,
+    ids,
+    labels,
+    logits,
+    paths,
+    softmax,
+    two_methods,
+)
 from PIL import Image
 from test_prediction_files import read_here
 
@@ -21,6 +32,7 @@ from bickd_core.runs.info import RunError
 from bickd_core.runs.predictions import Predictions, PredictionsError
 from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.thumbnails import Thumbnails
+from bickd_core.training.finish import add_stages
 
 TWO = "csv, `teacher_cat`, `student_cat`: two models"
 
@@ -49,6 +61,12 @@ def test_teacher_and_student_become_finished_runs_that_compare(two, library):
     assert found.students[0].name == "student"
 
 
+def test_a_run_with_predictions_only_has_no_layers(two, library):
+    runs = create_runs(two, library, teacher="teacher")
+    with pytest.raises(RunError, match="'student' has only predictions, but a network is needed"):
+        add_stages(runs[1])
+
+
 def test_two_imports_of_the_same_samples_share_their_label(two, library, tmp_path):
     first = create_runs(two, library, teacher="teacher")
     second = create_runs(two, library, teacher="teacher")
@@ -67,6 +85,33 @@ def test_students_of_a_run_that_is_already_there(two, library, tmp_path):
     assert again[0].info().role == "teacher"  # a model of the import comes first
 
 
+def test_students_named_by_their_seeds_are_one_recipe(library, tmp_path):
+    imported = read_here(tmp_path, two_methods(tmp_path))
+    runs = create_runs(imported, library, teacher="teacher")
+    found = [(run.info().source.method, run.info().seed) for run in runs]
+    assert found == [("", None), ("kd", 0), ("kd", 1), ("kd", 2), ("CE", 0)]
+    data = read_report_data(library, "teacher", ["kd-s0", "CE-seed-0"])
+    assert [model.name for model in data.comparison.students] == ["kd", "CE"]
+    assert [data.recipes.seeds(model.key) for model in data.comparison.students] == [3, 1]
+    accuracies = [
+        (run.predictions("test").predicted == run.predictions("test").labels).mean()
+        for run in runs[1:4]
+    ]
+    accuracy = data.recipes.figures["kd-s0"]["accuracy"]
+    assert accuracy.mean == pytest.approx(np.mean(accuracies))
+    assert accuracy.deviation == pytest.approx(np.std(accuracies, ddof=1))
+    both = read_report_data(library, "teacher", ["kd-s0", "kd-s2"]).comparison
+    assert [model.name for model in both.students] == ["kd-s0", "kd-s2"]
+
+
+def test_seeds_in_names_can_be_left_alone(library, tmp_path):
+    imported = read_here(tmp_path, two_methods(tmp_path))
+    runs = create_runs(imported, library, teacher="teacher", seeds=False)
+    assert {run.info().seed for run in runs} == {None}
+    data = read_report_data(library, "teacher", ["kd-s0", "CE-seed-0"])
+    assert data.recipes.seeds("kd-s0") == 1
+
+
 def test_runs_join_a_teacher_of_the_library(two, library, tmp_path):
     create_runs(two, library, teacher="teacher", names={"teacher": "big", "student": "small"})
     (run, other) = create_runs(two, library, teacher="big")
@@ -74,6 +119,38 @@ def test_runs_join_a_teacher_of_the_library(two, library, tmp_path):
     assert run.info().teacher is not None
     assert run.info().teacher.key == "big"
     assert run.info().dataset == library.find("big").info().dataset
+
+
+def with_texts(folder: Path, model: str, order: np.ndarray, *, seed: int = 0, **hints: object):
+    """A file of one model without ids and labels, whose rows are in this order."""
+    texts = [f"the text of sample {i}" for i in order]
+    table = pd.DataFrame({"text": texts, **columns("{}", logits(seed)[order])})
+    table.to_csv(folder / f"{model}.csv", index=False)
+    return read_here(folder, [f"{model}.csv"], Hints(**hints))
+
+
+def test_a_student_whose_rows_have_another_order_than_the_teachers(library, tmp_path):
+    rows = np.arange(N)
+    [big] = create_runs(with_texts(tmp_path, "big", rows), library, teacher="big")
+    shuffled = with_texts(tmp_path, "small", rows[::-1])
+    with pytest.raises(PredictionsError, match="40 of 40 samples have another text in these files"):
+        create_runs(shuffled, library, teacher="big")
+    assert left_in(library.own) == ["big"]
+    [small] = create_runs(with_texts(tmp_path, "small", rows), library, teacher="big")
+    [other] = create_runs(with_texts(tmp_path, "third", rows[::-1]), library, teacher="third")
+    assert small.info().dataset == big.info().dataset != other.info().dataset
+
+
+def test_validation_in_another_order_than_the_teachers(library, tmp_path):
+    rows = np.arange(N)
+    create_runs(with_texts(tmp_path, "big", rows), library, teacher="big")
+    create_runs(with_texts(tmp_path, "small", rows), library, teacher="big")
+    validation = {"seed": 3, "rows_of": "validation"}
+    add_validation(with_texts(tmp_path, "big", rows, **validation), library)
+    with pytest.raises(PredictionsError, match="another text in these files than in run 'big'"):
+        add_validation(with_texts(tmp_path, "small", rows[::-1], **validation), library)
+    [small] = add_validation(with_texts(tmp_path, "small", rows, **validation), library)
+    assert np.allclose(small.predictions("validation").logits, logits(3), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +329,7 @@ def test_command_shows_the_layout_and_imports(tmp_path, library, monkeypatch, ca
 def test_packed_text_survives():
     texts = ["", "häß", "日本", "a\nb"]
     assert unpack(*pack(texts)) == texts
+    assert unpack(*pack(["abcd", "abc", None], longest=3)) == ["ab…", "abc", ""]
 
 
 def test_command_takes_class_names_and_names_with_spaces(tmp_path, library, capsys):

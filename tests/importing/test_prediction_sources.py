@@ -1,6 +1,7 @@
 """Files of predictions, labels and class names as other programs write them."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from layouts import CLASSES, N, columns, ids, labels, logits, names, paths, softmax
 
+from bickd_core.importing.layout import Hints
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.read_process import parse
 from bickd_core.runs.predictions import PredictionsError
@@ -121,6 +123,22 @@ def test_one_hot_columns_beside_the_scores_are_labels(tmp_path):
     check(imported)
 
 
+def test_probabilities_are_no_labels(tmp_path):
+    soft = np.eye(3)[labels()] * 0.9 + 0.1 / 3
+    table = {**columns("net_{}", logits()), **columns("true_label_{}", soft)}
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    with pytest.raises(PredictionsError, match="expected true classes as numbers or one-hot, got"):
+        read(tmp_path, "net.csv")
+    np.savez(tmp_path / "two.npz", logits=logits(), targets=soft)
+    _, layout, _ = parse(tmp_path / "two.npz", hints=Hints(label=""))
+    assert len(layout.models) == 2
+    late = np.eye(3)[np.arange(400) % 3]
+    late[300:] = soft.mean(axis=0)
+    np.savez(tmp_path / "late.npz", logits=np.tile(logits(), (10, 1)), labels=late)
+    with pytest.raises(PredictionsError, match="'labels': expected one class for each sample"):
+        read(tmp_path, "late.npz")
+
+
 @pytest.mark.parametrize("label", [names(), labels()], ids=["names", "numbers"])
 def test_columns_with_one_value_are_no_classes(label, tmp_path):
     table = {**columns("{}", logits()), "width": 32, "height": 32, "label": label}
@@ -146,6 +164,44 @@ def test_inputs_in_an_npz_are_no_scores(tmp_path):
 def test_labels_of_hugging_face_trainer(tmp_path):
     np.savez(tmp_path / "net.npz", predictions=logits(), label_ids=labels())
     check(read(tmp_path, "net.npz"), classes=NUMBERED)
+
+
+class _Runs:
+    """Creates a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_objects_that_are_not_needed_are_left_out_and_never_unpickled(tmp_path):
+    metrics = np.array({"test_loss": 0.4, "bad": _Runs(tmp_path / "ran")}, dtype=object)
+    np.savez(tmp_path / "net.npz", predictions=logits(), label_ids=labels(), metrics=metrics)
+    imported = read(tmp_path, "net.npz")
+    check(imported, classes=NUMBERED)
+    assert not (tmp_path / "ran").exists()
+    assert imported.notes == (
+        "net.npz: `metrics` is not used: it holds Python objects, which are never unpickled.",
+    )
+    table, _, _ = parse(tmp_path / "net.npz", hints=Hints(ignore=("metrics",)))
+    assert not table.notes
+
+
+@pytest.mark.parametrize("name", ["texts", "ids", "label", "test_scores"])
+def test_objects_that_are_needed_are_refused(name, tmp_path):
+    objects = np.array([f"a text {i}" for i in range(N)], dtype=object)
+    np.savez(tmp_path / "net.npz", logits=logits(), labels=labels(), **{name: objects})
+    with pytest.raises(PredictionsError, match=f"`{name}` must be real numbers or text"):
+        read(tmp_path, "net.npz")
+    parse(tmp_path / "net.npz", hints=Hints(ignore=(name,)))
+
+
+def test_a_file_of_objects_alone_names_them(tmp_path):
+    np.savez(tmp_path / "net.npz", history=np.array([{}, {}], dtype=object))
+    with pytest.raises(PredictionsError, match="got `history` of Python objects"):
+        read(tmp_path, "net.npz")
 
 
 def test_labels_may_name_the_numbered_columns(tmp_path):

@@ -17,7 +17,12 @@ from torch import nn
 from weights_helpers import import_weights
 
 from bickd_cli.main import main
-from bickd_core.comparing.comparison import check_same_data, preparation_sentence
+from bickd_core.comparing.comparison import (
+    check_same_data,
+    inputs_sentence,
+    preparation_sentence,
+    seen_sentence,
+)
 from bickd_core.data.normalisation import CHOICES, usual
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import load_dataset, sample_paths
@@ -31,7 +36,7 @@ from bickd_core.importing.weights import ImportRequest
 from bickd_core.models import register_model
 from bickd_core.models.wrapped import Wrapped
 from bickd_core.runs.create import check_run, create_run, record_preprocessing
-from bickd_core.runs.library import RunError, RunInfo
+from bickd_core.runs.library import RunError, RunInfo, Source
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.training.setup import build_race, load_run_model, view_key
 
@@ -285,6 +290,36 @@ def test_runs_of_other_sizes_and_shapes_are_compared_and_it_is_said(folder, weig
     changed = infos[1].model_copy(update={"data_content": "other"})
     with pytest.raises(PredictionsError, match="changed between the runs 'second' and 'second'"):
         check_same_data([infos[0], infos[1], changed])
+
+
+def test_other_inputs_and_images_seen_in_training_are_said(make_run):
+    def info(run, kind="imported", **inputs):
+        values = {"name": "data", "mean": (0.3,), "std": (0.2,), "input_size": 8, **inputs}
+        made = make_run(run).info()
+        return made.model_copy(
+            update={"preprocessing": Preprocessing(**values), "source": Source(kind=kind)}
+        )
+
+    half = {"name": "half", "mean": (0.5,), "std": (0.5,)}
+    own, other, given = (
+        info("a", kind="trained"),
+        info("b", **half, input_size=16),
+        info("c", name="given", mean=(0.5,), std=(0.5,), input_size=16),
+    )
+    older = own.model_copy(update={"preprocessing": None})
+    predictions = other.model_copy(update={"source": Source(kind="predictions")})
+    assert inputs_sentence(["a", "b", "o", "c"], [own, other, older, given]) == (
+        "The networks got different inputs. a, o: the data's own mean and std; b, c: mean 0.5 and"
+        " std 0.5, scaled to 16 × 16 pixels."
+    )
+    assert inputs_sentence(["a", "o", "p"], [own, older, predictions]) == ""
+    names, infos = ["a", "b", "p"], [own, other, predictions]
+    assert seen_sentence(names, infos, "validation") == (
+        "Validation is a part of the training images, so imported networks were probably trained on"
+        " it (b). Their figures on it are then better than on new images."
+    )
+    assert seen_sentence(names, infos, "test") == ""
+    assert seen_sentence(["a", "p"], [own, predictions], "validation") == ""
 
 
 def test_exports_take_their_inputs_along(folder, weights, library):
@@ -549,8 +584,8 @@ def test_imagenet_is_expected_of_timm_and_torchvision(folder, weights, library):
     )
     assert expected_normalisation("resnet8") == "data"
     error = OtherNormalisation("data", {"data": 0.9, "imagenet": 0.5}, 100, "imagenet")
-    assert str(error).startswith("with the data's own mean and std, 90.0 % of 100")
-    assert "with ImageNet's mean and std only 50.0 %" in str(error)
+    assert str(error).startswith("with the data's own mean and std, 90.0% of 100")
+    assert "with ImageNet's mean and std only 50.0%" in str(error)
 
 
 def test_the_tables_of_the_docs_say_what_is_true():

@@ -237,8 +237,8 @@ def test_a_program_in_its_process_answers_as_the_network(tokens):
             program.outputs(images, maps=True)
         refusals = (
             (
-                dict(classes=7, channels=1, size=8),
-                "is for other data: it has 10 classes, but dataset d has 7.",
+                dict(classes=2, channels=1, size=8, class_names=("Dataset", "Examples")),
+                r"is for other data: it has 10 classes, but dataset d has 2 classes \(Dataset, Examples\).",
             ),
             (
                 dict(classes=10, channels=3, size=8),

@@ -114,7 +114,7 @@ def test_another_number_of_classes_is_refused_before_the_hub_is_asked(timm, tmp_
     monkeypatch.setattr(timm, "create_model", None)
     with pytest.raises(
         ValueError,
-        match="are for 1,000 classes, but dataset digits has 10; choose data of the same",
+        match="are for 1,000 classes, but dataset digits has 10 classes; choose data of the",
     ):
         fetch("timm:tiny", tmp_path)
 

@@ -10,6 +10,7 @@ import os
 import pathlib
 import pickle
 import subprocess
+import zipfile
 
 import numpy as np
 import torch
@@ -208,6 +209,19 @@ def other(arch, **options):
     )
 
 
+def keras(state, folder):
+    """As `model.save("w.keras")` writes it."""
+    with zipfile.ZipFile(folder / "w.keras", "w") as archive:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            archive.writestr(name, "{}")
+    return folder / "w.keras"
+
+
+def hdf5(state, folder):
+    (folder / "w.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    return folder / "w.h5"
+
+
 REFUSALS = {
     **{kind: harmful(kind) for kind in HARMFUL},
     "a TorchScript program": script,
@@ -230,6 +244,8 @@ REFUSALS = {
     "another number of channels": other("resnet8", in_channels=1),
     "predictions": predictions,
     "a table of text": table_of_text,
+    "a `.keras` file": keras,
+    "an `.h5` file": hdf5,
 }
 """What is refused -> what makes the file from the weights of resnet8 for 10 classes, in a
 folder."""

@@ -34,6 +34,7 @@ from bickd_core import atomic
 from bickd_core.models import factory  # noqa: F401  (imported before the forks)
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
+from bickd_core.runs.records import TIMES
 from bickd_core.training import engine, finish, race, view_store  # noqa: F401
 from bickd_core.training.worker import work
 
@@ -135,7 +136,8 @@ def content(run):
             found[path.name] = {name: arrays[name].tobytes() for name in arrays.files}
     metrics = run.metrics()
     for record in metrics:
-        record.pop("images_per_second")
+        for name in TIMES & record.keys():
+            del record[name]
     found["metrics"] = metrics
     found["state"] = run.status().state
     found["card"] = (run.path / "README.md").exists()

@@ -18,6 +18,7 @@ from bickd_core.launch import local
 from bickd_core.maps.store import layout_key
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
+from bickd_core.runs.records import TIMES
 from bickd_core.runs.status import Status
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
@@ -86,7 +87,7 @@ def kill(run):
 
 def metrics_but_speed(run):
     return [
-        {key: value for key, value in record.items() if key != "images_per_second"}
+        {key: value for key, value in record.items() if key not in TIMES}
         for record in run.metrics()
     ]
 
@@ -204,7 +205,7 @@ def test_queue_kill_resume_and_stop(submit, library, quick_umap, monkeypatch):
     assert "Traceback" not in first.log_path.read_text() + second.log_path.read_text()
 
 
-def test_a_normal_runs_log_holds_the_device_and_no_warning_and_its_map_starts_from_the_teachers(
+def test_a_normal_runs_log_holds_the_device_and_its_epochs_and_its_map_starts_from_the_teachers(
     submit, library, teacher
 ):
     run = submit(
@@ -218,9 +219,9 @@ def test_a_normal_runs_log_holds_the_device_and_no_warning_and_its_map_starts_fr
     state(run, "finished", "failed")
     assert run.status().error == ""
     lines = run.log_path.read_text().splitlines()
-    assert [line for line in lines if "Automatic Mixed Precision" not in line] == [
-        run.status().device
-    ]
+    device, epoch = [line for line in lines if "Automatic Mixed Precision" not in line]
+    assert device == run.status().device
+    assert epoch.startswith("epoch 1/1, loss ")
     layout = Layout.load(run.layout_path(layout_key(run, "test", "umap", teacher)))
     assert (layout.method, layout.parameters["init"], layout.seed) == ("umap", "given", 0)
     assert layout.coordinates.shape == (360, 2)
@@ -275,13 +276,14 @@ def test_the_worker_finds_the_package_from_any_folder_and_lives_on_its_own(
     ]
 
 
-def test_a_worker_that_is_told_to_end_saves_first(submit, library):
-    """SIGTERM, as a machine that shuts down sends it: the run goes on from the very step, not from
-    a checkpoint."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_worker_that_is_told_to_end_saves_first(submit, library, number):
+    """SIGTERM, as a machine that shuts down sends it, or SIGINT: the run goes on from the very
+    step, not from a checkpoint."""
     run = submit("a", **LONG)
     trained_to(run, 2)
     worker = psutil.Process(run.status().worker.pid)
-    worker.terminate()
+    worker.send_signal(number)
     status = state(run, "stopped")
     wait_for(lambda: not worker.is_running(), what="the worker's end")
     saved = torch.load(run.resume_path, weights_only=True)["position"]

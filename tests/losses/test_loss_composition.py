@@ -1,20 +1,16 @@
 """How presets compose parts: by name and weight, and none twice; what holds for every objective on
 logits."""
 
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_terms import ON_LOGITS, batch, terms_of
 
-from bickd_core.losses import OBJECTIVES, create_objective, cross_entropy, kd
-from bickd_core.models.outputs import Outputs
+from bickd_core.losses import cross_entropy, kd
 from bickd_core.presets.catalogue import PRESETS
 
 quick = settings(max_examples=15, derandomize=True)
-ON_LOGITS = [kind for kind in OBJECTIVES if not create_objective(kind).needs]
 TERMS = {
     "ce": {},
     "kd": {"ce": "alpha", "kl": "beta"},
@@ -29,37 +25,6 @@ TERMS = {
     "bickd": {"ce": "alpha", "kl": "beta", "sample": "lambda_sample", "class": "lambda_class"},
 }
 """Term -> the option that is its weight."""
-
-
-def batch(seed, samples=6, classes=4, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(seed)
-    student, teacher = (
-        torch.randn(2, samples, classes, generator=generator, dtype=torch.float64) * 3
-    )
-    return (
-        student.to(dtype),
-        teacher.to(dtype),
-        torch.randint(classes, (samples,), generator=generator),
-    )
-
-
-def terms_of(kind, student, teacher, labels, **options):
-    """The terms on these logits, with features and maps made of them where the objective needs
-    any."""
-    objective = create_objective(kind, **options)
-    if kind == "crd":
-        model = torch.nn.Linear(2, 2)
-        model.feature_size = student.shape[1]
-        ids = np.arange(len(student))
-        torch.manual_seed(0)
-        objective.setup(
-            model, model, SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % 2))
-        )
-    outputs = [
-        Outputs(z, features=2 * z, maps=z[:, :, None, None], ids=torch.arange(len(z)))
-        for z in (student, teacher)
-    ]
-    return objective(*outputs, labels, 1.0)
 
 
 @pytest.mark.parametrize("kind", TERMS)

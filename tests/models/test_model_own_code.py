@@ -13,11 +13,13 @@ from run_helpers import small_config
 from app.distill.model_choice import choices, cost_table
 from bickd_cli.main import main
 from bickd_cli.sweep import _pair
-from bickd_core.launch.local import worker_environment
+from bickd_core.launch.local import submit_race, worker_environment
 from bickd_core.models import own
 from bickd_core.models.catalogue import resolve
 from bickd_core.models.factory import create_model
 from bickd_core.runs.create import create_run
+from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.running import check_sweep
 
 CODE = """
 from pathlib import Path
@@ -33,6 +35,17 @@ def make_net(num_classes, in_channels=3):
 
 def ten():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+def eleven():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 11))
+
+def fixed():
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 10))
+
+def wrapped():
+    from bickd_core.models.wrapped import Wrapped
+
+    return Wrapped(eleven())
 
 def headless(num_classes):
     return nn.Sequential(nn.Conv2d(1, num_classes, 8), nn.Flatten())
@@ -125,6 +138,44 @@ def test_what_does_not_fit_is_said_in_one_sentence(module, name, words):
     with pytest.raises(ValueError, match=words) as caught:
         create_model(name, num_classes=7, in_channels=1)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arch": "my_module:nope"}, "a function of 'my_module' must be one of"),
+        ({"arch": "my_module:eleven"}, "puts out 11 classes, and the data has 10"),
+        ({"arch": "my_module:fixed"}, r"must take images of 1 x 8 x 8, but failed .*RuntimeError"),
+        ({"arch": "my_module:wrapped"}, r"must put out 10 numbers .* gave \(2, 11\) for two"),
+        ({"arch": "my_module:ten", "device": "cuda"}, "torch sees no CUDA device here"),
+    ],
+)
+def test_settings_that_cannot_train_make_no_run(module, library, changes, words):
+    if "device" in changes and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    own.allow(["my_module"])
+    config = small_config(role="teacher", **changes)
+    plan = [PlannedRun("mine", "ce", "", config)]
+    for refuse in (
+        lambda: create_run(config, library, name="mine"),
+        lambda: submit_race([config], library, names=["mine"], start=False),
+        lambda: check_sweep(plan, library),
+    ):
+        with pytest.raises(ValueError, match=words) as caught:
+            refuse()
+        assert "\n" not in str(caught.value)
+        assert not list(library.own.iterdir())
+    check_sweep(plan, library, here=False)  # another machine may have what is missing here
+
+
+def test_a_corrected_module_is_read_again(module, library):
+    own.allow(["my_module"])
+    create_run(small_config(role="teacher", arch="my_module:ten"), library)
+    later = small_config(role="teacher", arch="my_module:added")
+    with pytest.raises(ValueError, match="a function of 'my_module'"):
+        create_run(later, library)
+    (module / "my_module.py").write_text(CODE + "added = ten\n")
+    create_run(later, library, name="added")
 
 
 def test_a_pair_of_a_sweep_may_name_it():

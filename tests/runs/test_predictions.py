@@ -52,6 +52,13 @@ def test_what_does_not_fit_is_refused_by_name(changes, message):
         made(**changes)
 
 
+def test_they_are_shown_in_a_line():
+    predictions = random_predictions(1200, 10)
+    assert repr(predictions) == "Predictions(1,200 samples, 10 classes, labels and features)"
+    bare = Predictions(predictions.logits, predictions.class_names, predictions.ids)
+    assert repr(bare) == "Predictions(1,200 samples, 10 classes, logits only)"
+
+
 def test_empty_predictions_are_possible():
     none = made(
         logits=np.zeros((0, 2)),

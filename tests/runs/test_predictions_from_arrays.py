@@ -10,7 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.runs.predictions import Predictions, PredictionsError, logits_from_probabilities
+from bickd_core.runs.predictions import (
+    Predictions,
+    PredictionsError,
+    align,
+    logits_from_probabilities,
+)
 
 ROWS = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 NAMES = ["cat", "dog", "owl"]
@@ -164,3 +169,12 @@ def test_columns_of_a_hugging_face_data_set():
         "2",
     )
     assert Predictions.from_hf_dataset(data, probabilities="p", label=None).labels is None
+
+
+def test_texts_can_be_ids():
+    texts = ["two words", "one"]
+    scores = np.array([[2.0, 1.0], [0.0, 3.0]])
+    for ids in (texts, pd.Series(texts), np.array(texts, dtype=object)):
+        first = Predictions.from_arrays(logits=scores, ids=ids)
+        second = Predictions.from_arrays(logits=scores[::-1], ids=list(ids)[::-1])
+        assert np.array_equal(*(model.logits for model in align([first, second]).predictions))

@@ -711,6 +711,7 @@ def test_folders_of_the_environment_are_expanded_and_empty_ones_are_none(
     [
         ("ENOSPC", "the disk is full"),
         ("EDQUOT", "the disk quota of this account is used up"),
+        ("ENOENT", "a file or its folder does not exist (x/y)"),
         ("EROFS", "the disk is read-only"),
         ("EACCES", "this account has no permission"),
         ("ESTALE", "the network disk lost its connection to the file"),

@@ -57,6 +57,16 @@ def test_a_living_worker_is_not_stale(child):
     assert not now_working(worker_of(child)).stale()
 
 
+def test_a_process_is_the_same_worker_when_the_clock_has_moved_its_start(monkeypatch):
+    created = iter((100.0, 100.02))
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: next(created))
+    status_module._worker.cache_clear()
+    try:
+        assert len({Worker.this(), Worker.this()}) == 1
+    finally:
+        status_module._worker.cache_clear()
+
+
 def test_a_killed_worker_is_stale_at_once_also_as_a_zombie(child):
     status = now_working(worker_of(child))
     child.kill()

@@ -10,7 +10,9 @@ from bickd_core.presets.catalogue import PRESETS, VARIANTS
 from bickd_core.sweeps.results import read_results
 
 SHELF = Path(__file__).resolve().parents[2] / "pretrained"
-ONE_EPOCH = ["--dataset", "caltech95", "--train-limit", "190", "--epochs", "1", "--threads", "1"]
+ONE_EPOCH = [
+    "--dataset", "caltech95", "--train-limit", "190", "--epochs", "1", "--threads", "1", "--no-make-map"
+]  # fmt: skip
 
 
 def run(*words: str, then: list[str] | None = None) -> None:
@@ -21,7 +23,7 @@ def run(*words: str, then: list[str] | None = None) -> None:
 
 
 def test_every_method_races_and_a_run_alone_or_of_a_sweep_is_the_same(
-    library, decoded_data, quick_umap, monkeypatch, tmp_path
+    library, decoded_data, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("BICKD_SHELF", str(SHELF))
     monkeypatch.setenv("BICKD_RUNS", str(library.own))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_helpers import random_predictions
 
-from bickd_core.geometry.calibration import calibration_interval, expected_calibration_error
+from bickd_core.geometry.calibration import calibration_interval, confidence_and_hits, reliability
 from bickd_core.geometry.proper_scores import fit_temperature
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.summary import summarise
@@ -79,6 +79,16 @@ def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished
     assert found.samples != sample_code(own.ids + 1)
 
 
+def test_the_cost_of_the_views_is_summed_if_every_epoch_tells_it(finished, planned, library):
+    assert result_of(planned, finished, library, sweep="s").teacher_cpu_seconds is None
+    (finished.path / "metrics.jsonl").unlink()
+    for epoch, used in enumerate((20.0, 0.25)):
+        finished.append_metrics(
+            {"epoch": epoch, "validation_accuracy": 0.5, "teacher_cpu_seconds": used}
+        )
+    assert result_of(planned, finished, library, sweep="s").teacher_cpu_seconds == 20.2
+
+
 def test_a_line_has_what_intervals_over_seeds_and_images_need(finished, planned, library):
     validation = random_predictions(n=50, c=10, seed=4)
     validation.save(finished.predictions_path("validation"))
@@ -90,7 +100,9 @@ def test_a_line_has_what_intervals_over_seeds_and_images_need(finished, planned,
     own = finished.predictions()
     shard = stratified_shards(50, validation.labels)
     assert found.temperature == fit_temperature(validation.logits, validation.labels, shard).shown
-    scaled = calibration_interval(own.probabilities(found.temperature), own.labels)
+    scaled = calibration_interval(
+        *confidence_and_hits(own.probabilities(found.temperature), own.labels)
+    )
     assert found.ece_scaled == pytest.approx(scaled.plain, abs=1e-6)
 
     teacher = library.find("teacher").predictions()
@@ -103,7 +115,8 @@ def test_a_line_has_what_intervals_over_seeds_and_images_need(finished, planned,
     rows = own.take(np.argsort(own.ids))
     without = stratified_shards(60, rows.labels) != 3
     probabilities = rows.probabilities()
-    expected = expected_calibration_error(probabilities[without], rows.labels[without])
+    sides = confidence_and_hits(probabilities[without], rows.labels[without])
+    expected = reliability(*sides).error
     assert found.replicated("ece").replicates[3] == pytest.approx(expected, abs=1e-6)
     assert found.replicated("ece").value == found.ece
 

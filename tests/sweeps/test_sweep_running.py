@@ -14,6 +14,8 @@ from bickd_core.sweeps.running import LOST_IN_A_ROW, Sweeping, check_sweep
 class MadeUp:
     """Runs "work" until the test says how they end."""
 
+    here = True
+
     def __init__(self, at_once=2):
         self.at_once = at_once
         self.submitted = []

@@ -121,7 +121,7 @@ def test_names_say_what_a_run_is():
         ({"teacher": "teachr"}, "there is no run 'teachr'; did you mean 'teacher'?"),
         (
             {"dataset": "caltech95", "teacher": "teacher"},
-            "teacher 'teacher' was made for digits at 8 pixels, but the student",
+            "teacher 'teacher' was made for digits, but the student learns caltech95, which is",
         ),
         ({"teacher": "empty"}, "teacher 'empty' has no weights yet; finish it first."),
     ],

@@ -12,6 +12,7 @@ from weights_helpers import import_weights
 from bickd_cli.main import main
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.data.registry import load_dataset
+from bickd_core.data.rows import Rows
 from bickd_core.importing.weights import ImportRequest
 from bickd_core.runs.create import create_run, extension, settle_data
 from bickd_core.runs.library import Library, RunError
@@ -66,7 +67,7 @@ def test_streamed_and_held_images_train_the_same_weights(flags, library, monkeyp
         config = small_config(dataset=f"folder:{flags}", train_limit=None, batch_size=16)
         run = create_run(config, library, name=f"run-{megabytes}")
         job = build_job(config, library)
-        assert job.train.resident == (megabytes == "100")
+        assert isinstance(job.train.images, Rows) == (megabytes != "100")
         assert fit(job, run) == "finished"
         states.append(job.student.state_dict())
     for name, value in states[0].items():
@@ -80,7 +81,8 @@ def test_a_folder_that_disappeared_fails_in_one_sentence_and_can_be_resumed(flag
     assert work(run, library) == "failed"
     assert (
         run.status().error
-        == f"the folder {flags} does not exist; check the path and that its disk is mounted."
+        == f"the data of run 'gone' must be at folder:{flags}, but that path does not exist; put the"
+        " data back, or name its new path: bickd train --resume gone --dataset folder:PATH"
     )
     shutil.move(flags.parent / "elsewhere", flags)
     assert work(run, library) == "finished"

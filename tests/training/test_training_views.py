@@ -100,6 +100,15 @@ def test_without_augmentation_there_is_one_view_and_a_pool_is_used_in_turn(
     assert sum(seen) == 2 * 200
 
 
+def test_the_first_run_tells_what_the_views_cost_and_the_next_has_no_such_cost(make, library):
+    first, second, labels = make("a"), make("b"), make("c", kind="ce", teacher=None)
+    for run in (first, second, labels):
+        trained(run, library)
+    costs = [[r["teacher_cpu_seconds"] for r in run.metrics()] for run in (first, second)]
+    assert min(costs[0]) > 3 * max(costs[1]) >= 0
+    assert all("teacher_cpu_seconds" not in record for record in labels.metrics())
+
+
 @pytest.mark.parametrize("damage", [b"", b"short", "flip", "cut"])
 def test_a_damaged_view_is_found_and_made_again(make, library, monkeypatch, caplog, damage):
     first = trained(make("a"), library)

@@ -4,6 +4,7 @@ not."""
 import errno
 import io
 import json
+import re
 import shutil
 import threading
 import time
@@ -456,10 +457,22 @@ def test_progress_is_written_at_most_once_a_second(make_run, monkeypatch):
 
 
 # -- in the foreground, and the estimate -----------------------------------------------------------
-def test_following_a_run_in_the_foreground(student, library, capsys):
-    run = student(epochs=1)
+def test_following_a_run_in_the_foreground(student, library, capsys, monkeypatch):
+    run = student(epochs=2)
     assert follow(run, library) == 0
-    assert "student: finished, " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "student: finished, " in out
+    lines = re.findall(
+        r"^epoch (\d/2), loss [\d.]+, [\d.]+% on validation, [\d,]+ images/s(.*)$",
+        out,
+        re.MULTILINE,
+    )
+    assert [epoch for epoch, _ in lines] == ["1/2", "2/2"]
+    assert re.fullmatch(r", 0:00:\d\d left", lines[0][1])
+    assert lines[1][1] == ""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)  # bars take their place
+    assert follow(student("shown", epochs=1), library) == 0
+    assert "epoch 1/1, loss" not in capsys.readouterr().out
     broken = student("broken", optimizer={"kind": "sgd", "lr": 1e30})
     assert follow(broken, library) == 1
     assert "broken: failed (the " in capsys.readouterr().out

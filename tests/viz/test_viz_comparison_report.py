@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -24,6 +25,7 @@ from bickd_core.geometry.summary import summarise
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.export.chart_export import ChartExport, file_name
+from bickd_viz.report import comparison as comparison_text
 from bickd_viz.report.build import Figures, Report, Strip, html
 from bickd_viz.report.comparison import comparison_report, view_query
 
@@ -65,10 +67,22 @@ def test_it_holds_every_chart_with_a_name_of_its_own(made):
         "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
         "map-kd", "map-bickd",
     }  # fmt: skip
+    assert "Angles, leakage and overlap by epoch" in [s.title for s in made.sections]
     assert [s.title for s in made.sections][-1] == "Images where the models differ"
     for strip in (part for part in made.sections[-1].parts):
         assert isinstance(strip, Strip)
         assert all(address.startswith("data:image/") for address, _, _ in strip.pictures)
+
+
+def test_other_inputs_are_said_where_the_models_are_listed(made, measured, monkeypatch):
+    assert made.compared_note == ""  # the bundled models have the same
+    monkeypatch.setattr(comparison_text, "inputs_sentence", lambda names, infos: "Other <inputs>.")
+    note = comparison_text.compared_note(measured.comparison)
+    assert note == "Other <inputs>."
+    page = html(replace(made, sections=[], compared_note=note)).decode()
+    assert (
+        "</table>" in page.partition("What was compared")[2].partition("Other &lt;inputs&gt;.")[0]
+    )
 
 
 def test_its_tables_are_the_librarys_numbers(made, measured, bundled):
@@ -110,13 +124,20 @@ def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, meas
     assert estimate == pytest.approx(100 * share, abs=0.051)
     assert low + 2 < estimate < high - 2
     assert figures["Agreement"][0] == "–"
-    assert made.compared["run"].tolist() == [TEACHER, *STUDENTS]
+    assert made.compared["run"].tolist() == [
+        TEACHER,
+        *(f"{key} and 2 other seeds" for key in STUDENTS),
+    ]
     assert made.compared["images"].tolist() == ["1,208"] * 3
     assert made.compared.iloc[1]["seeds (weights / order / augmentation)"] == "0 / 0 / 0"
     assert "KD" in made.title
     assert "1,208 test images" in made.note
     assert "means of 3 seeds each" in made.note
     assert "T = 2" in made.sections[0].sentence
+    differences = made.sections[0].parts[-1]
+    assert differences.title == "BicKD minus each other model"
+    assert differences.table["BicKD minus"].tolist() == ["KD", "the teacher"]
+    assert differences.table["runs"].tolist() == ["3 and 3", "3 and 1"]
 
 
 def test_the_link_opens_the_same_view(measured):
@@ -142,6 +163,7 @@ def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
     alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"
     assert "gram-teacher" in chart_exports(alone)
+    assert "Angles and leakage" in [section.title for section in alone.sections]
     on_validation = comparison_report(
         read_report_data(bundled, TEACHER, STUDENTS, split="validation")
     )
@@ -193,6 +215,13 @@ def test_bickd_report_names_a_run_that_is_not_there(monkeypatch, capsys, tmp_pat
     assert left.value.code == 2
     assert "did you mean 'caltech95/teacher'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_in_a_missing_folder_is_refused_at_once(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["report", "--teacher", TEACHER, "--out", str(tmp_path / "gone" / "x.html")])
+    assert "--out must be in an existing folder" in capsys.readouterr().err
+    assert not (tmp_path / "gone").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def test_no_browser_is_said_in_one_sentence_that_names_what_to_install(monkeypat
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "gone"))
     assert files.browser() is None
     with pytest.raises(files.ExportError, match=r"apt install chromium.*BROWSER_PATH") as caught:
-        files.png(go.Figure())
+        files.images([(go.Figure(), "png")])
     assert "\n" not in str(caught.value)
 
 

@@ -156,24 +156,28 @@ def test_who_is_right_is_one_bar_over_all_samples():
 def test_the_title_of_who_is_right_follows_mcnemar():
     assert (
         words.outcome_title("KD", "the teacher", 64, 125, 1e-5)
-        == "KD is right less often than the teacher"
+        == "Of these two models, KD is right less often than the teacher"
     )
-    assert words.outcome_title("KD", "CE", 125, 64, 1e-5) == "KD is right more often than CE"
-    assert words.outcome_title("kd_s0", "CE", 125, 64, 1e-5).startswith("kd_s0 is right")
+    assert (
+        words.outcome_title("KD", "CE", 125, 64, 1e-5)
+        == "Of these two models, KD is right more often than CE"
+    )
     assert (
         words.outcome_title("KD", "CE", 64, 66, 0.9)
-        == "No difference seen in how often KD and CE are right"
+        == "No difference seen in how often these two models, KD and CE, are right"
     )
     assert (
         words.outcome_note("KD", "the teacher", 64, 125)
         == "Only KD is right on 64 images, only the teacher on 125."
     )
-    assert words.outcome_title("KD", "CE", 0, 0, 1.0) == "KD and CE are right on the same samples"
+    assert words.outcome_title("KD", "CE", 0, 0, 1.0) == "KD and CE are right on the same images"
+    assert words.outcome_title("KD", "CE", 0, 0, 1.0, "text").endswith("on the same texts")
 
 
 def test_mcnemars_sentence_says_n_p_and_the_finding():
     seen = words.mcnemar_sentence("KD", "CE", 2, 12, 0.0129, 0.0074)
-    assert seen.startswith("On 14 samples, exactly one of the two is right (2 to 12).")
+    assert seen.startswith("On 14 images, exactly one of the two is right (2 to 12).")
+    assert words.mcnemar_sentence("KD", "CE", 1, 0, 1.0, 0.5, "text").startswith("On 1 text, ")
     assert (
         "test: p = 0.013 (mid-p: p = 0.0074), so a difference between these two models is seen."
         in seen
@@ -191,6 +195,10 @@ def test_mcnemars_sentence_says_n_p_and_the_finding():
 
 
 def test_classes_are_read_beside_what_chance_gives():
+    assert words.classes_sentence(2, 3, 95, "KD", "CE").startswith(
+        "Of these two models, KD is clearly better than CE on 2 of 95 classes and clearly worse on"
+        " 3."
+    )
     assert "so read single classes with care" in words.classes_sentence(2, 3, 95, "KD", "CE")
     assert "care" not in words.classes_sentence(2, 30, 95, "KD", "CE")
     assert "Fewer than one such difference is expected by chance." in words.classes_sentence(
@@ -198,7 +206,7 @@ def test_classes_are_read_beside_what_chance_gives():
     )
     assert (
         words.classes_sentence(0, 0, 95, "KD", "CE")
-        == "None of 95 classes differs clearly between KD and CE."
+        == "None of 95 classes differs clearly between these two models, KD and CE."
     )
 
 
@@ -247,6 +255,10 @@ def test_the_temperatures_sentence_names_the_split_it_was_fitted_on():
         == "KD: best temperature 2.14 [2.00, 2.28], fitted on 502 validation images and evaluated"
         " on test."
     )
+    few = words.temperature_sentence(
+        "KD", difference(2.14, None, None), split="validation", n=9, shown="test", reached=True
+    )
+    assert few.startswith("KD: best temperature 2.14, fitted on 9 validation images")
     same = words.temperature_sentence(
         "KD", T, split="validation", n=502, shown="validation", reached=True
     )
@@ -260,11 +272,11 @@ def test_a_samples_title_groups_the_models_by_what_they_say():
     said = [("the teacher", "crab"), ("KD", "lobster"), ("BicKD", "crab")]
     assert (
         words.sample_title("ant", said)
-        == "Ant: the teacher and BicKD predict crab, KD predicts lobster"
+        == "ant: the teacher and BicKD predict crab, KD predicts lobster"
     )
     assert (
         words.sample_title("crab", [(m, "crab") for m, _ in said])
-        == "Crab: every model predicts crab"
+        == "crab: every model predicts crab"
     )
     assert words.sample_title(None, said[:1]) == "The teacher predicts crab"
 

@@ -129,7 +129,8 @@ def test_the_cost_names_what_goes_against_a_model():
         "BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02)
     )
     assert (
-        small == "BicKD compared with KD, one run each: overlap matched per image −0.030 [−0.040,"
+        small
+        == "BicKD compared with KD, one run each, so this is about these two models and not about their methods: overlap matched per image −0.030 [−0.040,"
         " −0.020]."
     )
 
@@ -185,4 +186,4 @@ def test_a_curve_takes_a_point_between_two_temperatures():
     curve = Curve(ModelStyle("a", "#000000"), [1.0, 3.0], [0.0, 1.0], ["T = 1", "T = 2"])
     found = with_point(curve, 2.0, 0.2)
     assert (list(found.x), list(found.y)) == ([1.0, 2.0, 3.0], [0.0, 0.2, 1.0])
-    assert found.note == ["T = 1", "at the teacher's entropy", "T = 2"]
+    assert found.note == ["T = 1", "at the teacher's mean entropy", "T = 2"]

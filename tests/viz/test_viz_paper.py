@@ -187,9 +187,9 @@ def test_lengths_follow_the_text():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"width_mm": 5}, "width_mm must lie in 20 to 500 mm, got 5"),
-        ({"height_mm": 900}, "height_mm must lie in 20 to 500"),
-        ({"font_pt": 2}, "font_pt must lie in 4 to 24 points, got 2"),
+        ({"width_mm": 5}, "width_mm must be from 20 to 500 mm, got 5"),
+        ({"height_mm": 900}, "height_mm must be from 20 to 500"),
+        ({"font_pt": 2}, "font_pt must be from 4 to 24 points, got 2"),
         ({"palette": "rainbow"}, 'palette must be "colour" or "grey", got'),
     ],
 )

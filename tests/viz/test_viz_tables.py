@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bickd_core.geometry.calibration import reliability
+from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_viz import tables
 from bickd_viz.charts.histogram import Sample, angles_plot, probability_plot
 from bickd_viz.charts.map import map_figure
@@ -126,12 +126,13 @@ def test_lines_terms_and_eigenvalues():
 
 
 def test_curves_counts_and_one_samples_classes():
-    curve = Curve(TEACHER, np.array([1.0, 2.0]), np.array([0.3, 0.4]), ["", ""])
+    curve = Curve(TEACHER, np.array([1.0, 2.0]), np.array([0.3, 0.4]), ["", ""], (1.5, 0.2))
     table = tables.curves_table([curve], "entropy (nats)")
     assert table.to_dict("list") == {
-        "model": ["teacher"] * 2,
-        "entropy_nats": [1.0, 2.0],
-        "overlap": [0.3, 0.4],
+        "model": ["teacher"] * 3,
+        "entropy_nats": [1.0, 2.0, 1.5],
+        "overlap": [0.3, 0.4, 0.2],
+        "mark": [False, False, True],
     }
     counts = tables.counts_table([("both right", 3), ("both wrong", 1)], "who is right", "images")
     assert counts.to_dict("list") == {
@@ -144,7 +145,8 @@ def test_curves_counts_and_one_samples_classes():
 
 def test_reliability_has_a_row_a_bin_and_nothing_where_no_sample_is():
     P = np.array([[0.9, 0.1], [0.6, 0.4], [0.95, 0.05]])
-    table = tables.reliability_table([(TEACHER, reliability(P, np.array([0, 1, 0]), bins=10))])
+    sides = confidence_and_hits(P, np.array([0, 1, 0]))
+    table = tables.reliability_table([(TEACHER, reliability(*sides, bins=10))])
     assert table["samples"].sum() == 3
     for line in table.itertuples():
         inside = [

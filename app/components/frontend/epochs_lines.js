@@ -8,6 +8,7 @@ import {fontOf, make, prepare} from './util.js';
  * @typedef {object} EpochModel
  * @property {string} name
  * @property {string} colour
+ * @property {string} ink The same, for text.
  * @property {boolean} learns False for the finished teacher, whose values are the same in every epoch.
  * @property {number[]} epochs Counted from 1.
  * @property {number[]} kept The indices of the epochs that have a Gram.
@@ -158,7 +159,7 @@ export class LineChart {
       const now = values[indexAt(model, epoch)];
       if (now === null || now === undefined) continue;
       const text = this.format(now);
-      labels.push({y: axes.y(now), text: beside ? `${text} ${model.name}` : text, colour: model.colour});
+      labels.push({y: axes.y(now), text: beside ? `${text} ${model.name}` : text, colour: model.ink});
       const at = model.learns ? Math.min(epoch, model.epochs[model.epochs.length - 1]) : epoch;
       context.fillStyle = model.colour;
       context.beginPath();

@@ -27,19 +27,19 @@ export class Tables {
    * @param {(sample: number | null, c: number) => void} onLook A person points at a sample and a class.
    */
   constructor(parent, data, onLook) {
-    const {classes, colours, truth, pictures} = data;
+    const {classes, inks, truth, pictures} = data;
     this.parent = parent;
     this.shade = colourScale(data.stops);
     /** @type {Heading} */
     const classHeading = (cell, c) => {
       cell.textContent = classes[c];
       cell.title = classes[c];
-      cell.style.color = colours[c];
+      cell.style.color = inks[c];
     };
     /** @type {Heading} */
     const sampleHeading = (cell, i) => {
       cell.textContent = String(i + 1);
-      cell.style.color = colours[truth[i]];
+      cell.style.color = inks[truth[i]];
     };
     /** @type {Heading} */
     const pictureHeading = (cell, i) => {
@@ -51,7 +51,7 @@ export class Tables {
       image.alt = classes[truth[i]];
     };
     const samples = truth.length;
-    const rowsNote = data.height < TIGHT ? 'rows' : 'rows: student’s against teacher’s';
+    const sides = data.height < TIGHT ? ', student × teacher' : ': student’s down, teacher’s across';
     const probabilities = {note: '', columnHeading: classHeading, rows: samples, columns: 3, onLook};
     /** @type {Record<TableName, HTMLTableCellElement[][]>} */
     this.cells = {
@@ -59,7 +59,7 @@ export class Tables {
       T: this.build('wide', {...probabilities, title: 'P teacher', rowHeading: null}),
       R: this.build('', {
         title: 'R',
-        note: rowsNote,
+        note: `rows${sides}`,
         rowHeading: sampleHeading,
         columnHeading: sampleHeading,
         rows: samples,
@@ -68,7 +68,7 @@ export class Tables {
       }),
       K: this.build('wide', {
         title: 'K',
-        note: 'columns',
+        note: `columns${sides}`,
         rowHeading: classHeading,
         columnHeading: classHeading,
         rows: 3,

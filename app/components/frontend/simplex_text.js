@@ -19,6 +19,7 @@ import {minus} from './util.js';
  * @property {string} colour Of the student.
  * @property {string} teacher_colour
  * @property {string[]} colours Of the classes.
+ * @property {string[]} inks The same, for text.
  * @property {number} temperature
  * @property {number[]} temperatures The steps of the slider.
  * @property {number} tau

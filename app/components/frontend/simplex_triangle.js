@@ -81,7 +81,7 @@ export class Triangle {
   }
 
   drawClasses() {
-    const {classes, colours} = this.data;
+    const {classes, inks} = this.data;
     draw(this.svg, 'polygon', {class: 'edge', points: CORNERS.map(p => p.join()).join(' ')});
     const [x1, y1] = placeOf([1 / 3, 1 / 3, 1 / 3]);
     const looks = [
@@ -93,7 +93,7 @@ export class Triangle {
       const [x2, y2] = placeOf([0, 1, 2].map(k => (k === c ? 0 : 0.5)));
       draw(this.svg, 'line', {class: 'inner', x1, y1, x2, y2});
       const [x, y] = CORNERS[c];
-      const look = {class: 'corner', fill: colours[c], 'text-anchor': anchor};
+      const look = {class: 'corner', fill: inks[c], 'text-anchor': anchor};
       draw(this.svg, 'text', {...look, x, y: y + dy, dx}, classes[c]);
     }
   }

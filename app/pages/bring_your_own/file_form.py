@@ -8,7 +8,6 @@ from app.components.fields import Fields
 from app.data.runs import library
 from app.distill.form_values import sentence
 from app.pages.bring_your_own.files import (
-    SUFFIXES,
     Reading,
     Source,
     read,
@@ -17,9 +16,11 @@ from app.pages.bring_your_own.files import (
 )
 from app.plain import md, st
 from bickd_core.importing.layout import FILE_SPLITS, SCALES, FileSplit, Hints
+from bickd_core.importing.read_process import FileContent
 
 MOST_COLUMNS = 300
 """Files with more columns get no list of columns to ignore."""
+MOST_OPEN = 3
 _READ = "byo-readings"
 _RECOGNISE = "recognise"
 _NONE = "(none)"
@@ -33,15 +34,17 @@ _ROLES = {
 
 
 def sources(fields: Fields) -> list[Source]:
-    """Ask for uploads and paths, and return the files to read."""
+    """Ask for uploads and paths, and return the files to read.
+
+    Files of every kind are accepted, so that the reader can say what to save instead.
+    """
     uploads = st.file_uploader(
         "Prediction files",
-        type=list(SUFFIXES),
         accept_multiple_files=True,
         key="byo-upload",
         help=(
-            "npz, npy, csv, tsv, parquet, feather, json or jsonl. A txt or json file may add class"
-            " names or labels."
+            "npz, npy, csv, tsv, parquet, feather, json or jsonl, also compressed (csv.gz). A txt"
+            " or json file may add class names or labels."
         ),
     )
     typed = fields.text_area(
@@ -53,18 +56,17 @@ def sources(fields: Fields) -> list[Source]:
     return [*uploaded, *typed_paths(typed)]
 
 
-def reading(fields: Fields, source: Source) -> Reading:
-    """Read a file, or return the stored result for the same content and the same columns."""
-    hints = _hints(fields, source)
-    store: dict[tuple[str, Hints], Reading] = st.session_state.setdefault(_READ, {})
-    key = (source.key, hints)
-    if key not in store:
-        with st.spinner(f"Reading {source.name}"):
-            new_reading = read(source, hints, library())
-        for old in [old_key for old_key in store if old_key[0] == source.key] + list(store)[:-8]:
-            store.pop(old, None)
-        store[key] = new_reading
-    return store[key]
+def readings(fields: Fields, sources: Sequence[Source]) -> list[Reading]:
+    """Read files, or return the stored results for the same content and the same columns."""
+    stored: dict[tuple[str, Hints], Reading] = st.session_state.setdefault(_READ, {})
+    keys = [(source.key, _hints(fields, source)) for source in sources]
+    for key, source in zip(keys, sources, strict=True):
+        if key not in stored:
+            with st.spinner(f"Reading {source.name}"):
+                stored[key] = read(source, key[1], library())
+    for key in set(stored) - set(keys):
+        del stored[key]
+    return [stored[key] for key in keys]
 
 
 def _hints(fields: Fields, source: Source) -> Hints:
@@ -81,36 +83,47 @@ def _hints(fields: Fields, source: Source) -> Hints:
     )
 
 
-def show(fields: Fields, reading: Reading) -> None:
-    """Show how one file was read, with fields to change it."""
-    content = reading.content
-    with st.container(border=True, key=f"byo-file-{abs(hash(reading.source.key))}"):
-        st.markdown(md("**{name}**", name=reading.source.name))
-        if content is None:
-            st.error(sentence(ValueError(reading.problem)))
-            if reading.wrong_scale:
-                _scale(fields, reading, "detect automatically")
-            if any(
-                _chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")
-            ):
-                st.button(
-                    "Reset to the detected columns",
-                    key=f"byo-reset-{reading.source.key}",
-                    on_click=_reset,
-                    args=(fields, reading),
-                )
-            return
-        st.caption(scores_sentence(content))
-        if content.preview:
-            import pandas as pd
+def show(fields: Fields, readings: Sequence[Reading]) -> None:
+    """Show how each file was read, with fields to change it. Many files are folded up, except those
+    with a problem."""
+    for reading in readings:
+        key = f"byo-file-{abs(hash(reading.source.key))}"
+        title = md("**{name}**", name=reading.source.name)
+        folded = reading.content is not None and len(readings) > MOST_OPEN
+        with st.expander(title, key=key) if folded else st.container(border=True, key=key):
+            if not folded:
+                st.markdown(title)
+            if reading.content is None:
+                _problem(fields, reading)
+            else:
+                _file(fields, reading, reading.content)
 
-            st.dataframe(
-                pd.DataFrame(content.preview),
-                hide_index=True,
-                key=f"byo-preview-{reading.source.key}",
-            )
-        if content.layout.models:
-            _layout(fields, reading)
+
+def _problem(fields: Fields, reading: Reading) -> None:
+    st.error(sentence(ValueError(reading.problem)))
+    if reading.wrong_scale:
+        _scale(fields, reading, "detect automatically")
+    if any(_chosen(fields, reading, role) for role in (*_ROLES, "scale", "rows_of", "ignore")):
+        st.button(
+            "Reset to the detected columns",
+            key=f"byo-reset-{reading.source.key}",
+            on_click=_reset,
+            args=(fields, reading),
+        )
+
+
+def _file(fields: Fields, reading: Reading, content: FileContent) -> None:
+    st.caption(scores_sentence(content))
+    if content.preview:
+        import pandas as pd
+
+        st.dataframe(
+            pd.DataFrame(content.preview),
+            hide_index=True,
+            key=f"byo-preview-{reading.source.key}",
+        )
+    if content.layout.models:
+        _layout(fields, reading)
 
 
 def _chosen(fields: Fields, reading: Reading, role: str) -> bool:

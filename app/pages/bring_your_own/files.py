@@ -17,19 +17,6 @@ from bickd_core.importing.scores import ScaleError
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 
-SUFFIXES = (
-    "npz",
-    "npy",
-    "csv",
-    "tsv",
-    "parquet",
-    "feather",
-    "arrow",
-    "json",
-    "jsonl",
-    "ndjson",
-    "txt",
-)
 TEACHER_WORDS = ("teacher", "big", "large", "base")
 
 
@@ -132,14 +119,15 @@ def likely_teacher(imported: Imported) -> str:
 
 def scores_sentence(content: FileContent) -> str:
     """Describe what the file holds."""
-    models = []
+    models: dict[str, str] = {}  # a model of two splits is in two parts
     for part in content.parts:
         for model, layout in zip(part.models, content.layout.models, strict=False):
             columns = layout.columns
             first = columns[0] if len(columns) == 1 else f"{columns[0]} to {columns[-1]}"
             count = f"{model.logits.shape[1]:,} classes"
-            models.append(f"{model.name} ({model.scale} in {first}, {count})")
+            models.setdefault(model.name, f"{model.name} ({model.scale} in {first}, {count})")
     if not models:
         return "No scores. This file adds labels or class names to the other files."
     rows = sum(len(part) for part in content.parts)
-    return f"{rows:,} rows. Models: {', '.join(models[:6])}{' …' if len(models) > 6 else ''}."
+    shown = ", ".join([*models.values()][:6])
+    return f"{rows:,} rows. Models: {shown}{' …' if len(models) > 6 else ''}."

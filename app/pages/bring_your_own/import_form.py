@@ -15,7 +15,9 @@ from app.pages.bring_your_own.files import likely_teacher
 from app.plain import st
 from app.registry import open_page
 from app.state import MAX_STUDENTS
+from bickd_core.comparing.seeds import one_run_per_recipe
 from bickd_core.importing.matching import Imported
+from bickd_core.naming import seeds_by_method, seeds_line
 from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 
@@ -41,6 +43,8 @@ def show(fields: Fields, imported: Imported) -> None:
     else:
         teacher, label, images = _choices(fields, imported, comparison)
     names = _names(fields, models, comparison, teacher)
+    students = [names.get(model, model) for model in models if model != teacher]
+    seeds = not alone and _seeds(fields, students)
     table = _table(imported)
     if table:
         import pandas as pd
@@ -53,12 +57,32 @@ def show(fields: Fields, imported: Imported) -> None:
     if len(models) - 1 > MAX_STUDENTS:
         st.caption(
             f"All {len(models)} models are imported. A comparison shows up to {MAX_STUDENTS}"
-            " students."
+            " students"
+            + (", one seed of each method; its means are over all seeds." if seeds else ".")
         )
     if st.button(
         "Import and compare", key="byo-import", type="primary", icon=":material/insights:"
     ):
-        _create(imported, teacher, names, label, images)
+        _create(imported, teacher, names, label, images, seeds)
+
+
+def _seeds(fields: Fields, students: Sequence[str]) -> bool:
+    """Show the seeds that the students' names state, and ask whether to use them."""
+    seeds = seeds_by_method(students)
+    if not seeds:
+        return False
+    use = fields.toggle(
+        "seeds",
+        "Compare methods over seeds",
+        default=True,
+        help=(
+            "Students whose names end in a seed, such as kd-s0 and kd-s1, are runs of one method."
+            " Overview then shows the mean and deviation over seeds."
+        ),
+    )
+    if use:
+        st.caption(seeds_line(seeds))
+    return use
 
 
 def _choices(fields: Fields, imported: Imported, models_key: str) -> tuple[str, str, str]:
@@ -187,7 +211,12 @@ def _add(imported: Imported, names: dict[str, str], images: str) -> None:
 
 
 def _create(
-    imported: Imported, teacher: str, names: dict[str, str], label: str, images: str
+    imported: Imported,
+    teacher: str,
+    names: dict[str, str],
+    label: str,
+    images: str,
+    seeds: bool,
 ) -> None:
     from bickd_core.importing.prediction_runs import create_runs
 
@@ -200,16 +229,17 @@ def _create(
                 names=names,
                 dataset=label or None,
                 images=Path(images) if images else None,
+                seeds=seeds,
             )
     except (PredictionsError, RunError, OSError) as error:
         st.error(sentence(error))
         return
-    keys = [run.key for run in runs]
-    first = keys.pop(0) if info(runs[0]).role == "teacher" else teacher
+    first = runs.pop(0).key if info(runs[0]).role == "teacher" else teacher
+    students = one_run_per_recipe((run.key, info(run)) for run in runs)
     before = state.current()
     after = state.update(
         teacher=first,
-        students=tuple(keys[:MAX_STUDENTS]),
+        students=tuple(students[:MAX_STUDENTS]),
         student="",
         split="test",
         pair=None,
@@ -218,5 +248,5 @@ def _create(
         against="",
         temperature=1.0,  # these models may not have been distilled
     )
-    notice.leave(before, after, runs[-1].key)
+    notice.leave(before, after, after.students[-1] if after.students else first)
     open_page("overview")

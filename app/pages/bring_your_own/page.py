@@ -28,9 +28,8 @@ def show() -> None:
     sources = file_form.sources(fields)
     if not sources:
         return
-    readings = [file_form.reading(fields, source) for source in sources]
-    for reading in readings:
-        file_form.show(fields, reading)
+    readings = file_form.readings(fields, sources)
+    file_form.show(fields, readings)
     if any(reading.problem for reading in readings):
         return
     imported, problem = together(readings, _class_names(fields, readings))

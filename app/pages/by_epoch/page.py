@@ -183,9 +183,9 @@ def _finding(found: Courses) -> str:
     other = numbers.number(float(others[0].figures.overlap[-1]))
     both = f"{best.model.name} {last}, {others[0].model.name} {other}"
     if not numbers.has_limits(gap):
-        return f"Lowest final overlap: {both}"
+        return f"Lowest final overlap of these runs: {both}"
     if not numbers.excludes_zero(gap):
-        return f"No difference seen in final overlap: {both}"
+        return f"No difference seen in final overlap of these runs: {both}"
     return (
         f"Of these runs, {best.model.name} ends with the lowest overlap: {last} (first epoch"
         f" {first})"

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.components.browser_part import part
 from app.data.epochs import Course, Courses
+from bickd_viz.contrast import text_colour
 from bickd_viz.theme import ModelStyle, Theme
 
 MOST_BYTES = 1_300_000
@@ -56,7 +57,7 @@ def show(
             "start": start,
             "names": list(courses.names),
             "models": [
-                _encoded(course, looks[course.model.key], step) for course in courses.courses
+                _encoded(course, looks[course.model.key], theme, step) for course in courses.courses
             ],
             "top": top,
             "what": "mean cosine" if courses.grouped else "cosine",
@@ -90,13 +91,14 @@ def codes(gram: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(np.nan_to_num(gram[rows, columns]), 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def _encoded(course: Course, style: ModelStyle, step: int) -> dict[str, object]:
+def _encoded(course: Course, style: ModelStyle, theme: Theme, step: int) -> dict[str, object]:
     figures = course.figures
     kept = kept_epochs(len(figures.epochs), step)
     packed = np.concatenate([codes(figures.grams[e]) for e in kept])
     return {
         "name": style.name,
         "colour": style.colour,
+        "ink": text_colour(style.colour, theme),
         "learns": course.learns,
         "epochs": figures.epochs.tolist(),
         "kept": kept,

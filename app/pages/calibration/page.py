@@ -114,8 +114,8 @@ def _title(comparison: Comparison, student: Model, controls: Controls) -> None:
     page_export.note(
         f"{note} {numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, T = {T:.4g}.",
         *details,
-        f"{BINS} bins of {SCHEMES[controls.scheme]}. Intervals are at 95%, over"
-        f" {comparison.nouns}.",
+        f"{BINS} bins of {SCHEMES[controls.scheme]}. One run of each model. Intervals are at 95%,"
+        f" over {comparison.nouns}.",
     )
 
 

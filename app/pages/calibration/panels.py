@@ -95,16 +95,16 @@ def temperatures(comparison: Comparison) -> None:
             {
                 "model": model.name,
                 "best T": (
-                    f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}"
+                    f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}".rstrip()
                     if best.fitted.reached
                     else "none"
                 ),
-                "ECE before": _figure(before.ece_width, "percent"),
-                "ECE after": _figure(after.ece_width, "percent"),
+                "ECE before": numbers.estimate_text(before.ece_width, "percent"),
+                "ECE after": numbers.estimate_text(after.ece_width, "percent"),
                 "plain ECE after": numbers.percent(after.ece_width.plain),
                 "chance level": numbers.percent(after.chance_width),
-                "NLL before": _figure(before.nll),
-                "NLL after": _figure(after.nll),
+                "NLL before": numbers.estimate_text(before.nll),
+                "NLL after": numbers.estimate_text(after.nll),
             }
         )
     if rows:
@@ -124,6 +124,11 @@ def temperatures(comparison: Comparison) -> None:
                 noun=comparison.noun,
             )
         )
+    with_fit = [model for model in comparison.models if model.called not in missing]
+    if seen := text.seen_temperature_sentence(
+        [m.called for m in with_fit if m.info.source.imported_network]
+    ):
+        notes.append(seen)
     if missing:
         notes.append(f"No labelled validation predictions to fit on: {', '.join(missing)}.")
         if all(model.info.source.kind == "predictions" for model in comparison.models):
@@ -137,11 +142,6 @@ def temperatures(comparison: Comparison) -> None:
             f" over {comparison.nouns}."
         ),
     )
-
-
-def _figure(interval: Interval, fmt: str = "number") -> str:
-    shape = numbers.percent if fmt == "percent" else numbers.number
-    return f"{shape(interval.estimate)} {numbers.interval_text(interval, fmt)}"
 
 
 def by_class(comparison: Comparison, student: Model, at: At) -> None:

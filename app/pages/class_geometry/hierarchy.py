@@ -30,7 +30,7 @@ def show(comparison: Comparison) -> None:
             help=(
                 "Further columns are smaller groups. A CSV with the columns class and parent is a"
                 " tree as in WordNet: rows of groups give their parents. A third column, name, has"
-                " the names of ids. WordNet ids and names find each other."
+                " the names of ids. WordNet ids and names match each other."
             ),
         )
         st.download_button(

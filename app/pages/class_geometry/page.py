@@ -100,7 +100,9 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
     details = [
         (
             f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over"
-            f" {comparison.nouns}."
+            f" {comparison.nouns} of one run of each model. Overlap, orthogonality score and"
+            f" effective rank are corrected for the number of {comparison.nouns}; matrices are not"
+            " (docs/method.md, Intervals)."
         ),
         f"Further figures of {student.name}: {score}, {rank} out of {found.n_classes_used}.",
         f"Classes that {student.name} never predicts are left out." if left_out else "",

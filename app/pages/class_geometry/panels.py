@@ -160,6 +160,8 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             "Eigenvalues of the class Gram",
             f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few"
             " directions dominate.",
+            f"The effective rank is corrected for the number of {comparison.nouns}; the eigenvalues"
+            " are not (docs/method.md, Intervals).",
         )
         values = [
             (looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown

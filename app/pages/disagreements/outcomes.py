@@ -92,6 +92,7 @@ def table(comparison: Comparison, first: Model, second: Model) -> None:
         outcomes.second,
         outcomes.p_value,
         outcomes.mid_p,
+        comparison.noun,
     )
     export_menu.offer(
         "outcome-bar",

@@ -8,14 +8,15 @@ import pandas as pd
 
 from app import page_export, selection, state
 from app.components import class_search, frame, selection_bar, style, thumbs
-from app.data import samples
+from app.data import over_seeds, samples
 from app.pages.disagreements import confusions, outcomes
 from app.plain import st
-from bickd_core.comparing import calibration, measures
+from bickd_core.comparing import calibration, finding, measures
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz.charts.paired import paired_html
 from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
+from bickd_viz.text import seeds as seeds_text
 
 MOST_DISPLACED = 12
 _DIFFERENCE = "difference, points"
@@ -75,7 +76,8 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
         return
     result = calibration.disagreement(comparison, student, other).outcomes
     only = (result.first, result.second, result.p_value)
-    page_export.title(sentences.outcome_title(student.name, other.called, *only))
+    page_export.title(sentences.outcome_title(student.name, other.called, *only, comparison.noun))
+    seeds, about_seeds = _over_seeds(comparison, student, other)
     page_export.note(
         sentences.outcome_note(
             student.name, other.called, result.first, result.second, comparison.noun
@@ -87,10 +89,25 @@ def _title(comparison: Comparison, student: Model, other: Model) -> None:
             other.called,
             result.accuracies,
             result.difference,
-        ),
+        )
+        + (f" {seeds}" if seeds else ""),
         f"{numbers.count(comparison.n)} {comparison.split} {comparison.nouns}, one run of each"
         f" model. The 95% interval is over {comparison.nouns}, paired.",
+        about_seeds,
     )
+
+
+def _over_seeds(comparison: Comparison, student: Model, other: Model) -> tuple[str, str]:
+    """What all seeds of these two models say, as Overview compares them; "" without other seeds."""
+    models = [student] if other.is_teacher else [student, other]
+    if not all(over_seeds.siblings(comparison, model) for model in models):
+        return "", ""
+    recipes = over_seeds.recipes(comparison, state.current().temperature)
+    found = finding.finding(comparison, recipes, student)
+    assert found is not None, "there is a student"
+    seeds = student.info.seed, None if other.is_teacher else other.info.seed
+    compared = found.against_each[other.called]
+    return seeds_text.all_seeds(student.name, other.called, compared, seeds, comparison.noun)
 
 
 @st.fragment
@@ -124,23 +141,22 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     right = [
         np.diag(counts) for counts in (disagreement.confusion.first, disagreement.confusion.second)
     ]
-    digits = 0 if min((interval.n for _, interval in known), default=0) < 200 else 1
     if found is not None and interval is not None:
-        first, second = (numbers.percent(each[found] / interval.n, digits) for each in right)
+        first, second = (numbers.percent(each[found] / interval.n) for each in right)
         st.write(
             f"{comparison.class_names[found]}: {student.name} is right on {first} of"
             f" {numbers.counted(interval.n, comparison.noun)}, {other.called} on {second}."
-            f" Difference: {_signed(100 * interval.estimate, digits)} points, 95% interval"
-            f" {_ends(interval.low, interval.high, digits)}."
+            f" Difference: {_signed(100 * interval.estimate)} points, 95% interval"
+            f" {_ends(interval.low, interval.high)}."
         )
     rows = [
         {
             "class": comparison.class_names[c],
             comparison.nouns: interval.n,
-            student.name: 100 * right[0][c] / interval.n,
-            other.name: 100 * right[1][c] / interval.n,
+            student.name: numbers.percent_number(right[0][c] / interval.n),
+            other.name: numbers.percent_number(right[1][c] / interval.n),
             _DIFFERENCE: 100 * interval.estimate,
-            "95% interval, points": _ends(interval.low, interval.high, digits),
+            "95% interval, points": _ends(interval.low, interval.high),
         }
         for c, interval in known
     ]
@@ -150,8 +166,8 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
         if picked:
             selection.select("class", comparison.class_names[known[picked[0]][0]])
 
-    share = st.column_config.NumberColumn(format=f"%.{digits}f%%")
-    table = pd.DataFrame(rows).style.format({_DIFFERENCE: lambda value: _signed(value, digits)})
+    share = st.column_config.NumberColumn(format="%.1f%%")
+    table = pd.DataFrame(rows).style.format({_DIFFERENCE: _signed})
     st.dataframe(
         table.set_uuid("classes"),  # pandas' is random, so the table would be sent at every rerun
         hide_index=True,
@@ -163,14 +179,14 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     )
 
 
-def _ends(low: float | None, high: float | None, digits: int) -> str:
+def _ends(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "not available"
-    return f"{_signed(100 * low, digits)} to {_signed(100 * high, digits)}"
+    return f"{_signed(100 * low)} to {_signed(100 * high)}"
 
 
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", numbers.MINUS)
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", numbers.MINUS)
 
 
 def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from app import refresh
 from app.components import chart, style
 from app.data import runs
 from app.data.cache import figures_cache
@@ -43,25 +44,23 @@ class Reference:
 
 def show(run: RunFolder, info: RunInfo, key: str, *, small_map: bool = True) -> None:
     """Draw all charts that the run has records for; nothing before its first epoch."""
+    file = runs.fingerprint_of(run.path / "metrics.jsonl")  # before the records that are drawn
     metrics = run.metrics()
     if not metrics:
         return
     earlier = earlier_records(info)
-    records = continued(earlier, metrics)
     theme = style.theme()
     kind = "teacher" if info.role == "teacher" else info.objective
     looks = model_style("validation", kind, 0, theme)
     level = reference(info)
-    charts = _metric_charts(records, looks, level, theme)
+    charts = refresh.kept(
+        "curves",
+        (file, len(earlier), looks, level, theme),
+        lambda: _metric_charts(earlier, metrics, looks, level, theme),
+    )
     for row in range(0, len(charts), 2):
         for column, (name, figure) in zip(st.columns(2), charts[row : row + 2], strict=False):
             with column:
-                if earlier:
-                    figure.add_vline(
-                        x=len(earlier) + 0.5,
-                        line={"color": theme.muted, "width": 1, "dash": "dash"},
-                    )
-                figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
                 chart.show(figure, f"{key}-{name}")
     if earlier:
         st.caption(
@@ -94,8 +93,13 @@ def continued(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> lis
 
 
 def _metric_charts(
-    records: list[dict[str, Any]], looks: ModelStyle, reference: Reference | None, theme: Theme
+    earlier: list[dict[str, Any]],
+    metrics: list[dict[str, Any]],
+    looks: ModelStyle,
+    reference: Reference | None,
+    theme: Theme,
 ) -> list[tuple[str, Any]]:
+    records = continued(earlier, metrics)
     epochs = [record["epoch"] + 1 for record in records]
 
     def line(field: str, name: str, dash: str = "solid") -> Line:
@@ -130,7 +134,13 @@ def _metric_charts(
         height=_HEIGHT,
         reference=None if reference is None else reference.overlap,
     )
-    return [*charts, ("overlap", spread)]
+    charts.append(("overlap", spread))
+    for _, figure in charts:
+        if earlier:
+            border = {"color": theme.muted, "width": 1, "dash": "dash"}
+            figure.add_vline(x=len(earlier) + 0.5, line=border)
+        figure.update_xaxes(tick0=1, dtick=max(1, -(-len(records) // 8)), nticks=None)
+    return charts
 
 
 def teacher_run(info: RunInfo) -> RunFolder | None:
@@ -172,16 +182,24 @@ def _small_map(run: RunFolder, info: RunInfo, key: str, theme: Theme) -> None:
     views = figures_cache(("probe maps", *fingerprints), lambda: _probe_maps(fingerprints, run))
     if views is None:
         return
-    few = info.num_classes <= _COLOURED_CLASSES
-    scene = _probe_scene(views, _class_names(info, teacher), few=few, theme=theme)
+    figures = refresh.kept(
+        "probe-maps",
+        (*fingerprints, theme),
+        lambda: _map_figures(views, _class_names(info, teacher), theme),
+    )
     kind = "This student" if info.role == "student" else "This teacher"
     columns = st.columns(2)
-    for k, (name, view) in enumerate(views.items()):
-        with columns[k]:
+    for column, figure, (name, view) in zip(columns, figures, views.items(), strict=False):
+        with column:
             lead = f"{kind} after epoch {view.epoch}" if name == "student" else "Its teacher"
             st.caption(f"{lead}: {len(view.ids)} validation images, PCA of √P at T = 4")
-            figure = map_figure(scene, k, height=240, legend=not few)
             chart.show(figure, f"{key}-map-{name}")
+
+
+def _map_figures(views: dict[str, ProbeMap], class_names: Sequence[str], theme: Theme) -> list[Any]:
+    few = len(class_names) <= _COLOURED_CLASSES
+    scene = _probe_scene(views, class_names, few=few, theme=theme)
+    return [map_figure(scene, k, height=240, legend=not few) for k in range(len(views))]
 
 
 def _probe_scene(

@@ -254,7 +254,7 @@ def _more(fields: Fields, form: dict[str, Any]) -> None:
                 placeholder="automatic",
                 help=(
                     "CPU threads for this run. If empty, the cores are split among the runs that"
-                    " may work at once."
+                    " may train at once."
                 ),
             )
         with columns[1]:

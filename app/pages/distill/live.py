@@ -7,7 +7,7 @@ import html
 import time
 from collections.abc import Callable
 
-from app import settings, state
+from app import refresh, settings, state
 from app.add_to_comparison import opened
 from app.components import notice, run_figures
 from app.data import access, reached, runs
@@ -39,7 +39,8 @@ def panel(run: RunFolder, info: RunInfo, more: Callable[[], None]) -> None:
         more: draws further buttons after those for the run's state.
     """
     now = current_phase(run)
-    st.fragment(_panel, run_every=REFRESH_SECONDS if now.live else None)(run, info, now.live, more)
+    seconds = REFRESH_SECONDS if now.live else None
+    refresh.every(seconds, _panel, run, info, now.live, more, name="live")
 
 
 def current_phase(run: RunFolder) -> Phase:
@@ -81,7 +82,8 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
     """Show the progress bar, or the sentence that explains how the run ended."""
     at = status.progress
     if now.live or now.name in ("stopped", "lost"):
-        st.progress(at.fraction, text=progress_text(status) or _waiting(now))
+        text = progress_text(status, stopping=now.name == "stopping")
+        st.progress(at.fraction, text=text or _waiting(now))
     if now.name == "queued":
         st.caption(_waiting(now))
     elif now.name in ("running", "ending") and status.message and status.message != "training":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app import settings, state
+from app import refresh, settings, state
 from app.data import access
 from app.data.runs import info, library, runs_with_info
 from app.distill import queue as queueing
@@ -133,9 +133,9 @@ def _plan(form: dict[str, Any]) -> None:
     st.write(plan_text(plan, _teacher_of(plan.configs[0])))
     meter = st.session_state.setdefault("distill-meter", SpeedMeter(library(), _measurements()))
     waiting = meter.ask(plan.configs) is None
-    st.fragment(_estimate, run_every=1.0 if waiting else None)(plan, waiting)
+    refresh.every(1.0 if waiting else None, _estimate, plan, waiting, name="estimate")
     busy = queueing.until_free(queue.entries()) != 0
-    st.fragment(_turn_of, run_every=queue.REFRESH_SECONDS if busy else None)()
+    refresh.every(queue.REFRESH_SECONDS if busy else None, _turn_of, name="turn")
     turn = st.session_state.setdefault(_TURN, 0)
     address = ray_address()
     where = None if address is None else _where(address)
@@ -257,10 +257,15 @@ def _first_guess(plan: Plan) -> None:
             " the teacher's outputs once."
         )
     else:
+        which, why = "", "That run may be from another machine."
+        if first.own:
+            why = "It is too long if the machine was busy with other work then."
+            if first.similar > 1:
+                which = f", the fastest of {first.similar} similar runs"
         st.caption(
-            f"First estimate from run {first.key}: {numbers.number(first.images_per_second)}"
-            f" images/s. Start-up, evaluation and the map take {numbers.duration(first.beside)} of"
-            " the time."
+            f"First estimate at the speed of run {first.key}{which}:"
+            f" {numbers.number(first.images_per_second)} images/s. {why} Start-up, evaluation and"
+            f" the map take {numbers.duration(first.beside)} of the time."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from app import state
+from app import refresh, state
 from app.data import access
 from app.data.runs import info, library, runs_with_info
 from app.distill import queue
@@ -32,9 +32,8 @@ def show(but: Sequence[str] = ()) -> None:
         but: keys of the runs to leave out.
     """
     if others := _without(entries(), but):
-        st.fragment(_list, run_every=REFRESH_SECONDS)(
-            tuple(but), tuple(entry.keys for entry in others)
-        )
+        before = tuple(entry.keys for entry in others)
+        refresh.every(REFRESH_SECONDS, _list, tuple(but), before, name="queue")
 
 
 def entries() -> list[Entry]:
@@ -69,14 +68,11 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
         st.rerun()
     with st.container(border=True, key="distill-running"):
         done = queue.all_done(every)
-        when = "" if done is None else f" · all done in {numbers.duration(done)}"
+        head = "Also on this machine" if but else "On this machine now"
+        when = md("") if done is None else md(" · all done in {time}", time=numbers.duration(done))
         slots = default_slots()
         st.markdown(
-            md(
-                "**{head}**{when}",
-                head="Also on this machine" if but else "On this machine now",
-                when=when,
-            ),
+            md("**{head}**{when}", head=head, when=when),
             help=(
                 f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and memory. A"
                 " race is one worker. The others wait and start in the order in which you started"

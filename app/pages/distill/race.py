@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
-from app import state
+from app import refresh, state
 from app.add_to_comparison import together
 from app.components import chart, notice, style
 from app.data import access
@@ -26,7 +27,7 @@ from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence
 from bickd_viz.charts.training import Line, metric_lines
 from bickd_viz.text import numbers
-from bickd_viz.theme import ModelStyle, model_styles
+from bickd_viz.theme import ModelStyle, Theme, model_styles
 
 Racer = tuple[RunFolder, RunInfo]
 _CHARTS = (
@@ -52,7 +53,8 @@ def show(racers: list[Racer], more: Callable[[], None]) -> None:
     st.title(races.heading([info for _, info in racers], phases, dataset_title(first.dataset)))
     st.caption(_facts(first))
     busy = any(phase.live for phase in phases)
-    st.fragment(_panel, run_every=live.REFRESH_SECONDS if busy else None)(racers, busy, more)
+    seconds = live.REFRESH_SECONDS if busy else None
+    refresh.every(seconds, _panel, racers, busy, more, name="race")
 
 
 def _facts(info: RunInfo) -> str:
@@ -79,7 +81,7 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
         more()
     if was_busy:
         most = max(info.config.epochs for _, info in racers if info.config is not None)
-        at = races.standing(statuses, most)
+        at = races.standing(statuses, most, [phase.name == "stopping" for phase in phases])
         st.progress(at.fraction, text=at.text or "waiting for its turn, or loading …")
     with st.container(border=True, key="race-students"):
         for (run, info), phase in zip(racers, phases, strict=True):
@@ -122,17 +124,18 @@ def _buttons(racers: list[Racer], phases: list[Phase]) -> None:
     ):
         _resume(halted)
     if done and not any(phase.live for phase in phases):
-        many = len(done) > state.MAX_STUDENTS
-        label = f"Compare {state.MAX_STUDENTS} of {len(done)}" if many else "Show in comparison"
         help_text = (
-            f"A comparison holds up to {state.MAX_STUDENTS} students. This opens the first"
-            f" {state.MAX_STUDENTS}."
-            if many
-            else None
+            f"A comparison holds up to {state.MAX_STUDENTS} students. Of more runs, it shows one"
+            " seed of each method."
         )
-        if st.button(
-            label, key="race-open", icon=":material/insights:", type="primary", help=help_text
-        ):
+        clicked = st.button(
+            "Show in comparison",
+            key="race-open",
+            icon=":material/insights:",
+            type="primary",
+            help=help_text if len(done) > state.MAX_STUDENTS else None,
+        )
+        if clicked:
             _compare(done)
 
 
@@ -214,18 +217,37 @@ def _focus(key: str) -> None:
 # -- charts and results
 # --------------------------------------------------------------------------------
 def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> None:
+    # before the records: a line that comes in between is drawn next time
+    files = [runs_data.fingerprint_of(run.path / "metrics.jsonl") for run, _ in racers]
     records = {run.key: run.metrics() for run, _ in racers}
-    longest = max(len(lines) for lines in records.values())
-    if not longest:
+    if not any(records.values()):
         if busy:
             st.caption("The charts appear after the first epoch.")
         return
-    reference = curves.reference(racers[0][1])
+    reference, theme = curves.reference(racers[0][1]), style.theme()
+    figures = refresh.kept(
+        "race-charts",
+        (*files, *looks.values(), reference, theme),
+        lambda: _figures(records, looks, reference, theme),
+    )
+    places = [st.container(), *st.columns(2)]
+    for place, (field, _, _, _), figure in zip(places, _CHARTS, figures, strict=True):
+        with place:
+            chart.show(figure, f"race-{field}")
+
+
+def _figures(
+    records: dict[str, list[dict[str, Any]]],
+    looks: dict[str, ModelStyle],
+    reference: curves.Reference | None,
+    theme: Theme,
+) -> list[Any]:
+    longest = max(len(lines) for lines in records.values())
     levels = {} if reference is None else {
         "validation_accuracy": reference.accuracy, "validation_overlap": reference.overlap,
     }  # fmt: skip
-    places = [st.container(), *st.columns(2)]
-    for place, (field, title, fmt, height) in zip(places, _CHARTS, strict=True):
+    figures = []
+    for field, title, fmt, height in _CHARTS:
         lines = [
             Line(
                 looks[key],
@@ -235,12 +257,10 @@ def _charts(racers: list[Racer], looks: dict[str, ModelStyle], busy: bool) -> No
             for key, run_records in records.items()
             if run_records
         ]
-        figure = metric_lines(
-            lines, title, fmt, style.theme(), height=height, reference=levels.get(field)
-        )
+        figure = metric_lines(lines, title, fmt, theme, height=height, reference=levels.get(field))
         figure.update_xaxes(tick0=1, dtick=max(1, -(-longest // 8)), nticks=None)
-        with place:
-            chart.show(figure, f"race-{field}")
+        figures.append(figure)
+    return figures
 
 
 def _results(racers: list[Racer], looks: dict[str, ModelStyle]) -> None:

@@ -82,7 +82,7 @@ def _maps(height: int) -> None:
     if not state.current().present:
         st.caption(
             f"Above each map is the distance between {first} and {second}, in widths of the map."
-            " Hover over an image to find it on all five maps.",
+            " Point at an image to find it on all five maps.",
             help=(
                 f"UMAP {stored.meta['umap']} of the probabilities of the bundled caltech95 teacher"
                 f" at T = {stored.meta['temperature']:g}. The points are all {len(source.ids)} test"

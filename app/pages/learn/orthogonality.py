@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from app import state
@@ -13,11 +15,11 @@ from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry.intervals import Interval
 from bickd_viz import tables
 from bickd_viz.charts.class_vectors import class_vectors
 from bickd_viz.charts.sharpness import Curve, sharpness_plot, with_point, zoom_to_dots
 from bickd_viz.text import lessons
+from bickd_viz.theme import ModelStyle
 
 
 def show(comparison: Comparison, height: int) -> None:
@@ -28,12 +30,17 @@ def show(comparison: Comparison, height: int) -> None:
         matching = bound.matching("learn-matching", comparison.noun)
         student = frame.choose_student(comparison, "learn-student")
     lens = Lens(T, matching)
+    other = frame.baseline(comparison, student) or comparison.teacher
+    sentence = _sentence(comparison, student, other, T)
     left, right = st.columns([4, 7], gap="medium")
     with left:
         _vectors(comparison, student, lens, height)
     with right:
-        _paths(comparison, lens, height)
-    _finding(comparison, student, T)
+        _paths(comparison, lens, height, sentence)
+    if sentence:
+        finding(sentence)
+        if not state.current().present:
+            st.caption(_cost(comparison, student, other, T))
 
 
 def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) -> None:
@@ -60,29 +67,21 @@ def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) ->
         for name, value in ((student.name, cosine), ("the teacher", at_teacher))
     ]
     export = chart.Export(
-        f"Two columns and their angle: {pair}",
+        f"Two columns and their angle: {pair}, {lens.describe(comparison.noun)}",
         lambda: pd.DataFrame(rows, columns=["columns", "cosine"]),
     )
     draw(drawn, "learn-vectors", export)
 
 
-def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
+def _paths(comparison: Comparison, lens: Lens, height: int, sentence: str) -> None:
     zoomed = lens.matching != "none"  # matched, the marks are close together
+    marks = f"marks: {lens.describe(comparison.noun)}"
     style.card_title(
         "Overlap and entropy of each model, for all temperatures",
-        f"marks: {lens.describe(comparison.noun)}{', zoomed in' if zoomed else ''}",
+        f"{marks}{', zoomed in' if zoomed else ''}"
+        + ("; lines: one temperature for all" if lens.matching == "image" else ""),
     )
-    looks, curves = style.styles(comparison), []
-    for model in comparison.models:
-        curve = class_geometry.sharpness(comparison, model)
-        now = class_geometry.overlap(comparison, model, lens)
-        at = (class_geometry.entropy_at(comparison, model, lens), now) if now is not None else None
-        note = [f"T = {t:g}" for t in curve.temperatures]
-        path = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
-        if lens.matching == "mean":  # matched per image, a model has no single temperature
-            overlap = class_geometry.gram(comparison, model, lens).overlap
-            path = with_point(path, at and at[0], overlap)
-        curves.append(path)
+    curves = curves_of(comparison, lens, style.styles(comparison))
     paths = sharpness_plot(
         curves,
         x_title="mean entropy (nats), from sharp to soft",
@@ -94,18 +93,37 @@ def _paths(comparison: Comparison, lens: Lens, height: int) -> None:
         height=presenter.room(height - (10 if state.current().present else 50)),
     )
     export = chart.Export(
-        "Overlap by mean entropy", lambda: tables.curves_table(curves, "entropy_nats")
+        f"Overlap by mean entropy, {marks}",
+        lambda: tables.curves_table(curves, "entropy_nats"),
+        sentence,
     )
     drawn = zoom_to_dots(paths) if zoomed else paths
     draw(drawn.figure(style.theme()), "learn-paths", export)
 
 
-def _finding(comparison: Comparison, student: Model, T: float) -> None:
-    other = frame.baseline(comparison, student) or comparison.teacher
+def curves_of(comparison: Comparison, lens: Lens, looks: Mapping[str, ModelStyle]) -> list[Curve]:
+    """Return the line of each model over all temperatures, with its mark."""
+    curves = []
+    for model in comparison.models:
+        curve = class_geometry.sharpness(comparison, model)
+        now = class_geometry.overlap(comparison, model, lens)
+        at = (class_geometry.entropy_at(comparison, model, lens), now) if now is not None else None
+        note = [f"T = {t:g}" for t in curve.temperatures]
+        path = Curve(looks[model.key], curve.entropy, curve.overlap, note, at)
+        if lens.matching != "none":  # zoomed in, the grid of temperatures is too coarse for a line
+            even = Lens(lens.temperature, "mean")
+            overlap = class_geometry.overlap(comparison, model, even)
+            path = with_point(path, class_geometry.entropy_at(comparison, model, even), overlap)
+        curves.append(path)
+    return curves
+
+
+def _sentence(comparison: Comparison, student: Model, other: Model, T: float) -> str:
+    """Return the finding; "" without the overlap of both models."""
     now = [class_geometry.overlap(comparison, m, Lens(T)) for m in (student, other)]
     if now[0] is None or now[1] is None:
-        return
-    matched, left = [], None
+        return ""
+    matched = []
     for lens, called in (
         (Lens(T, "mean"), "at matched mean entropy"),
         (Lens(T, "image"), f"matched per {comparison.noun}"),
@@ -118,7 +136,7 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
             else None
         )
         matched.append((called, both, left))
-    sentence = lessons.sentence_for_matching(
+    return lessons.sentence_for_matching(
         student.name,
         other.called,
         (now[0], now[1]),
@@ -128,14 +146,10 @@ def _finding(comparison: Comparison, student: Model, T: float) -> None:
         split=comparison.split,
         noun=comparison.noun,
     )
-    finding(sentence)
-    if not state.current().present:
-        st.caption(_cost(comparison, student, other, T, left))
 
 
-def _cost(
-    comparison: Comparison, student: Model, other: Model, T: float, left: Interval | None
-) -> str:
+def _cost(comparison: Comparison, student: Model, other: Model, T: float) -> str:
+    left = measures.overlap_difference(comparison, student, other, T, matching="image")
     gap = measures.accuracy_difference(comparison, student, other)
     first, second = (measures.summary(comparison, m, T) for m in (student, other))
     kl = (first.kl.estimate, second.kl.estimate) if first.kl and second.kl else None
@@ -161,8 +175,8 @@ LESSON = Lesson(
         "Yes: divide its logits by a smaller T. Each mark moves left and down along its curve,"
         " although nothing was learnt. So compare models at the same entropy. If only the mean"
         " entropy is matched, two models can still distribute it differently over the images. If it"
-        " is matched per image, they cannot, and a remaining gap shows which classes share the"
-        " probability. Low overlap is not good in itself: a model that shares no probability"
+        " is matched per image, they cannot. Say which rule you used: the gap that is left depends"
+        " on it. Low overlap is not good in itself: a model that shares no probability"
         " between crab and lobster no longer shows that they look alike, and this is what a student"
         " learns from."
     ),

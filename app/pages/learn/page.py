@@ -73,6 +73,7 @@ def _steps(view: state.ViewState) -> None:
             label_visibility="collapsed",
         )
         if view.present:
+            st.caption("BicKD: our reconstruction", width="content")
             st.button(
                 "Leave (Esc)", key="learn-leave", type="tertiary", on_click=_go, args=("leave",)
             )

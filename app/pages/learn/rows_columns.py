@@ -43,8 +43,9 @@ def show(comparison: Comparison, height: int) -> None:
     )
     if not view.present:
         st.caption(
-            f"These are real logits of {student.name} and the teacher, for the three classes that"
-            " the teacher mixes most. The two contrasts are our reconstruction of BicKD.",
+            f"These are real logits of {student.name} and the teacher, for the two classes that"
+            " the teacher mixes most, and the class closest to both. The two contrasts are our"
+            " reconstruction of BicKD.",
             help=(
                 f"For each class you see the {comparison.split} {comparison.nouns} on which the two"
                 f" models differ most. The other {len(comparison.class_names) - 3} classes are left"
@@ -70,7 +71,7 @@ LESSON = Lesson(
         "No. A contrast asks each row or column to be closer to its own partner than to all others,"
         " but the teacher's own rows and columns overlap. So the contrasts still pull towards the"
         " corners. Untick KL and press 'Follow the arrows': the student leaves the teacher and"
-        " becomes more confident than it. BicKD therefore keeps KL in the loss. This is also one"
-        " reason why its students are sharper than their teacher."
+        " becomes more confident than it. KL is the part that holds it back. The bundled students"
+        " of BicKD are sharper than their teacher."
     ),
 )

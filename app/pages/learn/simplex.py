@@ -15,6 +15,7 @@ import streamlit as st
 
 from app.components.browser_part import part
 from bickd_core.presets.logits import BicKDOptions
+from bickd_viz.contrast import text_colour
 from bickd_viz.theme import ModelStyle, Theme
 
 _component = part("simplex", "simplex.js", style="simplex.css")
@@ -93,6 +94,7 @@ def show(
         "colour": student.colour,
         "teacher_colour": teacher.colour,
         "colours": list(theme.categories[:3]),
+        "inks": [text_colour(colour, theme) for colour in theme.categories[:3]],
         "temperature": temperature,
         "temperatures": list(temperatures),
         "tau": options.tau,

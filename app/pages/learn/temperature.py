@@ -50,7 +50,7 @@ def show(comparison: Comparison, height: int) -> None:
         T = temperature_slider("learn-temperature")
         place = (
             st.segmented_control(
-                f"{comparison.noun.capitalize()}, from certain to uncertain",
+                f"{comparison.noun.capitalize()}, from certain to uncertain at T = 1",
                 range(len(positions)),
                 default=_first_right(comparison, positions),
                 key="learn-image",

@@ -34,7 +34,7 @@ from bickd_viz.charts.whiskers import Row
 from bickd_viz.scales import describe_ends, overlap_ends
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
-from bickd_viz.text.class_geometry import separated_pair_title
+from bickd_viz.text.class_geometry import PAIR_CHOSEN, separated_pair_title
 from bickd_viz.theme import ModelStyle
 
 
@@ -48,11 +48,10 @@ def show() -> None:
     _title(comparison, finding)
     _buttons()
     _cards(comparison, recipes, view.temperature)
-    _linked(comparison, student, other, view.temperature)
+    _linked(comparison, student, other, finding, view.temperature)
     tables.every_figure(comparison, view.temperature)
-    tables.over_seeds(
-        comparison, recipes, student, finding.compared if finding else {}, view.temperature
-    )
+    if finding is not None:
+        tables.over_seeds(comparison, recipes, finding, view.temperature)
 
 
 def _title(comparison: Comparison, finding: Finding | None) -> None:
@@ -67,8 +66,9 @@ def _title(comparison: Comparison, finding: Finding | None) -> None:
         page_export.note("Choose students in the sidebar to compare them with this teacher.")
         return
     page_export.title(seeds_text.finding_title(finding))
+    note = seeds_text.finding_note(finding, state.current().temperature, comparison.noun)
     page_export.note(
-        seeds_text.finding_note(finding, comparison.noun),
+        f"{note} {seeds_text.imported_note(finding)}".strip(),
         *seeds_text.finding_details(finding, comparison),
     )
 
@@ -156,11 +156,17 @@ def _key_to_dots(comparison: Comparison, recipes: Recipes) -> str:
 
 
 @st.fragment
-def _linked(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
+def _linked(
+    comparison: Comparison,
+    student: Model,
+    other: Model | None,
+    finding: Finding | None,
+    T: float,
+) -> None:
     """Draw matrices, images and maps of the focused pair. A click redraws only these."""
     _matrices(comparison, student, other, T)
-    if comparison.students:
-        _pair(comparison, student, other, T)
+    if finding is not None:
+        _pair(comparison, student, other, finding, T)
         _maps(comparison, student, other, T)
     picture_feed.put(comparison)
     selection_bar.show(comparison)
@@ -169,23 +175,24 @@ def _linked(comparison: Comparison, student: Model, other: Model | None, T: floa
 
 def _matrices(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
     st.subheader("Which classes each model mixes")
-    order = class_parts.order(comparison)
-    part = class_parts.choose(comparison, order, "overview-part")
-    st.caption(
-        "Colour off the diagonal means that two classes share probability."
-        f"{'' if part.groups else f' Click a cell to see its {comparison.nouns}.'}",
-        help=(
-            "Each cell is the cosine between two class columns of the probability matrix. Order of"
-            f" classes: {bound.ORDERS[order]}. All matrices share one colour scale. Drag to zoom,"
-            " double-click to zoom out. The matrices and everything below them show one run of each"
-            " model."
-        ),
-    )
     shown = [
         comparison.teacher,
         *([other] if other else []),
         *([student] if comparison.students else []),
     ]
+    order = class_parts.order(comparison)
+    part = class_parts.choose(comparison, order, "overview-part")
+    st.caption(
+        f"{_shown_runs(shown, T)} Colour off the diagonal means that two classes share probability."
+        f"{'' if part.groups else f' Click a cell to see its {comparison.nouns}.'}",
+        help=(
+            "Each cell is the cosine between two class columns of the probability matrix. Order of"
+            f" classes: {bound.ORDERS[order]}. All matrices share one colour scale. Drag to zoom,"
+            " double-click to zoom out. The overlap above a matrix is corrected for the number of"
+            f" {comparison.nouns}; its cells are not (docs/method.md, Intervals). Everything below"
+            " the matrices shows these runs too."
+        ),
+    )
     class_parts.explain(part)
     pair = frame.focused_pair(comparison, student, T) if comparison.students else None
     low, top = overlap_ends([measures.geometry(comparison, model, T).gram for model in shown])
@@ -214,11 +221,22 @@ def _matrices(comparison: Comparison, student: Model, other: Model | None, T: fl
             )
 
 
-def _pair(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
+def _shown_runs(shown: list[Model], T: float) -> str:
+    """Which runs the matrices show, and at which temperature."""
+    runs = [model.info.name for model in shown]
+    if len(runs) == 1:
+        return f"Run {runs[0]} at T = {T:g}."
+    return f"One run of each model ({', '.join(runs)}), all at T = {T:g}, not matched."
+
+
+def _pair(
+    comparison: Comparison, student: Model, other: Model | None, finding: Finding, T: float
+) -> None:
     row, column = frame.focused_pair(comparison, student, T)
     names = comparison.class_names
     chosen = state.current().pair is not None
     against = other or comparison.teacher
+    whole = why = ""
     if chosen:
         title = f"In focus: {names[row]} and {names[column]}"
     else:
@@ -226,19 +244,21 @@ def _pair(comparison: Comparison, student: Model, other: Model | None, T: float)
         title = separated_pair_title(
             student.name, against.called, names[row], names[column], separated=separated
         )
+        whole = seeds_text.pair_and_whole(finding, T, comparison.noun) if separated else ""
+        why = worded(PAIR_CHOSEN, comparison.noun)
     st.subheader(title)
     cosines = [
         f"{m.name} {measures.geometry(comparison, m, T).gram[row, column]:.2f}"
         for m in comparison.models
     ]
     cosines_text = (
-        f"Cosine of the two classes: {', '.join(cosines)}. In {against.called}, these"
-        f" {comparison.nouns} contribute most to it."
-    )
+        f"{whole} Cosine of the two classes at T = {T:g}: {', '.join(cosines)}. In"
+        f" {against.called}, these {comparison.nouns} contribute most to it."
+    ).lstrip()
     below = (
-        f"Under each {comparison.noun}: its true class, then {against.called}'s probability of"
-        f" {names[row]} | {names[column]} at T = {T:g}."
-    )
+        f"{why} Under each {comparison.noun}: its true class, then {against.called}'s probability"
+        f" of {names[row]} | {names[column]} at T = {T:g}."
+    ).lstrip()
     st.caption(cosines_text, help=below)
     report = thumbs.InReport("overview-pair", title, f"{cosines_text} {below}")
     thumbs.pair_strip(comparison, against, (row, column), T, most=14, one_row=True, report=report)

@@ -6,9 +6,10 @@ from app import state
 from app.data.over_seeds import left_out
 from app.plain import st
 from bickd_core.comparing import measures
-from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.comparison import Comparison, inputs_sentence
 from bickd_core.comparing.figures import FIGURES, OVER_SEEDS
-from bickd_core.comparing.seeds import Recipes, RecipesCompared
+from bickd_core.comparing.finding import Finding
+from bickd_core.comparing.seeds import Recipes
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
 
@@ -33,13 +34,9 @@ def every_figure(comparison: Comparison, T: float) -> None:
         row = {"model": model.name, "architecture": model.info.arch or "not known"}
         for figure in FIGURES:
             interval = figure.interval(summary, is_teacher=model.is_teacher)
-            if interval is None:
-                row[figure.title] = "–"
-            else:
-                shape = numbers.percent if figure.fmt == "percent" else numbers.number
-                row[figure.title] = (
-                    f"{shape(interval.estimate)} {numbers.interval_text(interval, figure.fmt)}"
-                )
+            row[figure.title] = (
+                "–" if interval is None else numbers.estimate_text(interval, figure.fmt)
+            )
         rows.append(row)
 
     def chosen() -> None:
@@ -54,19 +51,14 @@ def every_figure(comparison: Comparison, T: float) -> None:
         on_select=chosen,
         selection_mode="single-row",
     )
+    models = comparison.models
+    if inputs := inputs_sentence([model.name for model in models], [m.info for m in models]):
+        st.caption(inputs)
 
 
-def over_seeds(
-    comparison: Comparison,
-    recipes: Recipes,
-    student: Model,
-    compared: dict[str, RecipesCompared],
-    T: float,
-) -> None:
+def over_seeds(comparison: Comparison, recipes: Recipes, finding: Finding, T: float) -> None:
     """Show the mean and deviation of each method over its seeds, and the student's differences from
-    the others."""
-    if not comparison.students:
-        return
+    each other model."""
     import pandas as pd
 
     rows = []
@@ -92,29 +84,15 @@ def over_seeds(
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="overview-seeds")
     for reason in left_out(comparison, T):
         st.warning(f"Left out of the seeds: {reason}", icon=":material/warning:")
-    networks = [name for name, difference in compared.items() if difference.networks]
-    if len(networks) < len(compared):
-        text = (
-            f"{student.name} minus each other model, with 95% intervals over seeds and"
-            f" {comparison.nouns}."
-        )
-        details = seeds_text.rule(len(compared))
-        if networks:
-            details += (
-                f" One run only: {numbers.listed(networks)}. There the intervals are over"
-                f" {comparison.nouns} and hold for the two models compared."
-            )
-    else:
-        text = (
-            f"{student.name} minus each other model, one run each, with 95% intervals over"
-            f" {comparison.nouns}."
-        )
-        details = "The intervals hold for these models. Other seeds may give other results."
-        if any(model.info.source.kind == "trained" for model in comparison.students):
-            details += " The Distill page can train several seeds at once."
+    text, details = seeds_text.differences_note(finding, comparison.noun)
+    runs_only = all(compared.networks for compared in finding.against_each.values())
+    if runs_only and any(model.info.source.kind == "trained" for model in comparison.students):
+        details += " The Distill page can train several seeds at once."
     st.caption(text, help=details)
     st.dataframe(
-        pd.DataFrame(seeds_text.difference_rows(student.name, compared, comparison.noun)),
+        pd.DataFrame(
+            seeds_text.difference_rows(finding.student.name, finding.against_each, comparison.noun)
+        ),
         hide_index=True,
         key="overview-differences",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app import settings
+from app import refresh, settings
 from app.data.maps import map_job, map_view, start_maps, stop_maps
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison, Model
@@ -29,7 +29,7 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
         return
     now = map_job(comparison, method)
     if now is not None and now.state == "running":
-        _watch(comparison, method)
+        refresh.every(0.7, _watch, comparison, method, name="map-job")
         return
     names = ", ".join(model.name for model in missing)
     took = numbers.duration(expected_seconds(method, comparison.n, len(comparison.models)))
@@ -55,7 +55,7 @@ def measure(comparison: Comparison, method: str) -> None:
     """Offer, under the maps, to measure how much another seed would move them."""
     now = map_job(comparison, method)
     if now is not None and now.state == "running":
-        _watch(comparison, method)
+        refresh.every(0.7, _watch, comparison, method, name="map-job")
         return
     if now is not None and now.state == "failed":
         st.error(f"The measurement failed: {now.error}")
@@ -68,7 +68,6 @@ def measure(comparison: Comparison, method: str) -> None:
         st.button("Measure it", key="map-measure", on_click=start_maps, args=(comparison, method))
 
 
-@st.fragment(run_every=0.7)
 def _watch(comparison: Comparison, method: str) -> None:
     """Show the progress of a running job. Redraw the page when the job ends or its maps are
     ready."""

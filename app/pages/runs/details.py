@@ -19,10 +19,10 @@ from app.plain import md, st
 from app.registry import open_page
 from app.run_table import Figures, card_body, students_of
 from app.state import ViewState
-from bickd_core.data.normalisation import TITLES, applied
-from bickd_core.data.registry import made_square, tried_split
+from bickd_core.data.normalisation import TITLES
 from bickd_core.importing.weights import HELD_OUT
 from bickd_core.reading import ReadError, opened, read_bytes
+from bickd_core.runs.inputs import inputs_sentence, undecided_inputs
 from bickd_core.runs.library import NameTaken, RunError, RunFolder, RunInfo
 from bickd_viz.text import numbers
 
@@ -80,7 +80,7 @@ def show(
                     file=str(info.source.file),
                 )
             )
-        if info.source.kind in ("imported", "program"):
+        if info.source.imported_network:
             if info.source.part:
                 st.caption(md("The weights are {part} in the file.", part=info.source.part))
             show_inputs(info)
@@ -97,6 +97,8 @@ def show(
 def show_inputs(info: RunInfo) -> None:
     """Show how an imported network's inputs were prepared, with notes and hints."""
     st.caption(_inputs(info))
+    if undecided := undecided_inputs(info):
+        st.info(undecided, icon=":material/balance:")
     for note in info.source.notes:
         st.warning(md("{note}", note=note), icon=":material/warning:")
     for hint in info.source.hints:
@@ -104,16 +106,10 @@ def show_inputs(info: RunInfo) -> None:
 
 
 def _inputs(info: RunInfo) -> str:
-    preprocessing = info.preprocessing
-    if preprocessing is None:
-        return (
-            f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. If"
-            " the figures are lower than you expect, load the file again: the import now tries"
-            " four."
-        )
-    source, split = info.source, tried_split(info.dataset)
-    tried = applied(preprocessing, source.tried, source.tried_on, split)
-    return f"{tried} {preprocessing.sentence(made_square(info.dataset))}"
+    return inputs_sentence(info) or (
+        f"Inputs were normalised with {TITLES['data']}. No other normalisation was tried. If the"
+        " figures are lower than you expect, load the file again: the import now tries four."
+    )
 
 
 def _tabs(run: RunFolder, info: RunInfo) -> None:

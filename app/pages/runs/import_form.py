@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app import state
+from app import refresh, state
 from app.components import data_form, inputs_form
 from app.components.fields import Fields
 from app.data import access, runs
@@ -29,6 +29,7 @@ from bickd_core.data.registry import (
 )
 from bickd_core.importing.weights import HELD_OUT, ImportRequest
 from bickd_core.models.recognise import Recognised
+from bickd_core.naming import key_of_file
 from bickd_core.runs.library import RunError
 from bickd_viz.text import numbers
 
@@ -66,7 +67,7 @@ def show(first: bool) -> None:
         "Load weights", icon=":material/upload:", expanded=expanded, key="runs-load-open"
     ):
         if busy:
-            st.fragment(_progress, run_every=0.5)()
+            refresh.every(0.5, _progress, name="import")
         _form(busy)  # also during the check: a form that is not drawn loses its file
 
 
@@ -115,7 +116,7 @@ def _use(better: Choice) -> None:
 
 def _form(busy: bool) -> None:
     st.caption(
-        "Make a run from a weights file. The file is checked against the architecture and the data,"
+        "Import a weights file as a run. The file is checked against the architecture and the data,"
         " then evaluated on validation and test. No code in it is run."
     )
     fields = Fields("runs")
@@ -181,7 +182,7 @@ def _form(busy: bool) -> None:
             class_order=order,
             role=role,
             teacher=None if teacher == _NO_TEACHER else teacher,
-            name=name or runs.library().free_name(process.name_for(upload.name)),
+            name=name or runs.library().free_name(key_of_file(upload.name)),
             part=part,
             **inputs,
             **({} if resize is None else {"resize": resize}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from app import settings, state
+from app import refresh, settings, state
 from app.data import access, reached
 from app.data.cache import memory_use
 from app.data.runs import info, readable_runs
@@ -66,14 +66,14 @@ def show() -> None:
         st.info("None yet. Train one on Distill, or load weights above.")
     else:
         busy = any(_live(run) for run, _ in shown)
-        st.fragment(_table, run_every=_REFRESH_SECONDS if busy else None)(shown, busy)
+        refresh.every(_REFRESH_SECONDS if busy else None, _table, shown, busy, name="runs")
     _chosen(pairs)
     used, budget = memory_use()
     st.caption(
         f"Memory for predictions and figures: {used / 1e9:.1f} of {budget / 1e9:.1f} GB, shared by"
         " all sessions.",
-        help="When it is full, what was used longest ago is dropped and made again when needed. "
-        "`BICKD_MEMORY_GB` sets the limit.",
+        help="When it is full, the least recently used are dropped, and computed again when needed."
+        " `BICKD_MEMORY_GB` sets the limit.",
     )
     if (disk := access.disk_use()) is not None:
         st.caption(

@@ -32,7 +32,7 @@ def show(runs: list[RunFolder]) -> None:
         )
         return
     st.dataframe(
-        pd.DataFrame([seed_row(group) for group in groups]).dropna(axis=1, how="all"),
+        pd.DataFrame([seed_row(group) for group in groups]).dropna(axis=1, how="all").fillna("–"),
         hide_index=True,
         key="runs-seeds",
         column_config={"Method": st.column_config.TextColumn(pinned=True)},

@@ -93,7 +93,7 @@ def _notes(view: LayerView) -> list[list[str]]:
                 continue
             high = float(np.quantile(view.cka.null[:, i, j], 0.95))
             line.append(
-                f"{numbers.number(cell.estimate)} {numbers.interval_text(cell.interval())}, 95% of"
+                f"{numbers.estimate_text(cell.interval())}, 95% of"
                 f" shuffles below {numbers.number(high)}, p = {view.cka.p_values[i, j]:.3f}"
             )
         notes.append(line)
@@ -147,7 +147,7 @@ def _table(view: LayerView) -> Markdown:
                     row=row,
                     column=column,
                     estimate=numbers.number(cell.estimate),
-                    interval=numbers.interval_text(cell.interval()),
+                    interval=numbers.interval_text(cell.interval()) or "–",
                     chance=numbers.number(high),
                     p=f"{view.cka.p_values[i, j]:.3f}",
                 )

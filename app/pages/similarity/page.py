@@ -9,6 +9,7 @@ from app.components import frame, selection_bar
 from app.pages.similarity import layers, matrices, measures
 from app.plain import st
 from bickd_core.comparing import class_geometry
+from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import cross, summary
 from bickd_viz.text import class_geometry as words
@@ -44,12 +45,13 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     usable = ~(across.empty_teacher | across.empty_student)
     if usable.any():
         worst = int(np.where(usable, diagonal, np.inf).argmin())
+        mean = class_geometry.cross_gram_figures(comparison, student, Lens(T)).consistency
         page_export.title(
             similarity.title(
                 student.name,
                 comparison.class_names[worst],
                 float(diagonal[worst]),
-                float(diagonal[usable].mean()),
+                None if mean is None else mean.estimate,
             )
         )
     else:
@@ -70,17 +72,13 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     if found.displacement is not None:
         more.append(
             "Mean Hellinger distance from the teacher:"
-            f" {numbers.number(found.displacement.estimate)}"
-            f" {numbers.interval_text(found.displacement)}."
+            f" {numbers.estimate_text(found.displacement)}."
         )
     if found.kl is not None:
-        more.append(
-            f"KL from the teacher: {numbers.number(found.kl.estimate)}"
-            f" {numbers.interval_text(found.kl)} nats."
-        )
+        more.append(f"KL from the teacher: {numbers.estimate_text(found.kl)} nats.")
     page_export.note(
         f"{said[:1].upper()}{said[1:]}{numbers.count(comparison.n)} {comparison.split}"
         f" {comparison.nouns}, T = {T:g}.",
         *more,
-        f"Intervals are at 95%, over {comparison.nouns}.",
+        f"One run of each model. Intervals are at 95%, over {comparison.nouns}.",
     )

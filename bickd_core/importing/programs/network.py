@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bickd_core.importing.programs.program import Input
 from bickd_core.importing.programs.serve import MAX_BYTES, receive, send
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.models.outputs import Outputs
+from bickd_core.naming import classes_text
 from bickd_core.runs.program_kinds import TITLES, ProgramKind, missing
 
 BATCH = 64
@@ -90,13 +92,22 @@ class ProgramNetwork(nn.Module):
             if stream is not None:
                 stream.close()
 
-    def check(self, *, classes: int, channels: int, size: int, dataset: str) -> None:
+    def check(
+        self,
+        *,
+        classes: int,
+        channels: int,
+        size: int,
+        dataset: str,
+        class_names: Sequence[str] = (),
+    ) -> None:
         """Check that the program fits the data: by its input shape, and by its output for a black
         image.
 
         Args:
             size: pixels per side of the images that it gets.
             dataset: the data set's name, for messages.
+            class_names: its classes, for messages; empty if unknown.
 
         Raises:
             RefusedFile: the program expects other images, or has another number of classes.
@@ -122,7 +133,7 @@ class ProgramNetwork(nn.Module):
         if logits.shape[1] != classes:
             raise RefusedFile(
                 f"{self._file.name} is for other data: it has {logits.shape[1]} classes, but"
-                f" dataset {dataset} has {classes}."
+                f" dataset {dataset} has {classes_text(classes, class_names)}."
             )
         self.gives_features = features is not None
 

@@ -1,0 +1,111 @@
+"""Which column holds the true classes, if its name does not say so."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from layouts import CLASSES, columns, labels, logits, names, softmax
+
+from bickd_core.importing.guess import guess_layout
+from bickd_core.importing.matching import Imported, match
+from bickd_core.importing.read_process import parse
+from bickd_core.importing.table import Table
+
+GRID = [f"{verb}_{noun}" for verb in ("check", "book", "cancel") for noun in ("hotel", "flight")]
+WORDS = np.array(CLASSES, dtype=object)
+
+
+def read(folder: Path, table: dict[str, object]) -> Imported:
+    pd.DataFrame(table).to_csv(folder / "net.csv", index=False)
+    return match([("net.csv", part) for part in parse(folder / "net.csv")[2]])
+
+
+@pytest.mark.parametrize("name", ["intent", "gold", "true_intent", "label_text", "what", "dx"])
+@pytest.mark.parametrize("pattern", ["{}", "logit_{}", "prob:{}", "{}.score"])
+def test_values_that_name_the_scores_are_labels(name, pattern, tmp_path):
+    scores = softmax(logits()) if "prob" in pattern else logits()
+    imported = read(tmp_path, {name: names(), **columns(pattern, scores)})
+    [model] = imported.models
+    assert model.predictions.class_names == CLASSES
+    assert (model.predictions.labels == labels()).all()
+
+
+def test_labels_in_another_spelling(tmp_path):
+    z = np.random.default_rng(0).normal(size=(60, 6))
+    truth = np.arange(60) % 6
+    spelled = [GRID[i].replace("_", " ").title() for i in truth]
+    imported = read(tmp_path, {"what": spelled, **{GRID[i]: z[:, i] for i in range(6)}})
+    [model] = imported.models
+    assert (model.predictions.labels == truth).all()
+
+
+@pytest.mark.parametrize("name", ["intent", "label", "what"])
+@pytest.mark.parametrize("present", [6, 4])
+def test_names_of_two_words_are_one_model_and_not_several(name, present, tmp_path):
+    z = np.random.default_rng(0).normal(size=(60, 6))
+    truth = np.arange(60) % present
+    imported = read(
+        tmp_path, {name: [GRID[i] for i in truth], **{GRID[i]: z[:, i] for i in range(6)}}
+    )
+    [model] = imported.models
+    assert model.predictions.class_names == tuple(GRID)
+    assert (model.predictions.labels == truth).all()
+
+
+def test_labels_of_one_word_still_tell_models_apart(tmp_path):
+    table = {f"{name}_{c}": logits(i)[:, j] for i, name in enumerate(("big", "small"))
+             for j, c in enumerate(CLASSES)}  # fmt: skip
+    imported = read(tmp_path, {"what": names(), **table})
+    assert [model.name for model in imported.models] == ["big", "small"]
+    assert (imported.models[1].predictions.labels == labels()).all()
+
+
+def test_columns_that_sum_to_one_together_are_one_model(tmp_path):
+    p = softmax(np.random.default_rng(0).normal(size=(60, 6)))
+    [model] = read(tmp_path, {GRID[i]: p[:, i] for i in range(6)}).models
+    assert model.predictions.class_names == tuple(GRID)
+
+
+def test_predicted_classes_are_no_labels(tmp_path):
+    predicted = WORDS[logits().argmax(axis=1)]
+    for name in ("pred", "kd_prediction", "what"):
+        imported = read(tmp_path, {name: predicted, **columns("{}", logits())})
+        assert imported.models[0].predictions.labels is None
+    imported = read(tmp_path, {"what": predicted, "intent": names(), **columns("{}", logits())})
+    assert (imported.models[0].predictions.labels == labels()).all()
+
+
+def test_two_columns_that_may_be_labels_are_left_alone(tmp_path):
+    others = WORDS[(labels() + 1) % 3]
+    table = {"first": names(), "second": others, **columns("{}", logits())}
+    assert read(tmp_path, table).models[0].predictions.labels is None
+
+
+def test_a_coarser_category_is_not_the_label(tmp_path):
+    coarse = ["flying" if name == "bird" else "walking" for name in names()]
+    imported = read(tmp_path, {"category": coarse, "species": names(), **columns("{}", logits())})
+    assert (imported.models[0].predictions.labels == labels()).all()
+    table = {"category": coarse, "label": labels(), "x": coarse, **columns("{}", logits())}
+    assert (read(tmp_path, table).models[0].predictions.labels == labels()).all()
+
+
+def test_labels_that_an_array_of_class_names_has(tmp_path):
+    np.savez(
+        tmp_path / "net.npz", logits=logits(), what=np.array(names()), class_names=np.array(CLASSES)
+    )
+    imported = match([("net.npz", part) for part in parse(tmp_path / "net.npz")[2]])
+    assert (imported.models[0].predictions.labels == labels()).all()
+
+
+@pytest.mark.parametrize("name", ["utterance", "query", "sms", "input", "prompt"])
+def test_columns_of_texts(name, tmp_path):
+    texts = [f"a text {i}" for i in range(len(labels()))]
+    imported = read(tmp_path, {name: texts, "label": names(), **columns("{}", logits())})
+    assert list(imported.texts.values()) == texts
+
+
+def test_long_texts_are_not_compared_with_scores():
+    texts = np.array([f"{i} {'word ' * 300}" for i in range(20_000)], dtype=object)
+    table = Table({"note": texts, **columns("{}", np.zeros((20_000, 3)))})
+    assert not guess_layout(table, "net").label

@@ -1,0 +1,137 @@
+"""Images of one's own at another path: they are the same data if their content is the same."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from run_helpers import small_config
+
+from bickd_cli.main import main
+from bickd_core.comparing.report_data import read_report_data
+from bickd_core.comparing.seeds import on_other_data, recipe
+from bickd_core.data.external import cached_content
+from bickd_core.runs.create import create_run, same_settings
+from bickd_core.runs.library import RunError
+from bickd_core.runs.same_data import is_data_of, relocate, same_data
+from bickd_core.runs.status import Status
+from bickd_core.training.engine import fit
+from bickd_core.training.setup import build_job
+from bickd_core.training.worker import work
+
+pytestmark = pytest.mark.usefixtures("quick_umap")
+RUN = {"train_limit": None, "batch_size": 16, "epochs": 1}
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """Sixty images of 12 pixels in three classes."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "job1" / "shapes"
+    for c, name in enumerate(("bar", "disc", "ring")):
+        (root / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 60, (12, 12, 3), dtype=np.uint8) + np.uint8(60 * c)
+            Image.fromarray(pixels).save(root / name / f"{i:02}.png")
+    return root
+
+
+@pytest.fixture
+def teacher(shapes, library):
+    config = small_config(dataset=f"folder:{shapes}", role="teacher", image_size=16, **RUN)
+    run = create_run(config, library, name="teacher")
+    assert work(run, library) == "finished"
+    return run
+
+
+def student_on(folder, **changes):
+    return small_config(
+        dataset=f"folder:{folder}", teacher="teacher", objective={"kind": "kd"},
+        **{"image_size": 16, **RUN, **changes},
+    )  # fmt: skip
+
+
+def test_a_student_learns_from_a_teacher_on_the_same_images_elsewhere(
+    shapes, tmp_path, library, teacher
+):
+    copy, link = tmp_path / "job2" / "copied", tmp_path / "link"
+    shutil.copytree(shapes, copy)
+    link.symlink_to(shapes)
+    assert not is_data_of(teacher.info(), f"folder:{copy}", decode=False)  # not decoded yet
+    assert cached_content(f"folder:{copy}", 16) is None
+    runs = [
+        create_run(student_on(folder, seeds={"weights": seed}), library, name=f"s{seed}")
+        for seed, folder in enumerate((copy, link))
+    ]
+    assert is_data_of(teacher.info(), f"folder:{copy}", decode=False)
+    shutil.rmtree(shapes.parent)
+    (tmp_path / "link").unlink()
+    link.symlink_to(copy)
+    assert [work(run, library) for run in runs] == ["finished", "finished"]
+    first, second = (run.info() for run in runs)
+    assert same_data(first, second)
+    assert same_data(first, teacher.info())
+    assert recipe(first) == recipe(second)
+    assert on_other_data(first, [second]) == []
+    assert same_settings(
+        first, second.model_copy(update={"config": first.config, "dataset": second.dataset})
+    )
+    assert len(read_report_data(library, "teacher", ["s0", "s1"]).comparison.models) == 3
+
+
+def test_other_images_at_another_path_are_refused_and_make_no_run(
+    shapes, tmp_path, library, teacher
+):
+    other = tmp_path / "other"
+    shutil.copytree(shapes, other)
+    Image.new("RGB", (12, 12)).save(other / "bar" / "00.png")
+    with pytest.raises(RunError, match="whose images differ; choose a teacher on the same data"):
+        create_run(student_on(other), library, name="student")
+    with pytest.raises(RunError, match="the student learns digits, which is other data"):
+        create_run(small_config(teacher="teacher", objective={"kind": "kd"}), library)
+    shutil.rmtree(other / "ring")
+    assert not is_data_of(teacher.info(), f"folder:{other}")
+    teacher.write_info(teacher.info().model_copy(update={"data_content": None}))
+    with pytest.raises(RunError, match="there is no record of the teacher's images"):
+        create_run(student_on(other), library)
+    assert not library.taken("student")
+
+
+def test_another_image_size_is_named_with_the_option_that_mends_it(shapes, library, teacher):
+    with pytest.raises(RunError) as refused:
+        create_run(student_on(shapes, image_size=None), library)
+    assert str(refused.value) == (
+        "teacher 'teacher' was made for images of 16 pixels, but the student's have 12; use"
+        " `--image-size 16`, or choose a teacher for 12 pixels."
+    )
+
+
+def test_a_run_is_resumed_where_its_data_is_now(shapes, tmp_path, library, capsys, monkeypatch):
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    run = create_run(small_config(dataset=f"folder:{shapes}", **RUN), library, name="i1")
+    job = build_job(run.info().config, library)
+    run.write_info(run.info().model_copy(update={"data_content": job.dataset.content}))
+    assert fit(job, run, stop_after=(0, 1)) == "stopped"
+    run.write_status(Status("stopped"))
+    moved, changed = tmp_path / "job2" / "shapes", tmp_path / "changed"
+    shutil.copytree(shapes, changed)
+    (changed / "bar" / "19.png").unlink()
+    shutil.move(shapes, moved)
+    for arguments, message in (
+        ([], f"must be at folder:{shapes}, but that path does not exist; put the data back, or"),
+        ([], "bickd train --resume i1 --dataset folder:PATH"),
+        (["--dataset", f"folder:{changed}"], "but they differ; name the path of the same images"),
+        (["--dataset", "digits"], "but they differ"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", "--resume", "i1", *arguments])
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+        assert run.status().state == "stopped"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--resume", "i1", "--dataset", f"folder:{moved}"])
+    assert ended.value.code == 0
+    info = run.info()
+    assert info.dataset == info.config.dataset == f"folder:{moved}"
+    with pytest.raises(RunError, match="finished and cannot be resumed"):
+        relocate(run, f"folder:{changed}")
