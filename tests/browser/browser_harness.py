@@ -257,7 +257,7 @@ class AppPage:
     @contextlib.contextmanager
     def rerun(self) -> Iterator[None]:
         """Around an action that makes the script run: wait for that run to begin, and to end."""
-        before = self.page.evaluate("[window.__runs, window.__answers]")
+        before = self.page.evaluate("[window.__runs, window.__ends]")
         yield
         self.page.wait_for_function(_RAN, arg=before, timeout=TIMEOUT * 1000, polling=self.polling)
         unseen = self.page.evaluate("before => window.__runs === before[0]", before)
@@ -387,29 +387,41 @@ quiet => {
   return now - window.__rest >= quiet;
 }
 """
-# A run was seen; or the page asked and was answered without its attribute telling of it, because a
-# short run's first and last message were drawn in one go.
+# A run was seen; or one was heard to end without the page's attribute telling of it, because its
+# first and last message were drawn in one go.
 _RAN = """
-([runs, answers]) => window.__runs > runs
-  || (window.__answers > answers && !window.__asked && performance.now() - window.__heard > 500)
+([runs, ends]) => window.__runs > runs
+  || (window.__ends > ends && performance.now() - window.__heard > 500)
 """
-# Counts the runs of the script, as the app's own attribute tells of them, and the questions that
-# the server answered.
+# Counts the runs of the script, as the page's own attribute tells of them, and their ends, as the
+# server's messages do: field 6 of a message is script_finished, whose value 2 is "early, for
+# another run".
 _COUNT_RUNS = """
-  window.__runs = window.__answers = window.__heard = 0;
-  window.__asked = false;
+  window.__runs = window.__ends = window.__heard = 0;
+  const ended = bytes => {
+    let at = 0;
+    const varint = () => {
+      let value = 0;
+      for (let factor = 1; ; factor *= 128) {
+        const byte = bytes[at++];
+        value += (byte & 127) * factor;
+        if (byte < 128) return value;
+      }
+    };
+    while (at < bytes.length) {
+      const tag = varint(), value = varint();
+      if (tag >> 3 === 6) return value !== 2;
+      if ((tag & 7) === 2) at += value;
+    }
+    return false;
+  };
   window.WebSocket = class extends WebSocket {
     constructor(...words) {
       super(...words);
-      this.addEventListener('message', () => {
+      this.addEventListener('message', ({data}) => {
         window.__heard = performance.now();
-        if (window.__asked) window.__answers += 1;
-        window.__asked = false;
+        if (ended(new Uint8Array(data))) window.__ends += 1;
       });
-    }
-    send(words) {
-      window.__asked = true;
-      super.send(words);
     }
   };
   new MutationObserver(changes => {
