@@ -127,7 +127,12 @@ class TrainConfig(_Strict):
         None, gt=0, le=MOST, description="train on a stratified subset of this many images"
     )
     validation_seed: int = Field(
-        0, ge=0, lt=2**31, description="chooses which training images become validation"
+        0,
+        ge=0,
+        lt=2**31,
+        description=(
+            "chooses which training images become validation, if the data have no validation part"
+        ),
     )
     validation_folds: int | None = Field(
         None,
@@ -135,7 +140,7 @@ class TrainConfig(_Strict):
         le=1000,
         description=(
             "divide the training images into this many folds, and use one as validation; if not"
-            " set: the data set's own number of validation images"
+            " set: the data's validation part, or else a fixed number of training images"
         ),
     )
     validation_fold: int = Field(

@@ -41,5 +41,5 @@ def show(run: RunFolder, info: RunInfo, reached: Figures, prefix: str) -> None:
     with st.container(horizontal=True, gap="medium", key=f"{prefix}-figures"):
         for label, value in shown:
             if value is not None:
-                seen = label == _VALIDATION and info.source.imported_network
+                seen = label == _VALIDATION and info.source.saw_validation
                 st.metric(label, value, width="content", help=_SEEN if seen else None)

@@ -307,15 +307,15 @@ def _figures(option: Normalisation) -> tuple[tuple[float, ...], tuple[float, ...
 def seen_sentence(names: Sequence[str], infos: Sequence[RunInfo], split: Split) -> str:
     """Say which networks were probably trained on the samples of a split; "" if none was.
 
-    Validation is split off from the training images here. A network that was trained elsewhere has
-    probably been trained on all of them.
+    Validation is split off from the training images, unless the data have a validation part. A
+    network that was trained elsewhere has probably been trained on all of them.
 
     Args:
         names: the models' names, in the order of `infos`.
     """
     if split != "validation":
         return ""
-    seen = [name for name, info in zip(names, infos, strict=True) if info.source.imported_network]
+    seen = [name for name, info in zip(names, infos, strict=True) if info.source.saw_validation]
     if not seen:
         return ""
     return (

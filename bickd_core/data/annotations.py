@@ -148,7 +148,8 @@ def labelled(
         all_test: whether all images are test, whatever the file says about parts.
 
     Returns:
-        The parts "train" and "test", each with all classes, or only "all" or "test".
+        The parts "train", "test" and perhaps "validation", each with all classes, or only "all" or
+        "test".
 
     Raises:
         DataError: see `annotated` and `parts_of`.
@@ -157,14 +158,13 @@ def labelled(
     if all_test:
         rows = [row._replace(part="test") for row in rows]
     images = _images(file, folder, rows, suffixes)
-    classes = sorted({row.label for row in rows if row.part})
+    classes = sorted({row.label for row in rows})
     paths: dict[str, dict[str, list[Path]]] = {}
-    for part in ("train", "test", "all"):
+    for part in ("train", "validation", "test", "all"):
         if any(row.part == part for row in rows):
             paths[part] = {name: [] for name in classes}
     for row, image in zip(rows, images, strict=True):
-        if row.part:
-            paths[row.part][row.label].append(image)
+        paths[row.part][row.label].append(image)
     return {part: _sorted(by_class) for part, by_class in paths.items()}
 
 

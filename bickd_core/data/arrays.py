@@ -3,7 +3,6 @@ folder."""
 
 from __future__ import annotations
 
-import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from typing import IO
 import numpy as np
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text
 from bickd_core.data.listing import (
     LARGEST_SIDE,
     MAX_IMAGES,
@@ -22,17 +20,15 @@ from bickd_core.data.listing import (
     Listing,
     numbered_classes,
 )
-from bickd_core.data.notes import note
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
 from bickd_core.npy_header import NpyHeader, read_header
 
-logger = logging.getLogger(__name__)
-
 IMAGES = {
     "train": ("train_images", "x_train"),
-    "test": ("test_images", "x_test", "val_images", "x_val"),
+    "validation": ("val_images", "x_val"),
+    "test": ("test_images", "x_test"),
     "all": ("images", "x"),
 }
 LABELS = {
@@ -132,7 +128,8 @@ def _reason(error: Exception) -> str:
 
 
 def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
-    """Return the names of the arrays of images and labels, by part."""
+    """Return the names of the arrays of images and labels, by part. Validation is test if there is
+    no test."""
     parts: dict[str, tuple[str, str]] = {}
     for part, known in IMAGES.items():
         images = next((name for name in known if name in names), None)
@@ -143,16 +140,11 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
                 f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}."
             )
         parts[part] = (images, LABELS[images])
+    if "validation" in parts and "test" not in parts:
+        parts["test"] = parts.pop("validation")
     if "train" in parts and "test" in parts:
-        test = parts["test"][0]
-        unused = [name for name in ("val_images", "x_val") if name in names and name != test]
-        if unused:
-            note(
-                logger,
-                f"Not used in {as_text(path)}: {' and '.join(unused)}; {test} is test, and"
-                " validation is split off from train.",
-            )
-        return {part: parts[part] for part in ("train", "test")}
+        parts.pop("all", None)
+        return parts
     if "train" in parts or "all" in parts:
         return {"all": parts.get("train", parts.get("all", ("", "")))}
     predictions = next((name for name in PREDICTIONS if name in names), None)

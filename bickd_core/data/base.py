@@ -32,7 +32,7 @@ class Split:
         labels: int64 [N], in [0, C).
         ids: int64 [N], unique: positions in the *original* train or test file. They do not change
             when validation is split off or train is limited. Train and validation share one file,
-            so their ids never overlap.
+            or validation's file continues the ids of train, so these never overlap.
     """
 
     images: np.ndarray | Rows
@@ -84,7 +84,8 @@ class Dataset:
 
     Attributes:
         name: its name in `DATASETS`.
-        train, validation, test: the splits; validation is split off from the original train file.
+        train, validation, test: the splits; validation is the source's own, or split off from the
+            original train file.
         class_names: C names, indexed by label.
         mean, std: of all images in the original train file / 255, for each channel. They do not
             depend on the seed of validation or on a limit, so a network has the same inputs under
@@ -281,6 +282,9 @@ class Source:
 
     Attributes:
         train, test: the original files.
+        validation: the original file of validation, whose ids continue those of train; None if the
+            source has none.
+        validation_size: number of samples to split off from train otherwise.
         statistics: `channel_statistics` of the train file, if the source knows them.
         content: see `Dataset`.
         sorted_names: whether classes are sorted by their names as text, and not in an order of the
@@ -295,3 +299,4 @@ class Source:
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     content: str | None = None
     sorted_names: bool = False
+    validation: Split | None = None

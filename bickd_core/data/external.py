@@ -77,6 +77,7 @@ class Summary:
 
     Attributes:
         carved: whether test is a fifth of the only part.
+        own_validation: whether the source has a validation part.
     """
 
     fingerprint: str
@@ -91,6 +92,7 @@ class Summary:
     validation: int
     test: int
     carved: bool
+    own_validation: bool
 
 
 def is_external(name: str) -> bool:
@@ -202,7 +204,7 @@ def listed(kind: Kind, path: Path, name: str) -> Listing:
     return listing
 
 
-_LISTING = 5
+_LISTING = 6
 """Version of the listing. A higher number makes every source be listed and decoded again."""
 _AGAIN_SECONDS = 10.0
 _recent: dict[str, tuple[float, Summary]] = {}
@@ -237,7 +239,8 @@ def summary(listing: Listing, fingerprint: str) -> Summary:
     """Summarise a listing."""
     where = split_positions(listing.labels)
     part, positions = where["train"]
-    validation = validation_size(listing.labels[part][positions])
+    own = listing.labels.get("validation")
+    validation = validation_size(listing.labels[part][positions]) if own is None else len(own)
     return Summary(
         fingerprint,
         listing.class_names,
@@ -245,10 +248,11 @@ def summary(listing: Listing, fingerprint: str) -> Summary:
         absent_classes(listing),
         listing.channels,
         listing.side,
-        len(positions) - validation,
+        len(positions) - (validation if own is None else 0),
         validation,
         len(where["test"][1]),
         listing.carved,
+        own is not None,
     )
 
 
@@ -295,7 +299,7 @@ def _save(path: Path, value: dict[str, Any]) -> None:
 
 
 def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
-    """Return the train and test files as rows of decoded images, decoding them into the cache if
+    """Return the original files as rows of decoded images, decoding them into the cache if
     needed.
 
     Raises:
@@ -318,6 +322,7 @@ def load(name: str, size: int, resizing: Resizing = DEFAULT) -> Source:
         sorted_names=stored.sorted_names,
         statistics=(stored.mean, stored.std),
         content=stored.content,
+        validation=_own_validation(stored),
     )
 
 
@@ -335,3 +340,11 @@ def cached_content(name: str, size: int, resizing: Resizing = DEFAULT) -> str | 
 
 def _split(stored: Stored, part: str, positions: np.ndarray) -> Split:
     return Split(stored.rows[part].take(positions), stored.labels[part][positions], positions)
+
+
+def _own_validation(stored: Stored) -> Split | None:
+    if "validation" not in stored.rows:
+        return None
+    labels = stored.labels["validation"]
+    ids = len(stored.labels["train"]) + np.arange(len(labels))
+    return Split(stored.rows["validation"], labels, ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ class _Part:
     """A part of the data.
 
     Attributes:
-        name: "train", "test" or "all".
+        name: "train", "validation", "test" or "all".
         classes: the files of each class folder.
         labels: the file with the classes of the images, if there are no class folders.
     """
@@ -85,8 +85,8 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         if strange:
             raise DataError(
                 f"{as_text(part.folder)} has a class folder {as_text(strange[0])!r}, but"
-                f" {as_text(first.folder)} does not; all classes of the test part must be in the"
-                " train part."
+                f" {as_text(first.folder)} does not; all classes of the {part.name} part must be in"
+                " the train part."
             )
         counts = [len(of_class) for of_class in part.classes.values()]
         # The first part defines the classes. `listing.check` refuses equal names.
@@ -142,7 +142,11 @@ def _items(paths: tuple[Path, ...]) -> Iterator[Encoded]:
 
 
 def _parts(path: Path, all_test: bool) -> list[_Part]:
-    """Return train and test, or "all" if there is no test part, or only test if `all_test`."""
+    """Return train, test and perhaps validation, or "all" if there is no test part, or only test if
+    `all_test`.
+
+    Validation is test if there are no test images with classes.
+    """
     if all_test:
         below = subfolders(path)
         folder = below[0] if len(below) == 1 and part_of(below[0].name) else path
@@ -151,30 +155,33 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
     if "train" not in folders:
         return _only_parts("all", path, path)
     train = folders["train"]
-    tests = [folders[part] for part in ("test", "validation") if part in folders]
-    if not tests:
-        return [_Part("all", train, _classes(train, path))]
+    others = [part for part in ("test", "validation") if part in folders]
     classes = _classes(train, path)
-    parts = [_test_part(test, path, classes) for test in tests]
-    usable = [part for part in parts if part is not None]
+    if not others:
+        return [_Part("all", train, classes)]
+    parts = {part: _other_part(part, folders[part], path, classes) for part in others}
+    usable = [part for part in parts.values() if part is not None and any(part.classes.values())]
+    unlabelled = [folders[name] for name, part in parts.items() if part is None]
+    if not usable and unlabelled:
+        raise DataError(
+            f"{as_text(unlabelled[0])} has images but no class folders, so their classes are"
+            " unknown; sort them into class folders, add a file with their names and classes, or"
+            " remove the folder to use a fifth of the other images as test."
+        )
     if not usable:
         raise DataError(
-            f"{as_text(tests[0])} has images but no class folders, so their classes are unknown;"
-            " sort them into class folders, add a file with their names and classes, or remove the"
-            " folder to use a fifth of the other images as test."
+            f"{as_text(folders[others[0]])} has no images; add them, or remove the folder to use a"
+            " fifth of the other images as test."
         )
-    for unused, part in zip(tests, parts, strict=True):
-        if part is not usable[0]:
-            why = (
-                "its images have no classes"
-                if part is None
-                else f"{as_text(usable[0].folder)} is test"
-            )
+    for name, part in parts.items():
+        if part not in usable:
+            why = "its images have no classes" if part is None else "it has no images"
             note(
                 logger,
-                f"{as_text(unused)} is not used: {why}, and validation is split off from train.",
+                f"{as_text(folders[name])} is not used: {why}. Validation is split off from train.",
             )
-    return [_Part("train", train, classes), usable[0]]
+    usable[0] = replace(usable[0], name="test")
+    return [_Part("train", train, classes), *reversed(usable)]
 
 
 def _only_parts(name: str, folder: Path, path: Path) -> list[_Part]:
@@ -191,22 +198,24 @@ def _only_parts(name: str, folder: Path, path: Path) -> list[_Part]:
     return [_Part(name, folder, classes)]
 
 
-def _test_part(folder: Path, path: Path, classes: dict[str, list[Path]]) -> _Part | None:
-    """Return the test part in a folder, with classes from class folders or from a file of labels;
-    None if its classes are unknown."""
-    test_classes = _classes(folder, path)
+def _other_part(
+    part: str, folder: Path, path: Path, classes: dict[str, list[Path]]
+) -> _Part | None:
+    """Return the part of test or validation in a folder, with classes from class folders or from a
+    file of labels; None if its classes are unknown."""
+    own_classes = _classes(folder, path)
     named = {same_name(name) for name in classes}
-    if not any(same_name(name) in named for name in test_classes) and (
+    if not any(same_name(name) in named for name in own_classes) and (
         file := labels_file(folder, path, SUFFIXES)
     ):
-        return _Part("test", folder, annotated(file, folder, list(classes), SUFFIXES), file)
-    flat = not any(test_classes.values()) and has_files(folder, SUFFIXES)
+        return _Part(part, folder, annotated(file, folder, list(classes), SUFFIXES), file)
+    flat = not any(own_classes.values()) and has_files(folder, SUFFIXES)
     images = (
-        len(test_classes) == 1
-        and next(iter(test_classes)).lower() == "images"
+        len(own_classes) == 1
+        and next(iter(own_classes)).lower() == "images"
         and "images" not in named
     )
-    return None if flat or images else _Part("test", folder, test_classes)
+    return None if flat or images else _Part(part, folder, own_classes)
 
 
 def _part_folders(path: Path) -> dict[str, Path]:

@@ -58,7 +58,7 @@ def listing(path: Path) -> Listing:
 
 
 def _images(path: Path) -> list[tuple[Path, str, str]]:
-    """Return file, class and part of each image that is used; see `parts_of` for the parts.
+    """Return file, class and part of each image; see `parts_of` for the parts.
 
     Files are in the table's folder. If a row's file is not there, it is looked for in the folder
     `images` next to the table.
@@ -91,8 +91,7 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
                 f" such file in {as_text(root)} or in a folder 'images' there; correct the name, or"
                 " put the image there."
             )
-        if row.part:
-            images.append((file, row.label, row.part))
+        images.append((file, row.label, row.part))
     return images
 
 

@@ -31,8 +31,8 @@ class Listing:
 
     Attributes:
         class_names: C names.
-        labels: int64 [N] for each original part: "train" and "test", "all" if test must be held
-            out, or only "test" if all images are test.
+        labels: int64 [N] for each original part: "train", "test" and perhaps "validation"; "all" if
+            test must be held out, or only "test" if all images are test.
         channels: 1 or 3.
         side: default pixels per side.
         read: (part, size, resizing) -> batches of the part's images in order, uint8 [B, channels,
@@ -133,18 +133,21 @@ def check(listing: Listing, where: str) -> None:
                 f"labels of {where} must be from 0 to {len(names) - 1}, for {len(names)} classes;"
                 f" that of image {wrong[0]} in {part} is {labels[wrong[0]]}."
             )
-    least = 3 if listing.carved else 2
+    own_validation = "validation" in listing.labels
+    least = 3 if listing.carved else 1 if own_validation else 2
     part = split_positions(listing.labels)["train"][0]
     counts = np.bincount(listing.labels[part], minlength=len(names))
     if part == "test":  # all are test: a class without images is accepted, as in any test part
         counts = np.where(counts == 0, least, counts)
     if counts.min() < least:
         few = int(counts.argmin())
-        parts = "train, validation and test" if listing.carved else "train and validation"
-        parts = "all test parts" if part == "test" else parts
+        parts = "train, validation and test need" if listing.carved else "train and validation need"
+        if own_validation:
+            parts = "train needs"
+        if part == "test":
+            parts = "all test parts need"
         raise DataError(
-            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} need at least"
-            f" {least}."
+            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} at least {least}."
         )
 
 

@@ -99,10 +99,10 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
-    """Return the files of train and test, or of "all".
+    """Return the files of train, test and perhaps validation, or of "all".
 
-    Validation is test if there is no test, and else is not used. Files whose names say no part are
-    used only if there are no others.
+    Validation is test if there is no test. Files whose names say no part are used only if there are
+    no others.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
@@ -123,22 +123,15 @@ def _parts(path: Path) -> dict[str, list[Path]]:
             f"{as_text(path)} has files of {other} but none of train; write 'train' into the names"
             " of those, or give the path of one file."
         )
-    test = next((part for part in ("test", "validation") if part in parts), None)
-    if test == "test" and "validation" in parts:
-        note(
-            logger,
-            f"Not used in {as_text(path)}: {_named(parts['validation'])}; the files of test are"
-            " test, and validation is split off from train.",
-        )
     if "" in parts:
         note(
             logger,
-            f"Not used in {as_text(path)}: {_named(parts[''])}, because other names have a part"
+            f"Not used in {as_text(path)}: {_named(parts.pop(''))}, because other names have a part"
             " (train, test or validation) and these have none.",
         )
-    return (
-        {"all": parts["train"]} if test is None else {"train": parts["train"], "test": parts[test]}
-    )
+    if "validation" in parts and "test" not in parts:
+        parts["test"] = parts.pop("validation")
+    return parts if "test" in parts else {"all": parts["train"]}
 
 
 def _named(part_files: list[Path]) -> str:

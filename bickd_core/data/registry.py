@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from bickd_core.data import external
@@ -49,6 +50,8 @@ class DatasetInfo:
         absent: the classes without an image in the test part.
         carved: whether test is held out from the only part of the source.
         all_test: whether all images are test, so that no model can be trained on them.
+        own_validation: whether the source has a validation part, so that none is split off from
+            train.
     """
 
     name: str
@@ -69,6 +72,7 @@ class DatasetInfo:
     absent: tuple[str, ...] = ()
     carved: bool = False
     all_test: bool = False
+    own_validation: bool = False
 
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -216,6 +220,7 @@ def _own_info(name: str) -> DatasetInfo:
         natural=order is not None,
         absent=summary.absent,
         carved=summary.carved,
+        own_validation=summary.own_validation,
         all_test=kind == external.ALL_TEST,
     )
 
@@ -369,9 +374,10 @@ def load_dataset(
             `all-test:PATH`, `cifar10:PATH`, `cifar100:PATH`.
         image_size: pixels per side; None for the data set's default.
         validation_seed: chooses which samples of the train file become validation (stratified,
-            always the same number).
+            always the same number), if the source has no validation part.
         validation_folds: divide the train file into this many folds instead, chosen by the same
-            seed; `validation_fold`, counted from 0, becomes validation.
+            seed; `validation_fold`, counted from 0, becomes validation. A validation part is then
+            not used.
         train_limit: keep at most this many train samples (a stratified subset with the same ids, at
             least one for each class), for short runs. Validation, test, mean and std do not change.
         class_order: how to sort classes that are named by whole numbers: by value or as text. It
@@ -392,7 +398,9 @@ def load_dataset(
         if info.module == "external"
         else _loader(info)(size)
     )
-    if validation_folds is None:
+    if validation_folds is None and source.validation is not None:
+        train, validation = source.train, source.validation
+    elif validation_folds is None:
         train, validation = carve_validation(
             source.train, size=source.validation_size, seed=validation_seed
         )
@@ -450,7 +458,9 @@ def sample_paths(name: str, split: str) -> dict[int, str] | None:
     files."""
     if name != "caltech95":
         stored = any_store(name) if external.is_external(name) else None
-        return (dict(enumerate(stored.paths[stored.part(split)])) or None) if stored else None
+        if stored is None:
+            return None
+        return dict(enumerate(chain(*(stored.paths[part] for part in stored.parts(split))))) or None
     from bickd_core.data.caltech95 import paths
 
     return dict(enumerate(paths(split)))

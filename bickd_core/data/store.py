@@ -61,12 +61,13 @@ class Stored:
     content: str
     sorted_names: bool
 
-    def part(self, split: str) -> str:
-        """Return the original part that contains "train", "validation" or "test". Ids are positions
-        in it."""
+    def parts(self, split: str) -> tuple[str, ...]:
+        """Return the original parts that contain "train", "validation" or "test". Ids are positions
+        in the first part; those of the second continue them."""
         if len(self.rows) == 1:
-            return next(iter(self.rows))
-        return "test" if split == "test" else "train"
+            return tuple(self.rows)
+        wanted = ("test",) if split == "test" else ("train", "validation")
+        return tuple(part for part in wanted if part in self.rows)
 
 
 def folder_of(name: str) -> Path:

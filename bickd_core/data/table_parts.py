@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import as_text, part_of
-from bickd_core.data.notes import note
-
-logger = logging.getLogger(__name__)
 
 _COLUMNS = ("split", "part", "subset", "set")
+_AS_TEST = {"validation": "test"}
 
 
 def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the part of each row, by the rule for folders of parts.
 
-    Rows of validation are test if there are no rows of test, and else are not used.
+    Rows of validation are test if there are no rows of test.
 
     Args:
         file: the table, for messages.
@@ -26,8 +23,8 @@ def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         rows: the rows below them.
 
     Returns:
-        "train", "test", or "" for rows that are not used; "all" for every row if there is no column
-        of parts, or if all rows are train.
+        "train", "validation" or "test"; "all" for every row if there is no column of parts, or if
+        all rows are train.
 
     Raises:
         DataError: a part is unknown, or no row is train.
@@ -55,13 +52,4 @@ def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     present = set(parts)
     if present <= {"train"}:
         return ["all"] * len(rows)
-    test = "test" if "test" in present else "validation"
-    if len(present) == 3:
-        note(
-            logger,
-            f"{parts.count('validation'):,} of the {len(rows):,} rows of {as_text(file)} are"
-            " validation and are not used: its test rows are test, and validation is split off from"
-            " train.",
-        )
-    names = {"train": "train", test: "test"}
-    return [names.get(part, "") for part in parts]
+    return parts if "test" in present else [_AS_TEST.get(part, part) for part in parts]

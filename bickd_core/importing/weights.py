@@ -333,7 +333,7 @@ def _try_inputs(
         getattr(network.model, "note", ""),
         chance_note(tried.accuracy, len(part), dataset.num_classes, images),
     )
-    any_size = dataset_info(request.dataset).any_size
+    data = dataset_info(request.dataset)
     named = method_and_seed(request.name) if request.role == "student" else None
     method, seed = named or ("", None)
     source = Source(
@@ -348,8 +348,9 @@ def _try_inputs(
         tried_train=of_train,
         undecided=tried.undecided,
         teachers_inputs=tried.of_teacher,
+        own_validation=data.own_validation,
         notes=tuple(note for note in notes if note),
-        hints=hints(network.model, part, dataset, tried, any_size=any_size),
+        hints=hints(network.model, part, dataset, tried, any_size=data.any_size),
     )
     return source, tried.chosen
 

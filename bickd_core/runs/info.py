@@ -59,6 +59,8 @@ class Source(BaseModel):
         tried_train: how many of these images are train images; the others are validation images.
         undecided: other normalisations that may be right as often as the chosen one.
         teachers_inputs: whether the chosen one of these was taken because the teacher has it.
+        own_validation: of imported networks, whether the data have a validation part. If not,
+            validation was split off from the training images.
         notes: sentences for the reader of the run's figures.
         hints: changes that would have raised the accuracy, if it is low; see `importing/hints.py`.
     """
@@ -75,6 +77,7 @@ class Source(BaseModel):
     tried_train: int = Field(0, ge=0)
     undecided: tuple[Choice, ...] = Field((), max_length=10)
     teachers_inputs: bool = False
+    own_validation: bool = False
     notes: tuple[Long, ...] = Field((), max_length=10)
     hints: tuple[Long, ...] = Field((), max_length=10)
 
@@ -87,6 +90,11 @@ class Source(BaseModel):
     def imported_network(self) -> bool:
         """Whether the run is a network that was trained elsewhere and evaluated here."""
         return self.kind in ("imported", "program")
+
+    @property
+    def saw_validation(self) -> bool:
+        """Whether the network was probably trained on the images of validation elsewhere."""
+        return self.imported_network and not self.own_validation
 
 
 class Cost(BaseModel):

@@ -285,7 +285,17 @@ def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
             f"{dataset_title(name)} was not decoded on this machine; train on it once, which"
             " does it."
         )
-    return _encoder(stored.rows[stored.part(split)])
+    rows = [stored.rows[part] for part in stored.parts(split)]
+    pictures = [_encoder(part) for part in rows]
+
+    def picture(id: int) -> bytes | None:
+        for part, one in zip(rows, pictures, strict=True):
+            if id < len(part):
+                return one(id)
+            id -= len(part)
+        return None
+
+    return picture
 
 
 def _from_digits(split: str) -> Callable[[int], bytes | None]:

@@ -174,6 +174,11 @@ def parts(root: Path) -> None:
     classes(root / "test", ["cat", "dog", "eel"], 2)
 
 
+def with_validation(root: Path) -> None:
+    parts(root)
+    classes(root / "val", ["cat", "dog", "eel"], 2, "png")
+
+
 def one_part(root: Path) -> None:
     classes(root, ["cat", "dog", "eel"], 5)
 
@@ -214,6 +219,7 @@ def numbered(root: Path) -> None:
 
 LAYOUTS = (
     Layout("class folders in parts", "`train/cat/`, `test/cat/`", parts),
+    Layout("with validation", "`train/cat/`, `val/cat/`, `test/cat/`", with_validation),
     Layout("class folders alone", "`cat/`, `dog/`", one_part),
     Layout("one folder and a file of labels", "`images/*.jpg`, `labels.csv`", flat_with_labels),
     Layout("one folder and a file of labels and parts", "`images/*.jpg`, `labels.csv` with `filename`, `label`, `split` (train, val, test)", flat_with_parts),

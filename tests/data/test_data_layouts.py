@@ -182,19 +182,20 @@ def train_shades(data):
 
 
 @pytest.mark.parametrize("kind", ["csv", "folder"])
-def test_rows_of_test_are_test_and_those_of_validation_are_left_aside(tmp_path, kind, caplog):
+def test_each_row_is_of_the_part_that_it_names(tmp_path, kind, caplog):
     name = table_of_parts(tmp_path, [*["train"] * 6, *["val"] * 4, *["test"] * 2])[kind]
     info, data = dataset_info(name), load_dataset(name)
-    assert (info.train_size, info.validation_size, info.test_size) == (4, 2, 2)
+    assert (info.train_size, info.validation_size, info.test_size) == (6, 4, 2)
+    assert (info.carved, info.own_validation) == (False, True)
+    assert sorted(shades(data.train)) == [(0, 0), (2, 0), (4, 0), (101, 1), (103, 1), (105, 1)]
+    assert sorted(shades(data.validation)) == [(6, 0), (8, 0), (107, 1), (109, 1)]
     assert shades(data.test) == [(10, 0), (111, 1)]
-    assert train_shades(data) == [0, 2, 4, 101, 103, 105]
     assert sample_paths(name, "test") == {0: "images/10.png", 1: "images/11.png"}
-    assert not info.carved
-    said = [record.getMessage() for record in caplog.records]
-    assert said == [
-        f"4 of the 12 rows of {tmp_path / 'labels.csv'} are validation and are not used: its test"
-        " rows are test, and validation is split off from train."
-    ]
+    for split in ("train", "validation"):
+        paths, part = sample_paths(name, split), data.split(split)
+        stems = [int(Path(paths[int(id)]).stem) for id in part.ids]
+        assert stems == [shade % 100 for shade, _ in shades(part)]
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("kind", ["csv", "folder"])
@@ -236,12 +237,13 @@ def test_all_rows_are_test_if_all_images_are(tmp_path):
     assert len(load_dataset(f"all-test:{tmp_path}").test) == 12
 
 
-def test_a_class_with_rows_of_validation_only_is_not_a_class(tmp_path):
+def test_a_class_with_rows_of_validation_only_cannot_be_trained(tmp_path):
     name = table_of_parts(tmp_path, [*["train"] * 8, *["test"] * 4])["folder"]
     picture(tmp_path / "images/eel.png", 200)
     with (tmp_path / "labels.csv").open("a") as file:
         file.write("eel.png,eel,val\n")
-    assert dataset_info(name).class_names == ("cat", "dog")
+    with pytest.raises(DataError, match="class 'eel' of .* has 0 images; train needs at least 1"):
+        dataset_info(name)
 
 
 def test_images_of_the_same_name_are_told_apart_by_their_folders(tmp_path):

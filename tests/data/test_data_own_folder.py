@@ -80,14 +80,42 @@ def test_without_a_test_folder_a_fifth_is_carved_out(tmp_path, below):
     assert sample_paths(first.name, "test")[int(first.test.ids[0])].startswith(f"{below}x/")
 
 
-def test_val_is_test_where_there_is_no_other_and_is_left_aside_where_there_is(tmp_path, caplog):
+def test_val_is_validation_beside_a_test_part_and_else_test(tmp_path, caplog):
     parts = {"train/a": 5, "train/b": 5, "val/a": 2, "val/b": 2}
+    images = made_images(17)
+    root = write_folder(tmp_path / "v", parts, images)
+    name = f"folder:{root}"
+    data = load_dataset(name)
+    assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 4)
+    write_folder(root, {"test/a": 1, "test/b": 2}, images[14:])
+    given = load_dataset(name)
+    assert (len(given.train), len(given.validation), len(given.test)) == (10, 4, 3)
+    assert (given.train.ids.tolist(), given.validation.ids.tolist()) == (
+        list(range(10)),
+        list(range(10, 14)),
+    )
+    every = images.transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(given.validation.images[:], every[10:14])
+    assert given.content != data.content
+    pictures = Thumbnails.for_dataset(name, "validation")
+    assert [pictures.png(id) for id in (9, 10, 13)] == [png(images[id]) for id in (9, 10, 13)]
+    assert pictures.png(14) is None
+    folds = load_dataset(name, validation_folds=5)
+    assert (len(folds.train), len(folds.validation)) == (8, 2)
+    assert max(folds.validation.ids) < 10
+    assert given.mean == folds.mean
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kept", ["test", "val"])
+def test_an_empty_part_is_named_and_not_used(tmp_path, caplog, kept):
+    parts = {"train/a": 5, "train/b": 5, f"{kept}/a": 2, f"{kept}/b": 2}
     root = write_folder(tmp_path / "v", parts, made_images(14))
-    assert len(load_dataset(f"folder:{root}").test) == 4
-    write_folder(root, {"test/a": 1, "test/b": 2}, made_images(3))
-    assert len(load_dataset(f"folder:{root}").test) == 3
-    unused = f"{root / 'val'} is not used: {root / 'test'} is test, and validation is split off"
-    assert caplog.text.count(unused) == 1
+    empty = root / ("val" if kept == "test" else "test")
+    empty.mkdir()
+    data = load_dataset(f"folder:{root}")
+    assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 4)
+    assert caplog.text.count(f"{empty} is not used: it has no images.") == 1
 
 
 def test_images_are_cut_to_their_centre_and_scaled_with_antialiasing(tmp_path):

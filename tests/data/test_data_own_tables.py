@@ -51,7 +51,7 @@ def test_shards_are_read_in_order_with_names_from_the_metadata(tmp_path):
     assert (len(data.train), len(data.validation), len(data.test)) == (45, 5, 10)
 
 
-def test_validation_files_are_never_mixed_into_other_parts(tmp_path, caplog):
+def test_files_are_of_the_part_in_their_names(tmp_path, caplog):
     images, labels = made_images(60), np.arange(60) % 3
     parts = {
         "train": slice(0, 30),
@@ -62,12 +62,10 @@ def test_validation_files_are_never_mixed_into_other_parts(tmp_path, caplog):
     for part, rows in parts.items():
         write_parquet(tmp_path / f"{part}-0.parquet", images[rows], labels[rows], names=NAMES)
     data = load_dataset(f"parquet:{tmp_path}")
-    every(data, images[:30], "train", "validation")
+    every(data, images, "train", "validation")
     every(data, images[45:54], "test")
-    assert (len(data.train) + len(data.validation), len(data.test)) == (30, 9)
+    assert (len(data.train), len(data.validation), len(data.test)) == (30, 15, 9)
     assert [record.getMessage() for record in caplog.records] == [
-        f"Not used in {tmp_path}: validation-0.parquet; the files of test are test, and validation"
-        " is split off from train.",
         f"Not used in {tmp_path}: extra-0.parquet, because other names have a part (train, test or"
         " validation) and these have none.",
     ]
@@ -178,15 +176,15 @@ def test_keras_names_a_folder_of_npy_and_a_carved_test(tmp_path):
     assert dataset_info(data.name).image_sizes[0] == 12
 
 
-def test_arrays_of_validation_are_not_used_beside_a_test_part(tmp_path, caplog):
-    images, labels = made_images(30), np.arange(30) % 3
-    other = {"val_images": images[15:20], "val_labels": labels[15:20]}
-    np.savez(tmp_path / "m.npz", **arrays_of(images, 20), **other)
-    every(load_dataset(f"npz:{tmp_path / 'm.npz'}"), images[20:], "test")
-    assert [record.getMessage() for record in caplog.records] == [
-        f"Not used in {tmp_path / 'm.npz'}: val_images; test_images is test, and validation is split"
-        " off from train."
-    ]
+def test_arrays_of_validation_are_validation_beside_a_test_part(tmp_path):
+    """As MedMNIST has them."""
+    images, labels = made_images(35), np.arange(35) % 3
+    other = {"val_images": images[30:], "val_labels": labels[30:]}
+    np.savez(tmp_path / "m.npz", **arrays_of(images[:30], 20), **other)
+    data = load_dataset(f"npz:{tmp_path / 'm.npz'}")
+    every(data, images[20:30], "test")
+    every(data, np.concatenate([images[:20], images[30:]]), "train", "validation")
+    assert (len(data.train), len(data.validation)) == (20, 5)
 
 
 def test_what_is_wrong_with_arrays(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from weights_helpers import import_weights
 
+from bickd_core.comparing.comparison import seen_sentence
 from bickd_core.data.registry import dataset_info, held_out, held_out_table, load_dataset
 from bickd_core.importing.inspect_weights import RefusedFile
 from bickd_core.importing.load_network import check_shapes
@@ -80,3 +81,18 @@ def test_an_import_keeps_the_list(tmp_path, library):
     request = ImportRequest(arch="convnet-small", dataset=name, name="mine", normalisation="data")
     run = import_weights(tmp_path / "w.safetensors", request, library)
     assert run.held_out_path.read_text() == held_out_table(held_out(name))
+    assert run.info().source.saw_validation
+
+
+def test_a_validation_part_was_not_seen_in_training(tmp_path, library):
+    name = folder_of_images(tmp_path / "images", ("train", "val", "test"))
+    save_file(create_model("convnet-small", num_classes=2).state_dict(), tmp_path / "w.safetensors")
+    request = ImportRequest(arch="convnet-small", dataset=name, name="mine")
+    run = import_weights(tmp_path / "w.safetensors", request, library)
+    validation = run.predictions("validation")
+    assert validation.ids.tolist() == list(range(40, 80))
+    assert np.array_equal(validation.labels, load_dataset(name).validation.labels)
+    info = run.info()
+    assert not info.source.saw_validation
+    assert (info.source.tried_on, info.source.tried_train) == (80, 40)
+    assert seen_sentence(["mine"], [info], "validation") == ""

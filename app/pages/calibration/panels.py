@@ -126,7 +126,7 @@ def temperatures(comparison: Comparison) -> None:
         )
     with_fit = [model for model in comparison.models if model.called not in missing]
     if seen := text.seen_temperature_sentence(
-        [m.called for m in with_fit if m.info.source.imported_network]
+        [m.called for m in with_fit if m.info.source.saw_validation]
     ):
         notes.append(seen)
     if missing:
