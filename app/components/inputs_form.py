@@ -16,14 +16,20 @@ _TRY: Literal["try"] = "try"
 _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 
 
-def ask(fields: Fields, info: DatasetInfo | None) -> dict[str, Any]:
-    """Ask for the network's inputs; returns fields of an `ImportRequest`."""
+def ask(
+    fields: Fields, info: DatasetInfo | None, network_channels: int | None = None
+) -> dict[str, Any]:
+    """Ask for the network's inputs; returns fields of an `ImportRequest`.
+
+    Args:
+        network_channels: channels of the network, if it was recognised.
+    """
     channels = 3 if info is None else info.in_channels
-    inputs: dict[str, Any] = {"normalisation": _normalisation(fields, channels)}
+    inputs: dict[str, Any] = {"normalisation": _normalisation(fields, network_channels or channels)}
     left, right = st.columns(2)
     with left:
         inputs["input_size"] = _size(fields)
-    if channels == 3:
+    if channels == 3 and network_channels in (None, 3):
         with right:
             inputs["channel_order"] = _order(fields)
     return inputs

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.imports.process import safe_file_name
+from bickd_core.data.preprocessing import channels_for
 from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_title
 from bickd_core.importing.inspect_weights import Shapes, look_into
 from bickd_core.models.recognise import Part, Recognised, nearest_networks, networks_in
@@ -117,10 +118,11 @@ def _place(where: str, network: Recognised) -> str:
 
 
 def unfit(network: Recognised, info: DatasetInfo) -> str:
-    """Return the error message for data with other classes or channels than the network's, or
-    ""."""
+    """Return the error message for data with other classes than the network's, or with channels
+    that cannot be converted; else ""."""
     shapes = (network.num_classes, network.in_channels), (info.num_classes, info.in_channels)
-    if shapes[0] == shapes[1]:
+    made = channels_for(network.in_channels, info.in_channels)
+    if network.num_classes == info.num_classes and made is not None:
         return ""
     expected, got = (
         f"{numbers.counted(classes, 'class', 'classes')} and {numbers.counted(channels, 'channel')}"

@@ -13,6 +13,7 @@ from bickd_core import npz
 from bickd_core.comparing.cache import Cache, MemoryCache
 from bickd_core.comparing.names import shown_names
 from bickd_core.data.normalisation import TITLES, Normalisation, numbers, usual
+from bickd_core.data.preprocessing import CONVERTED
 from bickd_core.data.registry import called, made_square, short_name
 from bickd_core.data.resizing import Resizing
 from bickd_core.runs.library import RunFolder, RunInfo, Split
@@ -297,7 +298,8 @@ def _inputs_text(info: RunInfo) -> str:
     order = ", BGR" if inputs.channel_order == "bgr" else ""
     side = inputs.input_size
     scaled = "" if side in (None, info.image_size) else f", scaled to {side} × {side} pixels"
-    return f"{text}{order}{scaled}"
+    made = f", {CONVERTED[inputs.channels]}" if inputs.channels != "same" else ""
+    return f"{text}{order}{made}{scaled}"
 
 
 def _figures(option: Normalisation) -> tuple[tuple[float, ...], tuple[float, ...]]:

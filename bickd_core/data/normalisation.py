@@ -92,6 +92,37 @@ def usual(mean: Sequence[float], std: Sequence[float]) -> dict[Choice, Normalisa
     }
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601, as in Pillow's mode L)."""
+
+
+def converted(
+    mean: Sequence[float], std: Sequence[float], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and std of images whose channels are converted: grey to three, or colour to one.
+
+    Three channels become one by LUMA. Its std is exact if they are equal, and too large otherwise.
+
+    Args:
+        mean, std: of the images, for each channel.
+        channels: number of channels after the conversion.
+
+    >>> converted((0.3,), (0.2,), 3)
+    ((0.3, 0.3, 0.3), (0.2, 0.2, 0.2))
+    >>> converted((0.3, 0.3, 0.3), (0.2, 0.2, 0.2), 1)
+    ((0.3,), (0.2,))
+    """
+    if channels == len(mean):
+        return tuple(mean), tuple(std)
+    if channels == 1:
+        one, other = (
+            round(sum(w * v for w, v in zip(LUMA, values, strict=True)), 6)
+            for values in (mean, std)
+        )
+        return (one,), (other,)
+    return tuple(mean) * channels, tuple(std) * channels
+
+
 def _grey(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[tuple[float], tuple[float]]:
     """Return mean and std for grey images, from those of three channels.
 

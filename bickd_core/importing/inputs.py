@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from bickd_core.data.normalisation import TRIED, Choice, Normalisation, comparison, usual
-from bickd_core.data.preprocessing import ChannelOrder, Preprocessing
+from bickd_core.data.normalisation import (
+    TRIED,
+    Choice,
+    Normalisation,
+    comparison,
+    converted,
+    usual,
+)
+from bickd_core.data.preprocessing import ChannelOrder, Preprocessing, channels_for
 from bickd_core.geometry.proper_scores import nll
 from bickd_core.models.catalogue import TIMM, TORCHVISION
 
@@ -93,6 +100,7 @@ def preprocessing(request: ImportRequest, option: Normalisation, dataset: Datase
         **option.model_dump(),
         **request.resizing.model_dump(),
         channel_order=request.channel_order,
+        channels=channels_for(len(option.mean), dataset.in_channels) or "same",
         input_size=request.input_size or dataset.image_size,
     )
 
@@ -104,6 +112,7 @@ def choose_inputs(
     request: ImportRequest,
     statistics: Statistics,
     *,
+    channels: int,
     images: str,
     teacher: Normalisation | None = None,
 ) -> TriedInputs:
@@ -112,6 +121,7 @@ def choose_inputs(
     Batch norm statistics that the file lacks are estimated for each normalisation.
 
     Args:
+        channels: of the network's input.
         images: what `part` is, as `tried_images` describes it.
         teacher: the normalisation of a student's teacher, if it is known.
 
@@ -123,9 +133,9 @@ def choose_inputs(
     from bickd_core.training.evaluate import predict
     from bickd_core.training.setup import renormalised
 
-    options, wanted = _options(request, dataset), request.normalisation
+    options, wanted = _options(request, dataset, channels), request.normalisation
     of_teacher = None
-    if teacher is not None and wanted is None and len(teacher.mean) == dataset.in_channels:
+    if teacher is not None and wanted is None and len(teacher.mean) == channels:
         same = [n for n, option in options.items() if _numbers(option) == _numbers(teacher)]
         of_teacher = same[0] if same else teacher.name
         options.setdefault(of_teacher, teacher)
@@ -167,16 +177,18 @@ def _log_likelihood(answers: Predictions) -> float:
     return -float(nll(answers.logits, answers.labels).mean())
 
 
-def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisation]:
-    """Return the presets for these images, and the given mean and std.
+def _options(
+    request: ImportRequest, dataset: Dataset, channels: int
+) -> dict[Choice, Normalisation]:
+    """Return the presets for a network with these channels, and the given mean and std.
 
     Raises:
         ValueError: the request does not fit the number of channels.
     """
-    options, channels = usual(dataset.mean, dataset.std), dataset.in_channels
-    if request.channel_order == "bgr" and channels != 3:
+    options = usual(*converted(dataset.mean, dataset.std, channels))
+    if request.channel_order == "bgr" and (fewest := min(channels, dataset.in_channels)) != 3:
         raise ValueError(
-            f"the channel order 'bgr' needs images with 3 channels, got {channels}; leave it out."
+            f"the channel order 'bgr' needs images with 3 channels, got {fewest}; leave it out."
         )
     if request.mean is not None and request.std is not None:
         if len(request.mean) != channels or len(request.std) != channels:
@@ -194,11 +206,11 @@ def _options(request: ImportRequest, dataset: Dataset) -> dict[Choice, Normalisa
 
 
 def swapped(model: nn.Module, inputs: Preprocessing, dataset: Dataset) -> nn.Module | None:
-    """Return the network with its channels in the other order than `inputs`; None if images do not
-    have three channels."""
+    """Return the network with its channels in the other order than `inputs`; None if images or
+    network do not have three channels."""
     from bickd_core.training.setup import renormalised
 
-    if dataset.in_channels != 3:
+    if dataset.in_channels != 3 or inputs.channels != "same":
         return None
     other: ChannelOrder = "rgb" if inputs.channel_order == "bgr" else "bgr"
     return renormalised(model, inputs.model_copy(update={"channel_order": other}), dataset)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bickd_core.data.preprocessing import channels_for
 from bickd_core.data.registry import DatasetInfo
 from bickd_core.importing.inspect_weights import MAX_BYTES, RefusedFile, Shapes, take_network
-from bickd_core.models.catalogue import MODELS, resolve
+from bickd_core.models.catalogue import MODELS, TORCHVISION, resolve
 from bickd_core.models.mismatch import describe_mismatch, lacks_statistics, missing_statistics
 from bickd_core.models.recognise import parts_of, without_prefixes
 from bickd_core.runs.program_kinds import ProgramKind
@@ -30,12 +31,14 @@ class LoadedNetwork:
     """A network with a file's weights.
 
     Attributes:
+        channels: channels of its input. It can have three on grey images, or one on colour images.
         part: key and prefix of the weights in the file; "" if the file holds nothing else.
         lacking: names of batch norm statistics that the file lacks; the model's are then 0 and 1.
         program: the kind of program, if the file is not weights. The model can then only predict.
     """
 
     model: nn.Module
+    channels: int
     part: str = ""
     lacking: tuple[str, ...] = ()
     program: ProgramKind | None = None
@@ -75,15 +78,18 @@ def load_network(
         copied = folder / "read.safetensors"
         most = min(MAX_BYTES, SPARE_BYTES + TIMES_NETWORK * wanted.size)
         taken = take_network(file, copied, expected=wanted.shapes, part=part, max_bytes=most).part
+        wanted = _of_channels(wanted, _stored_shapes(copied))
         _check(wanted, _stored_shapes(copied))
         from bickd_core.runs.checkpoints import read_weights
 
         weights = read_weights(copied)
         copied.unlink()
-    lacking = _check(wanted, {name: tuple(value.shape) for name, value in weights.items()})
+    read = {name: tuple(value.shape) for name, value in weights.items()}
+    wanted = _of_channels(wanted, read)
+    lacking = _check(wanted, read)
     from bickd_core.runs.checkpoints import load_into
 
-    model = wanted.model or _create(arch, info)
+    model = wanted.model or _create(arch, wanted.info)
     initial = model.state_dict()
     load_into(
         model,
@@ -91,7 +97,7 @@ def load_network(
         name=arch,
         dataset=info.name,
     )
-    return LoadedNetwork(model, taken, lacking)
+    return LoadedNetwork(model, wanted.info.in_channels, taken, lacking)
 
 
 def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetInfo) -> None:
@@ -102,7 +108,7 @@ def check_shapes(shapes: Mapping[str, Sequence[int]], arch: str, info: DatasetIn
     """
     wanted = _planned(arch, info)
     if wanted is not None:
-        _check(wanted, shapes)
+        _check(_of_channels(wanted, shapes), shapes)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class _Wanted:
     its head.
 
     Attributes:
+        info: the data. `in_channels` is the network's.
         model: the network, if names and shapes are known only after building it.
     """
 
@@ -139,6 +146,8 @@ def _planned(arch: str, info: DatasetInfo) -> _Wanted | None:
 def _built(arch: str, info: DatasetInfo) -> _Wanted:
     from bickd_core.runs.checkpoints import head_of
 
+    if arch.startswith(TORCHVISION) and info.in_channels == 1:
+        info = replace(info, in_channels=3)  # torchvision's networks take nothing else
     model = _create(arch, info)
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     return _Wanted(arch, info, shapes, head_of(model), model)
@@ -148,6 +157,21 @@ def _create(arch: str, info: DatasetInfo) -> nn.Module:
     from bickd_core.models.factory import create_model
 
     return create_model(arch, num_classes=info.num_classes, in_channels=info.in_channels)
+
+
+def _of_channels(wanted: _Wanted, stored: Mapping[str, Sequence[int]]) -> _Wanted:
+    """Return what is expected of a network with three channels if the data are grey, or with one if
+    they are in colour, where the file's first convolution has them."""
+    stem = next((name for name, shape in wanted.shapes.items() if len(shape) == 4), "")
+    came = tuple(stored.get(stem, ()))
+    if len(came) != 4:
+        return wanted
+    out, expected, *side = wanted.shapes[stem]
+    made = channels_for(came[1], wanted.info.in_channels)
+    if expected == came[1] or made is None or came != (out, came[1], *side):
+        return wanted
+    info = replace(wanted.info, in_channels=came[1])
+    return _planned(wanted.arch, info) or _built(wanted.arch, info)
 
 
 def _stored_shapes(file: Path) -> Shapes:

@@ -25,8 +25,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bickd_core.atomic import write_json
 from bickd_core.data.class_order import ClassOrder
-from bickd_core.data.normalisation import Choice, Normalisation, tried_images
-from bickd_core.data.preprocessing import LARGEST_INPUT, ChannelOrder, Preprocessing
+from bickd_core.data.normalisation import Choice, Normalisation, converted, tried_images
+from bickd_core.data.preprocessing import (
+    LARGEST_INPUT,
+    ChannelOrder,
+    Preprocessing,
+    channels_for,
+)
 from bickd_core.data.registry import checked_size, dataset_info, tried_split
 from bickd_core.data.resizing import Interpolation, Resize, Resizing
 from bickd_core.file_sizes import out_of_memory
@@ -203,14 +208,18 @@ def _fill(folder: Path, file: Path, request: ImportRequest, library: Library, sa
         side = request.input_size or program.input.side
         request = request.model_copy(update={"input_size": side})
         size = side or checked_size(data_info, request.image_size)
+        channels, takes = data_info.in_channels, program.input.channels
+        if takes is not None and channels_for(takes, channels) is not None:
+            channels = takes
         program.check(
             classes=data_info.num_classes,
-            channels=data_info.in_channels,
+            channels=channels,
             size=size,
             dataset=data_info.name,
             class_names=data_info.class_names,
         )
-        _evaluate(folder, file, LoadedNetwork(program, program=kind), request, library, say)
+        network = LoadedNetwork(program, channels, program=kind)
+        _evaluate(folder, file, network, request, library, say)
 
 
 def _evaluate(
@@ -243,7 +252,7 @@ def _evaluate(
         resizing=request.resizing,
     )
     run = RunFolder(folder, key=request.name)
-    info = _run_info(request, dataset, order, teacher)
+    info = _run_info(request, network, dataset, order, teacher)
     check_same_data(info, dataset.content, library)
     say("trying normalisations", 0.12)
     source, chosen = _try_inputs(file, network, request, dataset, teacher)
@@ -268,6 +277,7 @@ def _evaluate(
 
 def _run_info(
     request: ImportRequest,
+    network: LoadedNetwork,
     dataset: Dataset,
     order: ClassOrder | None,
     teacher: RunFolder | None,
@@ -276,14 +286,15 @@ def _run_info(
     from bickd_core.runs.create import teacher_reference, versions
 
     size = dataset.image_size
-    data_inputs = Normalisation(name="data", mean=dataset.mean, std=dataset.std)
+    mean, std = converted(dataset.mean, dataset.std, network.channels)
+    data_inputs = Normalisation(name="data", mean=mean, std=std)
     return RunInfo(
         name=request.name,
         role=request.role,
         arch=request.arch,
         dataset=request.dataset,
         image_size=size,
-        in_channels=dataset.in_channels,
+        in_channels=network.channels,
         num_classes=dataset.num_classes,
         data_content=dataset.content,
         class_order=order,
@@ -324,6 +335,7 @@ def _try_inputs(
         dataset,
         request,
         statistics,
+        channels=network.channels,
         images=images,
         teacher=None if teacher is None else _normalisation_of(teacher.info(), dataset),
     )

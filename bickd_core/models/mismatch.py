@@ -88,10 +88,7 @@ def _other_data(
             key == stem and len(came) == 4 and (expected[0], *expected[2:]) == (came[0], *came[2:])
         ):
             channels = f"{came[1]} image channel{'' if came[1] == 1 else 's'}"
-            own = ":" in (dataset or "")
-            grey = own and (came[1], expected[1]) == (3, 1)
-            hint = " (all its images are grey; save them as RGB)" if grey else ""
-            reasons.append(f"{key} takes {channels}, but {owner} has {expected[1]}{hint}")
+            reasons.append(f"{key} takes {channels}, but {owner} has {expected[1]}")
         else:
             wrong.append(key)
     return reasons, wrong

@@ -1,4 +1,5 @@
-"""Wrap a network that expects inputs with another normalisation, channel order or size."""
+"""Wrap a network that expects inputs with another normalisation, channel order, number of channels
+or size."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bickd_core.data.normalisation import LUMA
 from bickd_core.models.outputs import Outputs
 from bickd_core.models.wrapped import hide_wrapper_in_state_dict
 
@@ -18,7 +20,9 @@ class Renormalised(nn.Module):
     Args:
         net: any network of this package or `Wrapped`. Its names in the state dict do not change.
         mean, std: of the given inputs, for each channel.
-        own_mean, own_std: that the network expects, in the channel order of the given inputs.
+        own_mean, own_std: that the network expects, in the channel order of the given inputs. If
+            they are for three channels and the given inputs have one, this is repeated; if they are
+            for one and the given inputs have three, these are made grey (LUMA).
         bgr: whether the network expects the channels in the opposite order.
         size: pixels per side that it expects. Inputs of another size are scaled (bilinear,
             antialiased). None for any size.
@@ -45,20 +49,26 @@ class Renormalised(nn.Module):
         super().__init__()
         self.net = net
         self.bgr, self.size = bgr, size
-        for name in ("feature_size", "stage_names", "in_channels"):
+        for name in ("feature_size", "stage_names"):
             if hasattr(net, name):
                 setattr(self, name, getattr(net, name))
-        comes, expected = torch.tensor([mean, own_mean]), torch.tensor([std, own_std])
+        self.in_channels = len(mean)
+        self.grey = (len(mean), len(own_mean)) == (3, 1)
+        comes, comes_std, own, own_scale = map(torch.tensor, (mean, std, own_mean, own_std))
+        if self.grey:
+            weights = torch.tensor(LUMA)
+            comes, comes_std = (weights * comes).sum(), weights * comes_std
         shape = (1, -1, 1, 1)
-        self.register_buffer("scale", (expected[0] / expected[1]).view(shape), persistent=False)
-        self.register_buffer(
-            "shift", ((comes[0] - comes[1]) / expected[1]).view(shape), persistent=False
-        )
+        self.register_buffer("scale", (comes_std / own_scale).view(shape), persistent=False)
+        self.register_buffer("shift", ((comes - own) / own_scale).view(shape), persistent=False)
         hide_wrapper_in_state_dict(self)
 
     def own_inputs(self, images: Tensor) -> Tensor:
         """Convert images [B, ch, H, W] to the inputs that the network expects."""
-        images = images * self.scale + self.shift
+        images = images * self.scale
+        if self.grey:
+            images = images.sum(1, keepdim=True)
+        images = images + self.shift
         if self.bgr:
             images = images.flip(1)
         if self.size is not None and images.shape[-1] != self.size:

@@ -197,6 +197,12 @@ class RunInfo(BaseModel):
         return self.in_channels, self.image_size, self.image_size
 
     @property
+    def data_channels(self) -> int | None:
+        """Channels of its data's images. A network may repeat one, or make three grey."""
+        made = "same" if self.preprocessing is None else self.preprocessing.channels
+        return {"repeated": 1, "grey": 3}.get(made, self.in_channels)
+
+    @property
     def network_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the network's input. A network may scale its images
         (`image_shape`) first."""

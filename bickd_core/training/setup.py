@@ -320,13 +320,14 @@ def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:
         raise RunError(
             f"run '{run.key}': model.safetensors is a link or a folder; put the file itself there."
         )
-    if (info.num_classes, info.in_channels) != (dataset.num_classes, dataset.in_channels):
+    if (info.num_classes, info.data_channels) != (dataset.num_classes, dataset.in_channels):
         raise RunError(
-            f"run '{run.key}' was made for {info.num_classes} classes and {info.in_channels}"
+            f"run '{run.key}' was made for {info.num_classes} classes and {info.data_channels}"
             f" channels, but {dataset.name} has {dataset.num_classes} and {dataset.in_channels};"
             " choose a run on this data."
         )
-    model = create_model(info.arch, num_classes=info.num_classes, in_channels=dataset.in_channels)
+    assert info.in_channels is not None
+    model = create_model(info.arch, num_classes=info.num_classes, in_channels=info.in_channels)
     load_into(model, read_weights(run.weights_path), name=info.arch)
     return renormalised(model, info.preprocessing, dataset)
 

@@ -77,9 +77,13 @@ def test_data_of_other_classes_are_refused():
         == "The network expects 77 classes and 3 channels, but Handwritten digits, 8 x 8 has 10"
         " classes and 1 channel; choose the data that the network was trained on."
     )
-    digits = judge({"": shapes_of("resnet8", 10, 1)}, "net.pt").network
-    assert digits is not None
-    assert unfit(digits, dataset_info("digits")) == ""
+    for channels in (1, 3):  # grey images are repeated
+        digits = judge({"": shapes_of("resnet8", 10, channels)}, "net.pt").network
+        assert digits is not None
+        assert unfit(digits, dataset_info("digits")) == ""
+    four = judge({"": shapes_of("resnet8", 10, 4)}, "net.pt").network
+    assert four is not None
+    assert "expects 10 classes and 4 channels" in unfit(four, dataset_info("digits"))
 
 
 @pytest.mark.parametrize(

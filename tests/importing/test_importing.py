@@ -148,8 +148,9 @@ def bad_file(kind, folder):
             "digits has 10 classes",
         ]
     if kind == "channels":
-        return save(create_model("convnet-small", num_classes=10), folder / "x.npz"), [
-            "3 image channels",
+        four = create_model("convnet-small", num_classes=10, in_channels=4)
+        return save(four, folder / "x.npz"), [
+            "4 image channels",
             "digits has 1",
         ]
     if kind == "code":

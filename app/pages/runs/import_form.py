@@ -20,6 +20,7 @@ from app.pages.distill import live
 from app.pages.runs import details
 from app.plain import md, st
 from bickd_core.data.normalisation import TITLES, Choice
+from bickd_core.data.preprocessing import CONVERTED, channels_for
 from bickd_core.data.registry import (
     DATASETS,
     DatasetInfo,
@@ -156,7 +157,8 @@ def _form(busy: bool) -> None:
         name = fields.text(
             "name", "Run name", placeholder="derived from the file name", max_chars=80
         )
-        inputs = inputs_form.ask(fields, data)
+        network = None if upload is None or problem else _network(fields)
+        inputs = inputs_form.ask(fields, data, None if network is None else network.in_channels)
     if data is not None and data.carved:
         _held_out(data)
     if upload is not None and not problem:
@@ -274,6 +276,10 @@ def _unfit(fields: Fields, info: DatasetInfo | None) -> str:
     problem = "" if info is None or network is None else unfit(network, info)
     if problem:
         st.error(problem)
+    elif info is not None and network is not None:
+        made = channels_for(network.in_channels, info.in_channels)
+        if made in ("repeated", "grey"):
+            st.caption(md(":material/info: The network gets {images}.", images=CONVERTED[made]))
     return problem
 
 
