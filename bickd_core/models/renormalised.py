@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bickd_core.data.normalisation import LUMA
 from bickd_core.models.outputs import Outputs
 from bickd_core.models.wrapped import hide_wrapper_in_state_dict
 
@@ -21,9 +20,9 @@ class Renormalised(nn.Module):
         net: any network of this package or `Wrapped`. Its names in the state dict do not change.
         mean, std: of the given inputs, for each channel.
         own_mean, own_std: that the network expects, in the channel order of the given inputs. If
-            they are for three channels and the given inputs have one, this is repeated; if they are
-            for one and the given inputs have three, these are made grey (LUMA).
+            they are for three channels and the given inputs have one, this is repeated.
         bgr: whether the network expects the channels in the opposite order.
+        grey: weights of the given channels, if the network expects one channel of grey.
         size: pixels per side that it expects. Inputs of another size are scaled (bilinear,
             antialiased). None for any size.
 
@@ -44,6 +43,7 @@ class Renormalised(nn.Module):
         own_mean: Sequence[float],
         own_std: Sequence[float],
         bgr: bool = False,
+        grey: Sequence[float] | None = None,
         size: int | None = None,
     ) -> None:
         super().__init__()
@@ -53,10 +53,10 @@ class Renormalised(nn.Module):
             if hasattr(net, name):
                 setattr(self, name, getattr(net, name))
         self.in_channels = len(mean)
-        self.grey = (len(mean), len(own_mean)) == (3, 1)
+        self.grey = grey is not None
         comes, comes_std, own, own_scale = map(torch.tensor, (mean, std, own_mean, own_std))
-        if self.grey:
-            weights = torch.tensor(LUMA)
+        if grey is not None:
+            weights = torch.tensor(grey)
             comes, comes_std = (weights * comes).sum(), weights * comes_std
         shape = (1, -1, 1, 1)
         self.register_buffer("scale", (comes_std / own_scale).view(shape), persistent=False)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bickd_core.config import TrainConfig, check_alike
 from bickd_core.data.base import Augmentation, Dataset, content_hash
 from bickd_core.data.device import DeviceSplit, Normaliser, to_device
+from bickd_core.data.normalisation import LUMA
 from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import load_dataset
 from bickd_core.kernels.norm_relu import fuse
@@ -348,6 +349,7 @@ def renormalised(model: nn.Module, own: Preprocessing | None, dataset: Dataset) 
         own_mean=own.mean,
         own_std=own.std,
         bgr=bgr,
+        grey=LUMA if own.channels == "grey" else None,
         size=size,
     )
 

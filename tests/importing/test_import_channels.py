@@ -144,7 +144,12 @@ def test_channels_are_converted_before_they_are_normalised():
     mean, std = torch.tensor([0.2, 0.3, 0.4]), torch.tensor([0.5, 0.6, 0.7])
     given = (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
     wrapper = Renormalised(
-        torch.nn.Identity(), mean=mean.tolist(), std=std.tolist(), own_mean=[0.1], own_std=[0.2]
+        torch.nn.Identity(),
+        mean=mean.tolist(),
+        std=std.tolist(),
+        own_mean=[0.1],
+        own_std=[0.2],
+        grey=LUMA,
     )
     grey = (images * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     torch.testing.assert_close(wrapper.own_inputs(given), (grey - 0.1) / 0.2)

@@ -349,8 +349,9 @@ def test_the_command_says_what_it_is_and_why_not(tokens, capsys):
         main(["import", str(tokens[0]), "--dataset", "caltech95"])
     said = capsys.readouterr()
     assert said.out == "network: a torch.export program\n"
-    assert said.err.startswith(
-        "bickd: tokens.pt2 takes images with 1 channels, but dataset caltech95 has 3; choose"
+    assert said.err == (
+        "bickd: tokens.pt2 is for other data: it has 10 classes, but dataset caltech95 has 95"
+        " classes.\n"
     )
 
 

@@ -241,7 +241,7 @@ REFUSALS = {
         {"a.weight": torch.ones(3)}, folder
     ),
     "another number of classes": other("resnet8", num_classes=7),
-    "another number of channels": other("resnet8", in_channels=1),
+    "another number of channels": other("resnet8", in_channels=4),
     "predictions": predictions,
     "a table of text": table_of_text,
     "a `.keras` file": keras,
