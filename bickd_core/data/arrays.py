@@ -3,6 +3,7 @@ folder."""
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import IO
 import numpy as np
 
 from bickd_core.data.errors import DataError
+from bickd_core.data.folders import as_text
 from bickd_core.data.listing import (
     LARGEST_SIDE,
     MAX_IMAGES,
@@ -20,10 +22,13 @@ from bickd_core.data.listing import (
     Listing,
     numbered_classes,
 )
+from bickd_core.data.notes import note
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
 from bickd_core.npy_header import NpyHeader, read_header
+
+logger = logging.getLogger(__name__)
 
 IMAGES = {
     "train": ("train_images", "x_train"),
@@ -135,6 +140,13 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         images = next((name for name in known if name in names), None)
         if images is None:
             continue
+        if part == "validation" and LABELS[images] not in names and "test" in _parts_in(names):
+            note(
+                logger,
+                f"{images} of {as_text(path)} is not used: there is no {LABELS[images]}. Validation"
+                " is split off from train.",
+            )
+            continue
         if LABELS[images] not in names:
             raise DataError(
                 f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}."
@@ -162,6 +174,10 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         f"{what} must have train_images and train_labels (and test_images, test_labels), or images"
         f" and labels; it has {_listed(names)}."
     )
+
+
+def _parts_in(names: list[str]) -> set[str]:
+    return {part for part, known in IMAGES.items() if any(name in names for name in known)}
 
 
 def _listed(names: list[str]) -> str:

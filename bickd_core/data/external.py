@@ -29,6 +29,7 @@ from bickd_core.data.listing import (
     check,
     split_positions,
     validation_size,
+    with_usable_parts,
 )
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import Stored, any_store, folder_of, make_store, read_store, store_key
@@ -197,7 +198,7 @@ def listed(kind: Kind, path: Path, name: str) -> Listing:
         DataError: the source cannot be used.
     """
     try:
-        listing = kind.listing(path)
+        listing = with_usable_parts(kind.listing(path), name)
     except OSError as error:
         raise unreadable(path, error) from error
     check(listing, name)

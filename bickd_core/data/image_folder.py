@@ -258,7 +258,7 @@ def _folder_of_part(part: str, folders: list[Path]) -> Path:
             folder.name.lower() != folder.name,
         ),
     )
-    if part != "validation" and len(folders) > 1 and order[0].name != part:
+    if len(folders) > 1 and order[0].name not in (part, PARTS[part][0]):
         listed = " and ".join(repr(as_text(folder.name)) for folder in order)
         raise DataError(
             f"{as_text(order[0].parent)} has {listed}, which both mean {part}; keep one of them."

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bickd_core.data.base import Augmentation, stratified_positions
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import same_name
+from bickd_core.data.notes import note
 from bickd_core.data.pixels import Header
 from bickd_core.data.resizing import Resizing
+
+logger = logging.getLogger(__name__)
 
 TEST_SHARE = 0.2
 """Share of the images that becomes test if the source has no test part."""
@@ -85,6 +89,26 @@ def absent_classes(listing: Listing) -> tuple[str, ...]:
         return ()
     present = set(np.unique(listing.labels["test"]).tolist())
     return tuple(name for i, name in enumerate(listing.class_names) if i not in present)
+
+
+def with_usable_parts(listing: Listing, where: str) -> Listing:
+    """Return the listing, without a validation part that is empty or has images without a class.
+
+    Validation is then split off from train, and the log says so.
+    """
+    labels = listing.labels.get("validation")
+    if labels is None:
+        return listing
+    without = int((labels < 0).sum())
+    if len(labels) and not without:
+        return listing
+    why = f"{without:,} of its images have no class" if without else "it has no images"
+    note(
+        logger,
+        f"The validation part of {where} is not used: {why}. Validation is split off from train.",
+    )
+    parts = {part: values for part, values in listing.labels.items() if part != "validation"}
+    return replace(listing, labels=parts)
 
 
 def check_names(names: Sequence[str], where: str) -> None:

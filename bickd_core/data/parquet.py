@@ -48,6 +48,12 @@ def listing(path: Path) -> Listing:
     with _reading(first):
         schema = _open(first).schema_arrow
     image, label = _image_column(schema, first), _label_column(schema, first)
+    if "validation" in parts and not _has_column(parts["validation"], label):
+        note(
+            logger,
+            f"Not used in {as_text(path)}: {_named(parts.pop('validation'))}, because there is no"
+            f" column {label!r}. Validation is split off from train.",
+        )
     columns = {part: _column(part_files, label) for part, part_files in parts.items()}
     declared = _declared_names(schema, label)
     names = declared or _names_in(columns, path)
@@ -132,6 +138,14 @@ def _parts(path: Path) -> dict[str, list[Path]]:
     if "validation" in parts and "test" not in parts:
         parts["test"] = parts.pop("validation")
     return parts if "test" in parts else {"all": parts["train"]}
+
+
+def _has_column(part_files: list[Path], name: str) -> bool:
+    for file in part_files:
+        with _reading(file):
+            if name not in _open(file).schema_arrow.names:
+                return False
+    return True
 
 
 def _named(part_files: list[Path]) -> str:

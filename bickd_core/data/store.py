@@ -140,9 +140,16 @@ def _content(
 
 
 def any_store(name: str) -> Stored | None:
-    """Return the store with a data set's largest images; None if it was never decoded here."""
-    stores = (read_store(path) for _, path in stores_in(folder_of(name)))
-    return next((stored for stored in stores if stored is not None), None)
+    """Return the store with a data set's largest images; None if it was never decoded here.
+
+    Stores of an earlier state of the source are left out.
+    """
+    files = [path for _, path in stores_in(folder_of(name))]
+    stores = [(path, stored) for path in files if (stored := read_store(path)) is not None]
+    if not stores:
+        return None
+    newest = max(stores, key=lambda each: each[0].stat().st_mtime_ns)[1].fingerprint
+    return next(stored for _, stored in stores if stored.fingerprint == newest)
 
 
 def _rows(path: Path, entry: dict[str, Any], checks: np.ndarray) -> Rows:

@@ -41,9 +41,9 @@ class Network:
     preprocessing: Preprocessing
 
     def on_unit_range(self) -> nn.Module:
-        """Return the network for images [B, ch, H, W] with values from 0 to 1. It normalises them
-        itself."""
-        channels, inputs = self.info.image_shape[0], self.preprocessing
+        """Return the network for images [B, ch, H, W] with values from 0 to 1 and its own number of
+        channels. It normalises them itself."""
+        channels, inputs = self.info.network_shape[0], self.preprocessing
         return Renormalised(
             self.model,
             mean=[0.0] * channels,
@@ -55,9 +55,11 @@ class Network:
         ).eval()
 
     def images(self, count: int) -> Tensor:
-        """Return random images [count, ch, H, W] with values from 0 to 1, the same at each call."""
+        """Return random images [count, ch, H, W] with values from 0 to 1 and the network's number
+        of channels, the same at each call."""
         generator = torch.Generator().manual_seed(count)
-        return torch.rand(count, *self.info.image_shape, generator=generator)
+        shape = (self.info.network_shape[0], *self.info.image_shape[1:])
+        return torch.rand(count, *shape, generator=generator)
 
     def config(self) -> dict[str, Any]:
         """Return the content of config.json."""

@@ -135,6 +135,9 @@ def choose_inputs(
 
     options, wanted = _options(request, dataset, channels), request.normalisation
     of_teacher = None
+    if teacher is not None and channels_for(channels, len(teacher.mean)) in ("repeated", "grey"):
+        mean, std = converted(teacher.mean, teacher.std, channels)
+        teacher = teacher.model_copy(update={"mean": mean, "std": std})
     if teacher is not None and wanted is None and len(teacher.mean) == channels:
         same = [n for n, option in options.items() if _numbers(option) == _numbers(teacher)]
         of_teacher = same[0] if same else teacher.name

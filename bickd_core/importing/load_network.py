@@ -162,16 +162,47 @@ def _create(arch: str, info: DatasetInfo) -> nn.Module:
 def _of_channels(wanted: _Wanted, stored: Mapping[str, Sequence[int]]) -> _Wanted:
     """Return what is expected of a network with three channels if the data are grey, or with one if
     they are in colour, where the file's first convolution has them."""
-    stem = next((name for name, shape in wanted.shapes.items() if len(shape) == 4), "")
+    stem = next(
+        (
+            name
+            for name, shape in wanted.shapes.items()
+            if len(shape) == 4 and name.endswith("weight")
+        ),
+        "",
+    )
     came = tuple(stored.get(stem, ()))
     if len(came) != 4:
         return wanted
     out, expected, *side = wanted.shapes[stem]
-    made = channels_for(came[1], wanted.info.in_channels)
-    if expected == came[1] or made is None or came != (out, came[1], *side):
-        return wanted
     info = replace(wanted.info, in_channels=came[1])
-    return _planned(wanted.arch, info) or _built(wanted.arch, info)
+    if (
+        came != (out, came[1], *side)
+        or info == wanted.info
+        or channels_for(came[1], wanted.info.in_channels) is None
+    ):
+        return wanted
+    if expected != came[1]:
+        return _planned(wanted.arch, info) or _built(wanted.arch, info)
+    # It was built without a choice of channels, and may convert images itself.
+    return wanted if _takes_images_of(wanted) else replace(wanted, info=info)
+
+
+def _takes_images_of(wanted: _Wanted) -> bool:
+    """Return whether a network that was built takes images with the data's channels."""
+    import torch
+
+    if wanted.model is None:
+        return False
+    side = max(wanted.info.default_image_size, 32)
+    was_training = wanted.model.training
+    try:
+        with torch.no_grad():
+            wanted.model.eval()(torch.zeros(1, wanted.info.in_channels, side, side))
+    except (RuntimeError, ValueError):
+        return False
+    finally:
+        wanted.model.train(was_training)
+    return True
 
 
 def _stored_shapes(file: Path) -> Shapes:

@@ -100,18 +100,19 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         if is_own(taught_by.info().arch or ""):
             check_allowed(taught_by.info().arch)
         config = config.model_copy(update={"teacher": teacher.key})
-    preprocessing = None
+    preprocessing, channels = None, data.in_channels
     if config.extends is not None:
         extended = library.locate(config.extends)
         config = config.model_copy(update={"extends": _extended(extended, config, size)})
         preprocessing = extended.info().preprocessing
+        channels = extended.info().in_channels or channels
     return RunInfo(
         name="",
         role=config.role,
         arch=config.arch,
         dataset=data.name,
         image_size=size,
-        in_channels=data.in_channels,
+        in_channels=channels,
         num_classes=data.num_classes,
         class_order=order,
         preprocessing=preprocessing,

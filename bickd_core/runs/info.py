@@ -185,7 +185,7 @@ class RunInfo(BaseModel):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of its inputs.
+        """Channels, height and width of its data's images.
 
         Raises:
             RunError: the run has only predictions.
@@ -194,7 +194,8 @@ class RunInfo(BaseModel):
             raise RunError(
                 f"'{self.name}' has only predictions, but a network is needed; import its weights."
             )
-        return self.in_channels, self.image_size, self.image_size
+        assert self.data_channels is not None
+        return self.data_channels, self.image_size, self.image_size
 
     @property
     def data_channels(self) -> int | None:
@@ -204,11 +205,12 @@ class RunInfo(BaseModel):
 
     @property
     def network_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the network's input. A network may scale its images
-        (`image_shape`) first."""
-        channels, side, _ = self.image_shape
+        """Channels, height and width of the network's input. Its images (`image_shape`) may be
+        scaled and their channels converted first."""
+        _, side, _ = self.image_shape
         size = None if self.preprocessing is None else self.preprocessing.input_size
-        return channels, size or side, size or side
+        assert self.in_channels is not None
+        return self.in_channels, size or side, size or side
 
     @property
     def resizing(self) -> Resizing:

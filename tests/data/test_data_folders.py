@@ -73,6 +73,9 @@ def test_folders_beside_train_and_test_do_not_matter(tmp_path):
 def test_two_folders_for_one_part_and_a_test_part_alone_are_refused(tmp_path):
     twice = write_folder(tmp_path / "twice", {"Train/a": 3, "TRAINING/b": 3}, made_images(6))
     assert "has 'Train' and 'TRAINING', which both mean train; keep one" in refusal(twice)
+    counts = {"train/a": 3, "train/b": 3, "test/a": 1, "test/b": 1, "valid/a": 1, "dev/a": 1}
+    unclear = write_folder(tmp_path / "unclear", counts, made_images(10))
+    assert "has 'valid' and 'dev', which both mean validation; keep one" in refusal(unclear)
     alone = write_folder(tmp_path / "alone", {"Testing/a": 3, "Testing/b": 3}, made_images(6))
     assert "has 'Testing' but no folder named train" in refusal(alone)
 

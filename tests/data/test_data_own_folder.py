@@ -107,6 +107,20 @@ def test_val_is_validation_beside_a_test_part_and_else_test(tmp_path, caplog):
     assert not caplog.records
 
 
+def test_pictures_are_of_the_data_as_they_are_now(tmp_path):
+    """And not of a larger copy from before there was a validation part."""
+    images = made_images(16)
+    counts = {"train/a": 5, "train/b": 5, "test/a": 1, "test/b": 1}
+    root = write_folder(tmp_path / "v", counts, images)
+    name = f"folder:{root}"
+    load_dataset(name, image_size=64)
+    write_folder(root, {"val/a": 2, "val/b": 2}, images[12:])
+    load_dataset(name)
+    pictures = Thumbnails.for_dataset(name, "validation")
+    assert [pictures.png(id) for id in (10, 13)] == [png(images[id + 2]) for id in (10, 13)]
+    assert sample_paths(name, "validation")[13].startswith("val/b/")
+
+
 @pytest.mark.parametrize("kept", ["test", "val"])
 def test_an_empty_part_is_named_and_not_used(tmp_path, caplog, kept):
     parts = {"train/a": 5, "train/b": 5, f"{kept}/a": 2, f"{kept}/b": 2}

@@ -187,6 +187,40 @@ def test_arrays_of_validation_are_validation_beside_a_test_part(tmp_path):
     assert (len(data.train), len(data.validation)) == (20, 5)
 
 
+@pytest.mark.parametrize("kind", ["no labels", "no images", "no classes"])
+def test_arrays_of_validation_that_cannot_be_used_are_named(tmp_path, caplog, kind):
+    images, labels = made_images(30), np.arange(30) % 3
+    given, classes = (images[:0], labels[:0]) if kind == "no images" else (images[:5], labels[:5])
+    other = {"x_val": given, "y_val": classes - 1 if kind == "no classes" else classes}
+    if kind == "no labels":
+        del other["y_val"]
+    named = {"x_train": images[:20], "y_train": labels[:20], "x_test": images[20:]}
+    np.savez(tmp_path / "m.npz", **named, y_test=labels[20:], **other)
+    data = load_dataset(f"npz:{tmp_path / 'm.npz'}")
+    every(data, images[:20], "train", "validation")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (20, 10)
+    why = {
+        "no labels": f"x_val of {tmp_path / 'm.npz'} is not used: there is no y_val.",
+        "no images": "is not used: it has no images.",
+        "no classes": "is not used: 2 of its images have no class.",
+    }[kind]
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert why in said
+
+
+def test_validation_files_without_labels_are_named(tmp_path, caplog):
+    images, labels = made_images(30), np.arange(30) % 3
+    for part, rows in {"train": slice(0, 20), "test": slice(20, 30)}.items():
+        write_parquet(tmp_path / f"{part}-0.parquet", images[rows], labels[rows], names=NAMES)
+    pq.write_table(
+        pq.read_table(tmp_path / "test-0.parquet").drop_columns(["label"]),
+        tmp_path / "validation-0.parquet",
+    )
+    data = load_dataset(f"parquet:{tmp_path}")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (20, 10)
+    assert "validation-0.parquet, because there is no column 'label'" in caplog.text
+
+
 def test_what_is_wrong_with_arrays(tmp_path):
     images, labels = made_images(12), np.arange(12) % 3
 

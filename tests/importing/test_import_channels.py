@@ -1,5 +1,7 @@
 """Networks with three channels on grey images, and with one channel on colour images."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -13,10 +15,13 @@ from bickd_core.data.normalisation import LUMA, usual
 from bickd_core.data.registry import load_dataset
 from bickd_core.exporting.network import network_of
 from bickd_core.importing.weights import ImportRequest
+from bickd_core.models.factory import create_model
+from bickd_core.models.own import VARIABLE
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.create import create_run, preprocessing_of
 from bickd_core.training.engine import fit
 from bickd_core.training.evaluate import predict
+from bickd_core.training.finish import finish
 from bickd_core.training.setup import build_job, load_run_model
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
@@ -36,13 +41,13 @@ def colours(tmp_path):
     return f"folder:{tmp_path / 'colours'}"
 
 
-def imported(model, tmp_path, library, *, as_torch=False, **request):
+def imported(model, tmp_path, library, *, arch="convnet-small", as_torch=False, **request):
     file = tmp_path / ("w.pth" if as_torch else "w.safetensors")
     if as_torch:
         torch.save({"model": model.state_dict(), "epoch": 3}, file)
     else:
         save_file(model.state_dict(), file)
-    request = ImportRequest(arch="convnet-small", name="mine", **request)
+    request = ImportRequest(arch=arch, name="mine", **request)
     return import_weights(file, request, library)
 
 
@@ -126,6 +131,73 @@ def test_such_a_network_teaches_students_with_the_datas_channels(tmp_path, libra
     assert job.student.in_channels == 1
     assert run.info().in_channels == run.info().data_channels == 1
     assert preprocessing_of(run.info(), data).channels == "same"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_such_a_network_trains_on_as_it_is(tmp_path, library, colours, colour):
+    data = colours if colour else "digits"
+    channels, classes = (1, 2) if colour else (3, 10)
+    model = made_model("convnet-small", num_classes=classes, in_channels=channels)
+    imported(model, tmp_path, library, dataset=data)
+    config = small_config(dataset=data, extends="mine", epochs=1, train_limit=None, batch_size=8)
+    run = create_run(config, library, name="longer")
+    job = build_job(config, library)
+    assert fit(job, run) == "finished"
+    finish(job, run, library, say=lambda message: None)
+    info = run.info()
+    assert (info.in_channels, info.data_channels) == (channels, 4 - channels)
+    assert info.cost.parameters == sum(p.numel() for p in model.parameters())
+    dataset = load_dataset(data)
+    again = predict(load_run_model(run, dataset), dataset.test, dataset, features=False)
+    np.testing.assert_allclose(again.logits, run.predictions("test").logits, atol=1e-3)
+    network = network_of(run)
+    assert network.on_unit_range()(network.images(2)).shape == (2, classes)
+
+
+@pytest.mark.parametrize("converts", [False, True])
+def test_a_network_of_ones_own_may_have_three_channels_only(
+    tmp_path, library, monkeypatch, converts
+):
+    """It is built without a choice of channels. One that converts grey images itself gets them."""
+    (tmp_path / "grey_net.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, n):\n"
+        "        super().__init__()\n"
+        "        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, n)\n"
+        "    def forward(self, x):\n"
+        f"        x = x.repeat(1, 3, 1, 1) if {converts} else x\n"
+        "        return self.fc(self.conv(x).mean((2, 3)))\n"
+        "def make(num_classes):\n"
+        "    return Net(num_classes)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "grey_net", raising=False)
+    monkeypatch.setenv(VARIABLE, "grey_net")
+    model = create_model("grey_net:make", num_classes=10)
+    run = imported(
+        model, tmp_path, library, arch="grey_net:make", dataset="digits", normalisation="none"
+    )
+    assert run.info().preprocessing.channels == ("same" if converts else "repeated")
+    images = load_dataset("digits").test.images
+    given = images if converts else np.repeat(images, 3, axis=1)
+    mean = [0.0] * given.shape[1]
+    expected = by_hand(model, given, (mean, [1.0] * len(mean)))
+    np.testing.assert_allclose(run.predictions("test").logits, expected, atol=1e-3)
+
+
+def test_a_student_gets_its_teachers_normalisation_with_other_channels(tmp_path, library):
+    grey = made_model("convnet-small", in_channels=1)
+    save_file(grey.state_dict(), tmp_path / "t.safetensors")
+    request = ImportRequest(
+        arch="convnet-small", dataset="digits", name="t", role="teacher", mean=(0.3,), std=(0.2,),
+        normalisation="given",
+    )  # fmt: skip
+    import_weights(tmp_path / "t.safetensors", request, library)
+    run = imported(made_model("convnet-small"), tmp_path, library, dataset="digits", teacher="t")
+    info = run.info()
+    assert info.source.teachers_inputs
+    assert info.preprocessing.mean == (0.3, 0.3, 0.3)
 
 
 def test_a_program_with_three_channels_predicts_grey_images(tmp_path, library):
