@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import io
 import logging
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -187,13 +188,14 @@ def dataset_info(name: str) -> DatasetInfo:
         return _own_info(external.canonical(name))
     near = nearest(name, DATASETS, cutoff=0.4)
     hint = f"; did you mean {near!r}?" if near else ""
-    if "/" in name or "\\" in name or ":" in name:
+    own = external.named(name) if os.path.exists(name) else ""
+    if own and (os.path.isdir(name) or not own.startswith("folder:")):
+        hint = f"; for your own data at this path write {own}"
+    elif "/" in name or "\\" in name or ":" in name:
         hint = (
             "; data of your own is named by its kind: folder:PATH, parquet:PATH, npz:PATH, csv:PATH"
             " or all-test:PATH"
         )
-    elif Path(name).is_dir():
-        hint = f"; for the images in this folder write folder:{name}"
     raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}{hint}")
 
 

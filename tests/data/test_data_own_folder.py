@@ -107,6 +107,20 @@ def test_val_is_validation_beside_a_test_part_and_else_test(tmp_path, caplog):
     assert not caplog.records
 
 
+def test_a_path_without_its_kind_is_answered_with_the_name_to_write(pets, tmp_path):
+    with pytest.raises(ValueError, match=f"for your own data at this path write folder:{pets}"):
+        dataset_info(str(pets))
+    table = tmp_path / "all.csv"
+    table.write_text("path,label\n")
+    with pytest.raises(ValueError, match=f"write csv:{table}"):
+        dataset_info(str(table))
+    (tmp_path / "w.pth").touch()
+    with pytest.raises(ValueError, match="data of your own is named by its kind"):
+        dataset_info(str(tmp_path / "w.pth"))
+    with pytest.raises(ValueError, match="dataset must be one of"):
+        dataset_info("x" * 5000)
+
+
 def test_pictures_are_of_the_data_as_they_are_now(tmp_path):
     """And not of a larger copy from before there was a validation part."""
     images = made_images(16)
