@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 IMAGES = {
     "train": ("train_images", "x_train"),
-    "validation": ("val_images", "x_val"),
     "test": ("test_images", "x_test"),
+    "validation": ("val_images", "x_val"),
     "all": ("images", "x"),
 }
 LABELS = {
@@ -140,7 +140,7 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         images = next((name for name in known if name in names), None)
         if images is None:
             continue
-        if part == "validation" and LABELS[images] not in names and "test" in _parts_in(names):
+        if part == "validation" and LABELS[images] not in names and "test" in parts:
             note(
                 logger,
                 f"{images} of {as_text(path)} is not used: there is no {LABELS[images]}. Validation"
@@ -174,10 +174,6 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
         f"{what} must have train_images and train_labels (and test_images, test_labels), or images"
         f" and labels; it has {_listed(names)}."
     )
-
-
-def _parts_in(names: list[str]) -> set[str]:
-    return {part for part, known in IMAGES.items() if any(name in names for name in known)}
 
 
 def _listed(names: list[str]) -> str:

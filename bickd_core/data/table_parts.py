@@ -9,7 +9,6 @@ from bickd_core.data.errors import DataError
 from bickd_core.data.folders import as_text, part_of
 
 _COLUMNS = ("split", "part", "subset", "set")
-_AS_TEST = {"validation": "test"}
 
 
 def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -52,4 +51,6 @@ def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     present = set(parts)
     if present <= {"train"}:
         return ["all"] * len(rows)
-    return parts if "test" in present else [_AS_TEST.get(part, part) for part in parts]
+    if "test" in present:
+        return parts
+    return ["test" if part == "validation" else part for part in parts]
