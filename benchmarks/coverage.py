@@ -204,9 +204,8 @@ class Population:
         count, _, each = (f"{labels.max() + 1}x" if size == DATASET else size).partition("x")
         classes = np.linspace(0, labels.max(), int(count)).astype(int)
         self.sizes = np.full(len(classes), int(each)) if each else np.bincount(labels)
-        blocks = [run.logits[:, classes] for run in runs] + [
-            runs[model].features for model in FEATURES
-        ]
+        features = [runs[model].features for model in FEATURES]
+        blocks = [run.logits[:, classes] for run in runs] + [f for f in features if f is not None]
         self._ends = np.cumsum([block.shape[1] for block in blocks])
         rows = np.concatenate([np.asarray(block, dtype=np.float32) for block in blocks], axis=1)
         self._members = [rows[labels == c] for c in classes]
@@ -323,8 +322,8 @@ def _cosine(s: Sample, a: int, b: int) -> Interval | None:
 
 def _rsa(s: Sample) -> Replicated | None:
     s = s.take(RANKED)
-    ranked = [ranked_distances(s.probabilities(model)) for model in (TEACHER, BICKD)]
-    return rsa(*ranked, s.shard)
+    first, second = (ranked_distances(s.probabilities(model)) for model in (TEACHER, BICKD))
+    return rsa(first, second, s.shard)
 
 
 def _layer(s: Sample) -> Replicated | None:
@@ -440,11 +439,15 @@ def right_value(name: str, big: Sample, seeds: Sample) -> float:
         random = np.random.default_rng(2)
         each = min(1500, len(big.labels) // RSA_PARTS)
         rows = random.permutation(len(big.labels))[: RSA_PARTS * each].reshape(RSA_PARTS, each)
-        parts = [
-            [ranked_distances(softmax(big.logits[model][r], T)) for model in (TEACHER, BICKD)]
-            for r in rows
-        ]
-        return float(np.mean([rsa(*two, np.arange(each) % 20).value for two in parts]))  # type: ignore[union-attr]
+        values = []
+        for r in rows:
+            first, second = (
+                ranked_distances(softmax(big.logits[model][r], T)) for model in (TEACHER, BICKD)
+            )
+            part = rsa(first, second, np.arange(each) % 20)
+            assert part is not None, "distances that are all the same"
+            values.append(part.value)
+        return float(np.mean(values))
     if name.startswith("CKA of a layer"):
         name = "CKA of features"
     found = FIGURES[name](big)

@@ -1,8 +1,8 @@
 """Compute the class geometry of more samples than memory holds, in one streaming pass, and print a
 table.
 
-    python benchmarks/geometry_stream.py                   1,281,167 x 1,000, teacher and student
-    (ImageNet's training set) python benchmarks/geometry_stream.py --samples 50000   less
+    python benchmarks/geometry_stream.py                   ImageNet's training set: 1,281,167 x 1,000
+    python benchmarks/geometry_stream.py --samples 50000   fewer
 
 Random logits are made one block at a time and seen once. The pass ends with both class Grams and
 the cross Gram of all samples, and with intervals over samples. Its time does not include the time

@@ -290,7 +290,7 @@ def resume_difference(setup: Setup, device: str) -> float:
         arch="resnet8",
         train_limit=400,
         epochs=2,
-        device=device,  # type: ignore[arg-type]
+        device=device,
         threads=1,
         seeds=Seeds.all(1),
     )

@@ -74,12 +74,12 @@ def main() -> None:
                         f"| {page.title} | {seconds:.2f} | {sum(received) / 1000:.0f} |", flush=True
                     )
                 print("\n| action | first s | median s | max s |\n|---|---|---|---|")
-                for page, what, act in actions():
-                    if name != "caltech95" and page == "by_epoch":
+                for path, what, act in actions():
+                    if name != "caltech95" and path == "by_epoch":
                         continue  # these predictions were not trained
                     if name == "imagenet" and "features" in what:
                         continue  # they have none
-                    opening(opened, page, query)
+                    opening(opened, path, query)
                     times = [timed(opened, act, turn) for turn in range(arguments.n + 1)]
                     later = times[1:]
                     print(
@@ -259,7 +259,7 @@ def large(home: Path, n: int = 10_000, c: int = 100) -> dict[str, str]:
         logits = (shared + chance.normal(0, 2, (n, c))).astype(np.float32)
         predictions = Predictions(logits, names, np.arange(n), labels)
         for split in ("test", "validation"):
-            predictions.save(run.predictions_path(split))  # type: ignore[arg-type]
+            predictions.save(run.predictions_path(split))
         teacher = library.find("large-teacher")
         key = layout_key(run, "test", "umap", None if name == "teacher" else teacher)
         store_layout(library, run, key, pca_layout(map_space_from_logits(logits, TEMPERATURE)))

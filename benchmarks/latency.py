@@ -3,8 +3,7 @@ table.
 
     python benchmarks/latency.py                  one thread, float32, three channels, 100 classes
     python benchmarks/latency.py resnet20 vgg8    only these
-    python benchmarks/latency.py --write          also store it for the list of networks on the
-    Distill page
+    python benchmarks/latency.py --write          also store it, for the networks on Distill
 
 A figure is the lowest of up to three medians of the thread's own CPU time, as many as fit into a
 second, because other work on the machine can only make a pass slower. `--write` stores nothing

@@ -34,7 +34,7 @@ from browser_harness import AppServer, launch, serving, tab
 from playwright.sync_api import sync_playwright
 from size import Watch
 
-from app.registry import PAGES
+from app.registry import PAGES, Page
 
 LISTED = [page for page in PAGES if not page.hidden]
 
@@ -106,8 +106,8 @@ def walk(port: int, seconds: float, pause: tuple[float, float], seed: int) -> Wa
     """One user, in a process of its own."""
     chance, walked = random.Random(seed), Walk()
     by_page = defaultdict(list)
-    for page, what, act in interactions.actions():
-        by_page[page].append((what, act))
+    for path, what, act in interactions.actions():
+        by_page[path].append((what, act))
     server = AppServer(Path(tempfile.gettempdir()) / "unused")
     server.port = server.front = port
     with sync_playwright() as playwright:
@@ -116,7 +116,7 @@ def walk(port: int, seconds: float, pause: tuple[float, float], seed: int) -> Wa
             time.sleep(seed * pause[1] / 10)  # nobody presses Enter at the same moment
             app.open()
             end, turn = time.monotonic() + seconds, seed
-            opened = next(page for page in LISTED if page.default)
+            opened: Page | None = next(page for page in LISTED if page.default)
             while time.monotonic() < end:
                 page = chance.choice(LISTED)
                 turn += 1
@@ -139,7 +139,7 @@ def walk(port: int, seconds: float, pause: tuple[float, float], seed: int) -> Wa
     return walked
 
 
-def follow(app: interactions.AppPage, page) -> None:
+def follow(app: interactions.AppPage, page: Page) -> None:
     app.page.get_by_test_id("stSidebarNavLink").filter(has_text=page.title).click()
 
 

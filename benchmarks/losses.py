@@ -1,14 +1,13 @@
 """Measure the objectives, forward and backward, and compare them with a training step and with
 plain matrix products.
 
-    python benchmarks/losses.py                  on one thread of this machine's CPU, in processor
-    time python benchmarks/losses.py --threads 2      in wall-clock time, for which the machine must
-    be idle python benchmarks/losses.py --device cuda
+    python benchmarks/losses.py                  one thread of this CPU, in processor time
+    python benchmarks/losses.py --threads 2      in wall-clock time: the machine must be idle
+    python benchmarks/losses.py --device cuda
 
 The first table compares every objective, at 100 classes and batch 64 from bfloat16 logits, with the
-rest of a step of two CIFAR
-pairs: the teacher's forward pass (live or stored), the student's forward and backward pass, and the
-optimiser; channels last, autocast. The second table compares BicKD at 1,000 classes and batch 1,024
+rest of a step of two CIFAR pairs: the teacher's forward pass (live or stored), the student's forward
+and backward pass, and the optimiser; channels last, autocast. The second table compares BicKD at 1,000 classes and batch 1,024
 with the products that it needs: R = S T' and K = S' T, and for each the one product of its backward
 pass (the teacher gets no gradient), in float32.
 """
@@ -24,12 +23,13 @@ from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bickd_core.kernels.building import load_kernels
@@ -107,16 +107,14 @@ def large(device: str, seconds: float, clock: Callable[[], float]) -> None:
 
 def step(teacher_name: str | None, student_name: str, device: str) -> Callable[[], None]:
     """All of a distillation step but the objective, whose gradient is given."""
-    teacher, student = (
-        (
-            None
-            if name is None
-            else create_model(name, num_classes=100).to(device, memory_format=torch.channels_last)
-        )  # type: ignore[call-overload]
-        for name in (teacher_name, student_name)
-    )
-    if teacher is not None:
-        teacher.eval().requires_grad_(False)
+
+    def created(name: str) -> nn.Module:
+        # torch's types leave out this form of `to`
+        model: Any = create_model(name, num_classes=100)
+        return model.to(device, memory_format=torch.channels_last)
+
+    student = created(student_name)
+    teacher = created(teacher_name).eval().requires_grad_(False) if teacher_name else None
     optimizer = torch.optim.SGD(student.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
     if device == "cpu" and load_kernels() is None:
         fuse(student)
@@ -176,12 +174,12 @@ def one_call(
 def set_up(objective: Objective, classes: int, device: str) -> None:
     ids = np.arange(WIDTHS.samples)
     dataset = SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % classes))
-    models = [
+    student, teacher = (
         torch.nn.Linear(width, classes).to(device) for width in (WIDTHS.student, WIDTHS.teacher)
-    ]
-    for model in models:
+    )
+    for model in (student, teacher):
         model.feature_size = model.in_features  # type: ignore[assignment]
-    objective.setup(*models, dataset)
+    objective.setup(student, teacher, dataset)
 
 
 def products(samples: int, classes: int, device: str) -> Callable[[], None]:

@@ -5,7 +5,7 @@ It makes the images (random, with a hint of their class), trains `convnet-small`
 in a separate process, and prints the most memory that this process used, decoding included:
 
     peak RSS     pages of its own and of mapped files, as the kernel counts them (VmHWM)
-    peak private anonymous pages, which nobody else can have (USS)
+    private      anonymous pages, which nobody else can have (USS)
 
 The process may use at most `--limit` megabytes of private memory, mapped or not (RLIMIT_DATA): a
 run that needs more fails. The first two runs are stopped after `--steps` steps. The last one, on
@@ -154,7 +154,7 @@ def main() -> None:
             f" {asked.limit} MB"
         )
         print(f"{'run':34} {'peak RSS':>9} {'private':>9} {'seconds':>8} {'steps':>6}  ended")
-        runs = (
+        runs: tuple[tuple[str, str, int | None, list[str]], ...] = (
             ("decoded and streamed", "0", asked.steps, []),
             ("held whole (where it fits: default)", "", asked.steps, []),
             ("streamed to the end, 6,400 of train", "0", None, ["--train-limit", "6400"]),

@@ -6,9 +6,9 @@ run:
     a   the usual loop: DataLoader with PIL transforms image by image, fp32, live teacher, kd
     b   this engine, live teacher
     c   this engine, the teacher's stored views
-    d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads;
-    d' the same with stored views e   two workers of one thread each, stored views (e' with one:
-    what a single thread does)
+    d   a race of four students (kd, dist, bickd, dkd) on one live teacher, side by side in threads
+    d'  the same with stored views
+    e1  two workers of one thread each, stored views
 
 Every variant is a separate process that waits while another works. They take turns, so a busy
 machine slows all of them equally. Figures are medians over rounds, and ratios are within a round.
@@ -183,7 +183,8 @@ class Served:
         line = self._process.stdout.readline()
         if not line:
             sys.exit(f"variant {self.variant.name} ended without an answer")
-        return json.loads(line)  # type: ignore[no-any-return]
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def answer(self) -> dict[str, Any]:
         return self._read()
@@ -243,10 +244,10 @@ def compare(pair: str, folder: Path, rounds: int, seconds: float) -> None:
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     words = {one.variant.name: one.variant.words for one in variants}
     words["e1"] = "two workers of 1 thread, stored views"
-    for name, found in speeds.items():
-        ratios = [speed / base for speed, base in zip(found, speeds[usual], strict=True)]
+    for name, measured in speeds.items():
+        ratios = [speed / base for speed, base in zip(measured, speeds[usual], strict=True)]
         print(
-            f"| {name} | {words[name]} | {statistics.median(found):,.0f} |"
+            f"| {name} | {words[name]} | {statistics.median(measured):,.0f} |"
             f" {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] |"
             f" {statistics.median(shares[name]):.0%} | {memory[name]:,.0f}"
             f" |{f' {on_gpu[name]:,.0f} |' if gpu else ''}"
@@ -296,7 +297,7 @@ def prepare(pair: str, folder: Path) -> None:
     from bickd_core.runs.status import Status
 
     chance = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, n in (("train", IMAGES + 1_000), ("test", 1_000)):
         arrays[f"{split}_images"] = chance.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
         arrays[f"{split}_labels"] = np.arange(n) % CLASSES
@@ -483,7 +484,7 @@ def usual_loop(
         torch.tensor([0.25, 0.25, 0.25]).view(3, 1, 1),
     )
 
-    class Images(Dataset):  # type: ignore[type-arg]
+    class Images(Dataset):
         def __len__(self) -> int:
             return len(labels)
 

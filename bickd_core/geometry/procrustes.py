@@ -26,8 +26,8 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     """Normalised orthogonal Procrustes distance, 0 (the same up to rotation, scale and shift) to 1,
     with replicates.
 
-        d = sqrt(1 - ||X'Y||_* / (||X||_F ||Y||_F)) = min_Q ||X / ||X||_F - Y Q / ||Y||_F||_F /
-        sqrt(2)
+        d = sqrt(1 - ||X'Y||_* / (||X||_F ||Y||_F))
+          = min_Q ||X / ||X||_F - Y Q / ||Y||_F||_F / sqrt(2)
 
     The columns of X and Y are centred, the narrower one is padded with zeros, Q is orthogonal, and
     ||.||_* is the sum of singular values. The distance is a metric. Unrelated representations are

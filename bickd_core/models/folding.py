@@ -23,8 +23,8 @@ def folded(model: nn.Module, images: Tensor, names: Collection[str] = ()) -> nn.
     """Return a copy of a network in evaluation mode, with batch norms folded into the convolutions
     before them.
 
-        BN(W * x + b) = W' * x + b',  W' = W gamma / sqrt(var + eps),  b' = (b - mean) gamma /
-        sqrt(var + eps) + beta
+        BN(W * x + b) = W' * x + b',  W' = W gamma / sqrt(var + eps)
+                                      b' = (b - mean) gamma / sqrt(var + eps) + beta
 
     Only an `nn.BatchNorm2d` directly after an `nn.Conv2d` is folded, if each is used once. It is
     not folded if that changes an output, because another layer may read the convolution's output.
