@@ -22,6 +22,7 @@ from rich.table import Table
 from bickd_cli.export import Export
 from bickd_cli.flags import Modules, modules_of, plain, refuse_with_resume, values
 from bickd_cli.import_predictions import ImportPredictions
+from bickd_cli.relocate import Relocate
 from bickd_cli.sweep import Sweep
 from bickd_cli.train import Cache, Extend, Race, print_table, refuse_taken
 from bickd_core.config import Seeds, TrainConfig
@@ -74,6 +75,7 @@ class Train:
             run = library.locate(self.resume)
             dataset = values(self.options)["dataset"]
             if dataset != TrainConfig.model_fields["dataset"].default:
+                run.check_resumable()
                 relocate(run, dataset)
             print(f"run folder: {run.path}")
             if self.background:
@@ -508,6 +510,7 @@ Command = (
     | Annotated[Stages, tyro.conf.subcommand("stages")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Relocate, tyro.conf.subcommand("relocate")]
     | Annotated[Cache, tyro.conf.subcommand("cache")]
 )
 
@@ -521,15 +524,15 @@ def main(arguments: list[str] | None = None) -> None:
         installed = versions()
         print(" ".join(["bickd-explorer", installed.get("bickd-explorer", "(not installed)")]))
         sys.exit()
-    command = tyro.cli(
-        Command,
-        prog="bickd",
-        description="Distil neural networks and explore the results.",
-        args=arguments,
-    )
-    os.environ.update(brief_waits())
-    allow(modules_of(command))
     try:
+        command = tyro.cli(
+            Command,
+            prog="bickd",
+            description="Distil neural networks and explore the results.",
+            args=arguments,
+        )
+        os.environ.update(brief_waits())
+        allow(modules_of(command))
         code = command.run(Library.default())
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does

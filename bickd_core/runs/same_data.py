@@ -5,12 +5,15 @@ The user's own images are the same data if their content is the same, at whateve
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bickd_core.data import external
 from bickd_core.data.registry import dataset_info
 from bickd_core.runs.folder import RunFolder
 from bickd_core.runs.info import RunError, RunInfo
+from bickd_core.runs.library import Library
 
 
 def data_identity(info: RunInfo) -> tuple[str, str | None]:
@@ -47,16 +50,14 @@ def is_data_of(info: RunInfo, dataset: str, *, decode: bool = True) -> bool:
     """
     if info.dataset == dataset:
         return True
+    if decode:
+        return _has_images(info, dataset)
     if info.data_content is None or info.image_size is None:
         return False
     if _kind(info.dataset) != _kind(dataset):
         return False
-    if not decode:
-        content = external.cached_content(dataset, info.image_size, info.resizing)
-        return content == info.data_content
-    if dataset_info(dataset).num_classes != info.num_classes:
-        return False
-    return external.load(dataset, info.image_size, info.resizing).content == info.data_content
+    content = external.cached_content(dataset, info.image_size, info.resizing)
+    return content == info.data_content
 
 
 def check_data_there(run: RunFolder) -> None:
@@ -66,38 +67,78 @@ def check_data_there(run: RunFolder) -> None:
         RunError: it does not; the message says how to name the new path.
     """
     dataset = run.info().dataset
-    if external.is_external(dataset) and not Path(dataset.partition(":")[2]).exists():
+    if _is_gone(dataset):
         raise RunError(
             f"the data of run '{run.key}' must be at {dataset}, but that path does not exist; put"
-            " the data back, or name its new path: bickd train --resume"
-            f" {run.key} --dataset {_kind(dataset)}:PATH"
+            f" the data back, or name its new path: bickd relocate {run.key} --dataset"
+            f" {_kind(dataset)}:PATH"
         )
 
 
-def relocate(run: RunFolder, dataset: str) -> None:
-    """Record in run.yaml that the data of an unfinished run is at another path now.
+def runs_on(library: Library, dataset: str) -> list[RunFolder]:
+    """Return the user's runs on these images whose path is this one or no longer exists.
 
     Raises:
-        RunError: the run cannot be resumed, or the data is not that of the run.
+        DataError: the images cannot be used.
+    """
+    new, found = dataset_info(dataset).name, []
+    for run in library.runs():
+        with suppress(RunError):  # `bickd runs` reports a damaged run
+            info = run.info()
+            asked = info.dataset == new or _is_gone(info.dataset)
+            if asked and not run.read_only and not _works(run) and _has_images(info, new):
+                found.append(run)
+    return found
+
+
+def relocate(run: RunFolder, dataset: str) -> None:
+    """Record in run.yaml where the data of a run is now. Its images are decoded into the cache.
+
+    Raises:
+        RunError: a worker has the run, it cannot be changed, or the data is not that of the run.
         ValueError: the data set is unknown or cannot be used.
     """
+    run.check_writable("changed")
     info, new = run.info(), dataset_info(dataset).name
-    if new == info.dataset or info.config is None:
-        return
-    run.check_resumable()
-    unread = info.data_content is None and not run.resume_path.exists()
-    if info.data_content is None and not unread:
+    if _works(run):
+        raise RunError(
+            f"run '{run.key}' is {run.status().state}; stop it before you name new data."
+        )
+    read = run.resume_path.exists() or run.weights_path.exists()
+    if info.data_content is None and read:
         raise RunError(
             f"run '{run.key}' has no record of its images in {info.dataset}, so those in {new}"
             " cannot be compared with them; put the data back to its path, or start a new run."
         )
-    if _kind(new) != _kind(info.dataset) or not (unread or is_data_of(info, new)):
+    if _kind(new) != _kind(info.dataset) or (read and not _has_images(info, new)):
         raise RunError(
             f"{new} must have the same images as {info.dataset}, with which run '{run.key}' began,"
             " but they differ; name the path of the same images, or start a new run."
         )
-    config = info.config.model_copy(update={"dataset": new})
-    run.write_info(info.model_copy(update={"dataset": new, "config": config}))
+    changes: dict[str, Any] = {"dataset": new}
+    if info.config is not None:
+        changes["config"] = info.config.model_copy(update=changes)
+    run.write_info(info.model_copy(update=changes))
+
+
+def _has_images(info: RunInfo, dataset: str) -> bool:
+    """Compare the content of images at a path with the record of a run; decodes them if needed."""
+    if info.data_content is None or info.image_size is None:
+        return False
+    if _kind(info.dataset) != _kind(dataset):
+        return False
+    if dataset_info(dataset).num_classes != info.num_classes:
+        return False
+    return external.load(dataset, info.image_size, info.resizing).content == info.data_content
+
+
+def _works(run: RunFolder) -> bool:
+    status = run.status()
+    return status.active and not status.stale()
+
+
+def _is_gone(dataset: str) -> bool:
+    return external.is_external(dataset) and not Path(dataset.partition(":")[2]).exists()
 
 
 def _kind(dataset: str) -> str:

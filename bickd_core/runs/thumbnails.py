@@ -281,9 +281,12 @@ def _from_fashion_mnist_pairs(split: str) -> Callable[[int], bytes | None]:
 def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
     stored = any_store(name)
     if stored is None:
+        kind, _, path = name.partition(":")
+        command = (
+            f", or call `bickd relocate --dataset {kind}:PATH` with its path here" if path else ""
+        )
         raise DataError(
-            f"{dataset_title(name)} was not decoded on this machine; train on it once, which"
-            " does it."
+            f"{dataset_title(name)} was not decoded on this machine; train on it once{command}."
         )
     rows = [stored.rows[part] for part in stored.parts(split)]
     pictures = [_encoder(part) for part in rows]

@@ -133,7 +133,7 @@ class Sweeping:
         status = run.status()
         if status.state == "finished":
             return self._end(planned, run, "finished", ended_before=True)
-        if run.resumable:
+        if run.resumable and run.info().dataset != planned.config.dataset:
             try:
                 relocate(run, planned.config.dataset)
             except ValueError as error:

@@ -539,13 +539,17 @@ def test_a_rate_that_is_given_twice_is_refused(bickd, library, teacher):
     assert "--one-rate 0.05 and --lr 0.1 both give the learning rate; leave one out." in err
 
 
-def test_output_that_nobody_reads_to_its_end_is_no_error(library):
+@pytest.mark.parametrize("command", ["sweep", "--help"])
+def test_output_that_nobody_reads_to_its_end_is_no_error(library, command):
     shelf = Path(cli.__file__).parents[1] / "pretrained"
     environment = {**os.environ, "BICKD_RUNS": str(library.own), "BICKD_SHELF": str(shelf)}
-    names = ["sweep", str(shelf / "sweeps" / "caltech95-methods.yaml"), "--list-only"]
-    command = [sys.executable, "-m", "bickd_cli.main", *names]
+    listed = [str(shelf / "sweeps" / "caltech95-methods.yaml"), "--list-only"]
+    arguments = [command, *listed] if command == "sweep" else [command]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [sys.executable, "-m", "bickd_cli.main", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

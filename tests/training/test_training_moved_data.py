@@ -12,9 +12,11 @@ from bickd_core.comparing.report_data import read_report_data
 from bickd_core.comparing.seeds import on_other_data, recipe
 from bickd_core.data.external import cached_content
 from bickd_core.runs.create import create_run, same_settings
+from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunError
-from bickd_core.runs.same_data import is_data_of, relocate, same_data
-from bickd_core.runs.status import Status
+from bickd_core.runs.same_data import is_data_of, relocate, runs_on, same_data
+from bickd_core.runs.status import Status, Worker
+from bickd_core.runs.thumbnails import Thumbnails
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job
 from bickd_core.training.worker import work
@@ -119,7 +121,7 @@ def test_a_run_is_resumed_where_its_data_is_now(shapes, tmp_path, library, capsy
     shutil.move(shapes, moved)
     for arguments, message in (
         ([], f"must be at folder:{shapes}, but that path does not exist; put the data back, or"),
-        ([], "bickd train --resume i1 --dataset folder:PATH"),
+        ([], "bickd relocate i1 --dataset folder:PATH"),
         (["--dataset", f"folder:{changed}"], "but they differ; name the path of the same images"),
         (["--dataset", "digits"], "but they differ"),
     ):
@@ -133,5 +135,66 @@ def test_a_run_is_resumed_where_its_data_is_now(shapes, tmp_path, library, capsy
     assert ended.value.code == 0
     info = run.info()
     assert info.dataset == info.config.dataset == f"folder:{moved}"
-    with pytest.raises(RunError, match="finished and cannot be resumed"):
-        relocate(run, f"folder:{changed}")
+    with pytest.raises(SystemExit):
+        main(["train", "--resume", "i1", "--dataset", f"folder:{changed}"])
+    assert "finished and cannot be resumed" in capsys.readouterr().err
+    assert run.info() == info
+
+
+def test_finished_runs_are_relocated_to_where_their_images_are_now(
+    shapes, tmp_path, library, teacher, capsys, monkeypatch
+):
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    student = create_run(student_on(shapes), library, name="student")
+    assert work(student, library) == "finished"
+    before = teacher.info()
+    moved, changed = tmp_path / "laptop", tmp_path / "changed"
+    shutil.copytree(shapes, changed)
+    Image.new("RGB", (12, 12)).save(changed / "bar" / "00.png")
+    shutil.move(shapes, moved)
+    monkeypatch.setenv("BICKD_CACHE", str(tmp_path / "another-machine"))
+    pictures = Thumbnails.for_dataset(before.dataset, "test")
+    assert pictures.png(0) is None
+    assert "call `bickd relocate --dataset folder:PATH`" in pictures.reason
+
+    def relocated(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["relocate", *arguments])
+        return ended.value.code, capsys.readouterr()
+
+    for arguments, message in (
+        ([f"folder:{changed}"], "none of the runs whose images have moved has these"),
+        ([f"folder:{changed}", "teacher"], "but they differ; name the path of the same images"),
+        ([f"folder:{tmp_path / 'nowhere'}"], "nowhere does not exist"),
+        (["digits", "teacher"], "but they differ"),
+    ):
+        code, said = relocated("--dataset", *arguments)
+        assert (code, message in said.err) == (2, True), said.err
+    assert teacher.info() == before
+    code, said = relocated("--dataset", f"folder:{moved}")
+    assert code == 0
+    assert said.out.splitlines() == [f"{run}: folder:{moved}" for run in ("student", "teacher")]
+    for run in (student, teacher):
+        info = run.info()
+        assert info.dataset == info.config.dataset == f"folder:{moved}"
+        assert info.data_content == before.data_content
+    pictures = Thumbnails.for_dataset(teacher.info().dataset, "test")
+    assert pictures.png(0) is not None
+    again = build_job(student.info().config, library).dataset  # it can be extended and evaluated
+    assert again.content == before.data_content
+
+
+def test_a_run_that_a_worker_has_is_not_relocated(shapes, library, teacher):
+    teacher.write_status(Status("running", worker=Worker.this()))
+    with pytest.raises(RunError, match="run 'teacher' is running; stop it before"):
+        relocate(teacher, f"folder:{shapes}")
+    assert runs_on(library, f"folder:{shapes}") == []
+
+
+def test_an_imported_network_is_relocated(shapes, tmp_path, library, teacher):
+    info = teacher.info().model_copy(update={"config": None, "source": Source(kind="imported")})
+    teacher.write_info(info)
+    link = tmp_path / "link"
+    link.symlink_to(shapes)
+    relocate(teacher, f"folder:{link}")
+    assert teacher.info() == info.model_copy(update={"dataset": f"folder:{link}"})

@@ -82,7 +82,7 @@ def test_a_folder_that_disappeared_fails_in_one_sentence_and_can_be_resumed(flag
     assert (
         run.status().error
         == f"the data of run 'gone' must be at folder:{flags}, but that path does not exist; put the"
-        " data back, or name its new path: bickd train --resume gone --dataset folder:PATH"
+        " data back, or name its new path: bickd relocate gone --dataset folder:PATH"
     )
     shutil.move(flags.parent / "elsewhere", flags)
     assert work(run, library) == "finished"
