@@ -135,7 +135,7 @@ def transfer() -> list[Sweep]:
         seeds = range(FRESH, FRESH + 3)
         made.append(_sweep(f"study-{name}", methods, seeds, pair=pair, train=train))
         if name in CHEAP:
-            more = [method for method in methods if method.label in ("kd", "bickd")]
+            more = [method for method in methods if method.label in MORE]
             seeds = range(FRESH + 3, FRESH + 5)
             made.append(_sweep(f"study-{name}-more", more, seeds, pair=pair, train=train))
     return made
@@ -188,7 +188,8 @@ def chosen(sweeps: Sequence[str], count: int) -> dict[str, list[Method]]:
     scores: dict[str, list[Fraction]] = {}
     last: dict[str, PlannedRun] = {}
     for name in sweeps:
-        planned = planned_runs(read_sweep(RECIPES / f"{name}.yaml"))
+        recipe = read_sweep(RECIPES / f"{name}.yaml")
+        planned = planned_runs(recipe)
         file = RECIPES / f"{name}.jsonl"
         lines = {line.name: line for line in read_results(file)}
         zero = {*failed(), *(run.name for run in read_diverged(file))}
@@ -200,6 +201,8 @@ def chosen(sweeps: Sequence[str], count: int) -> dict[str, list[Method]]:
             )
         last = {run.method: run for run in planned}
         for run in planned:
+            if run.name in lines:
+                check_line(run, lines[run.name], recipe.results_on)
             scores.setdefault(run.method, []).append(_accuracy(lines.get(run.name)))
     mean = {method: sum(scores[method]) / len(scores[method]) for method in last}
     best: dict[str, list[Method]] = {}
@@ -215,18 +218,63 @@ def chosen(sweeps: Sequence[str], count: int) -> dict[str, list[Method]]:
     return {kind: best[kind] for kind in order}
 
 
+def check_line(run: PlannedRun, line: Result, split: str) -> None:
+    """Check that a line is of the run that its recipe has under this name.
+
+    Args:
+        split: on which the recipe measures.
+
+    Raises:
+        ValueError: it has another setting; the message names it.
+    """
+    config = run.config
+    wanted: dict[str, Any] = {
+        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
+        "optimizer": config.optimizer.model_dump(mode="json"),
+        "schedule": config.schedule.model_dump(mode="json"),
+        "seeds": config.seeds.model_dump(),
+        "split": split,
+    }
+    same = ("epochs", "arch", "dataset", "teacher", "batch_size", "view_pool", "train_limit")
+    folds = ("validation_seed", "validation_folds", "validation_fold")
+    wanted |= {field: getattr(config, field) for field in (*same, *folds)}
+    if config.image_size is not None:
+        wanted["image_size"] = config.image_size
+    for field, value in wanted.items():
+        if getattr(line, field) != value:
+            raise ValueError(
+                f"the line of {run.name} has `{field}` {getattr(line, field)}, but the recipe"
+                f" {value}: make the run again, or restore the recipe."
+            )
+
+
+def seeds_in(setting: str, method: str) -> int:
+    """Number of seeds of a method in a setting of stage D."""
+    return 5 if setting in CHEAP and method in MORE else 3
+
+
 def _accuracy(line: Result | None) -> Fraction:
     """Return the share of correct images, 0 without a line. It is exact: lines hold six decimals,
     and a tie over several folds would be broken by their rounding."""
-    return Fraction(0) if line is None else Fraction(round(line.accuracy * line.n), line.n)
+    if line is None:
+        return Fraction(0)
+    if not 0 <= line.accuracy <= 1:
+        raise ValueError(
+            f"the line of {line.name} must have an accuracy from 0 to 1, got {line.accuracy}; make"
+            " the run again."
+        )
+    return Fraction(round(line.accuracy * line.n), line.n)
 
 
 def _few() -> list[Method]:
     return [method for kind, method in frozen().items() if kind in FEW]
 
 
+METHODS = ("ce", "kd", "dist", "dkd", "mlkd", "pkt", "bickd")
 FEW = ("ce", "kd", "dist", "bickd")
 """The methods of stage D."""
+MORE = ("kd", "bickd")
+"""Those with five seeds in the settings `CHEAP`."""
 
 
 def _at(method: Method, factor: float) -> Method:
@@ -267,7 +315,7 @@ def write(sweep: Sweep) -> Path:
         method["objective"] = whole.objective.model_dump(mode="json")
     head = (
         f"# Part of the study (docs/study.md), written by `python -m pretrained.study`.\n"
-        f"#   bickd sweep recipes/{path.name} --results recipes/{sweep.name}.jsonl\n"
+        f"#   bickd sweep recipes/{path.name} --results recipes/{sweep.name}.jsonl --retries 1\n"
     )
     write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     return path

@@ -171,6 +171,17 @@ class Confirmed:
 
 
 def confirmed(groups: Groups, teacher: Teacher) -> Confirmed:
+    """Compare the methods of stage B.
+
+    Raises:
+        ValueError: no run of KD or of BicKD ended, so the primary comparison cannot be made.
+    """
+    if missing := [method for method in (BASE, OWN) if not groups.get(method)]:
+        raise ValueError(
+            f"stage B has no result line of {missing[0]}, so the study's question cannot be"
+            " answered from it; say in docs/study.md, Departures, what is done instead."
+        )
+
     def right(run: Result) -> np.ndarray:
         return run.classes == teacher.labels
 
@@ -213,6 +224,11 @@ class Reading:
     validation: float
 
     @property
+    def estimate(self) -> float:
+        """The estimated difference in accuracy, as a share."""
+        return self.accuracy.interval.estimate
+
+    @property
     def seen(self) -> bool:
         assert self.accuracy.adjusted is not None
         return self.accuracy.adjusted < 0.05
@@ -221,12 +237,12 @@ class Reading:
     def better(self) -> bool:
         """Whether it is better by the rule of the design: on test after Holm's correction, and not
         worse on validation."""
-        return self.seen and self.accuracy.interval.estimate > 0 and self.validation >= 0
+        return self.seen and self.estimate > 0 and self.validation >= 0
 
     @property
     def worse(self) -> bool:
         """Whether the frozen BicKD is better by the same rule."""
-        return self.seen and self.accuracy.interval.estimate < 0 and self.validation <= 0
+        return self.seen and self.estimate < 0 and self.validation <= 0
 
 
 def readings(cells: Groups, own: Runs, labels: np.ndarray) -> dict[str, Reading]:
@@ -238,7 +254,7 @@ def readings(cells: Groups, own: Runs, labels: np.ndarray) -> dict[str, Reading]
         len(study.CELLS),
     )
     return {
-        cell: Reading(*_changed(*side), found[cell], _validation(side[0]) - _validation(side[1]))
+        cell: Reading(*_changed(*side), found[cell], on_validation(*side))
         for cell, side in sides.items()
     }
 
@@ -250,17 +266,21 @@ def _changed(cell: Runs, own: Runs) -> tuple[str, object, object]:
     return option, options[option], frozen[option]
 
 
-def _validation(runs: Runs) -> float:
-    return float(np.mean([run.validation_last for run in runs.values()]))
+def on_validation(cell: Runs, own: Runs) -> float:
+    """Return the mean difference in validation accuracy. Lines hold six decimals, so less than
+    1e-5 is their rounding: one image of one run is 4e-4."""
+    means = [np.mean([run.validation_last for run in side.values()]) for side in (cell, own)]
+    return round(float(means[0] - means[1]), 5) + 0.0
 
 
 def new_defaults(cells: dict[str, Reading]) -> dict[str, object]:
     """Return the options of BicKD whose default changes by the rule of the design, with their new
     values.
 
-    If several values of an option are better, that with the highest accuracy is taken. If the
-    frozen value is better than the cell with the default, the default becomes the frozen value.
-    `same_class` becomes "ignore" if none of its cells is seen to differ.
+    If several values of an option are better, that with the highest accuracy is taken, and in a tie
+    the one that the design names first. If none is, and the frozen value is better than the cell
+    with the default, the default becomes the frozen value. `same_class` becomes "ignore" if both of
+    its cells could be compared and none is seen to differ.
     """
     default = BicKDOptions().model_dump(mode="json")
     changed = {
@@ -268,10 +288,14 @@ def new_defaults(cells: dict[str, Reading]) -> dict[str, object]:
         for one in cells.values()
         if one.worse and one.value == default[one.option]
     }
-    better = [one for one in cells.values() if one.better]
-    for one in sorted(better, key=lambda one: one.accuracy.interval.estimate):
-        changed[one.option] = one.value
-    if not any(one.seen for one in cells.values() if one.option == "same_class"):
+    best: dict[str, Reading] = {}
+    for one in cells.values():
+        leader = best.get(one.option)
+        if one.better and (leader is None or one.estimate > leader.estimate):
+            best[one.option] = one
+    changed |= {option: one.value for option, one in best.items()}
+    same_class = [one.seen for one in cells.values() if one.option == "same_class"]
+    if len(same_class) == 2 and not any(same_class):
         changed["same_class"] = "ignore"
     return {option: value for option, value in changed.items() if default[option] != value}
 

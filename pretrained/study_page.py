@@ -78,7 +78,7 @@ class Results:
         tuned = study_stages.tuned(tune, finalists)
         if not confirm.complete:
             return cls(stages, tuned)
-        teacher = teacher_of(next(iter(confirm.lines.values())))
+        teacher = teacher_of(next(iter(tune.lines.values())))
         groups, changed, longer = (
             study_stages.same_images(part.groups, teacher.samples)
             for part in (confirm, cells, schedule)
@@ -272,14 +272,21 @@ def main_table(found: Confirmed, tuned: dict[str, Tuned]) -> list[str]:
 
 
 def replicated(runs: Runs, name: str, digits: int, scale: float, *, correct: bool = True) -> str:
-    """Return the mean of a jackknifed figure as a cell; a dash if a run does not have it."""
-    if any(name not in run.replicates for run in runs.values()):
+    """Return the mean of a jackknifed figure over the runs that have it as a cell, with their
+    number if some have not; a dash if none has."""
+    known = {seed: run for seed, run in runs.items() if name in run.replicates}
+    if not known:
         return "–"
-    return study_comparisons.replicated_mean_of(runs, name, correct=correct).text(digits, scale)
+    mean = study_comparisons.replicated_mean_of(known, name, correct=correct).text(digits, scale)
+    return mean if len(known) == len(runs) else f"{mean} ({numbers.counted(len(known), 'run')})"
 
 
 def _robustness(run: Result) -> np.ndarray:
-    assert run.robustness is not None
+    if run.robustness is None:
+        raise ValueError(
+            f"the line of {run.name} has no results on corrupted images; delete it and make the run"
+            " again with `corruptions: true`."
+        )
     return run.robustness
 
 
@@ -327,7 +334,13 @@ def three_lines(results: Results) -> list[str]:
 def appendix(results: Results) -> list[str]:
     lines: list[str] = [""]
     if results.tuned is not None:
-        lines += ["## Appendix: tuning", "", *tuning_table(results.tuned), ""]
+        diverged = sorted(
+            name
+            for title in ("A1 tune", "A2 finalists")
+            for name, why in results.stages[title].lost.items()
+            if why == "diverged"
+        )
+        lines += ["## Appendix: tuning", "", *tuning_table(results.tuned, diverged), ""]
     if results.confirmed is not None:
         lines += ["## Appendix: all comparisons of stage B", "", *pairs(results.confirmed), ""]
     if results.readings is not None:

@@ -6,7 +6,7 @@ from bickd_viz.text import numbers
 from pretrained import study, study_comparisons
 from pretrained.study_comparisons import BASE, OWN, Confirmed, Reading, Verdict, Versus
 from pretrained.study_stages import Stage
-from pretrained.study_tables import points, seeds_of, shown
+from pretrained.study_tables import points, seeds_of, shown, tenths
 
 VERDICTS: dict[tuple[Verdict, ...], str] = {
     ("better",): "BicKD is more accurate than KD",
@@ -27,31 +27,44 @@ def primary(found: Confirmed) -> str:
 
 
 def _primary_figures(found: Confirmed) -> str:
-    """The difference with both intervals, in hundredths: a limit near 0 or 1.5 must show its
-    side."""
+    """The difference with both intervals."""
     interval = found.primary.interval
-    estimate = f"{100 * interval.estimate:+.2f} points"
+    estimate = f"{hundredths(interval.estimate)} points"
     if not numbers.has_limits(interval):
         return f"{estimate} without an interval, because the runs are too few or all alike,"
     (low, high), (inner_low, inner_high) = (
         study_comparisons.limits(each) for each in (interval, found.narrow)
     )
     return (
-        f"{estimate}, 95% interval [{100 * low:+.2f}, {100 * high:+.2f}], 90% interval"
-        f" [{100 * inner_low:+.2f}, {100 * inner_high:+.2f}],"
+        f"{estimate}, 95% interval [{hundredths(low)}, {hundredths(high)}], 90% interval"
+        f" [{hundredths(inner_low)}, {hundredths(inner_high)}],"
     )
+
+
+def hundredths(share: float) -> str:
+    """A share in points. A limit beside 0 or 1.5 has as many decimals as it needs to show its
+    side."""
+    for digits in (2, 3, 4):
+        found = round(100 * share, digits) + 0.0
+        if abs(found) not in (0.0, 100 * study_comparisons.MARGIN):
+            return f"{found:+.{digits}f}"
+    return f"{found:+.2f}"
 
 
 def others(found: Confirmed) -> str:
     """Say which of the other methods are more accurate than KD, less accurate, or neither."""
-    sorts: dict[str, list[str]] = {"more": [], "less": [], "neither": []}
-    for method, one in found.accuracy[BASE].items():
-        if method == OWN:
+    sorts: dict[str, list[str]] = {"more": [], "less": [], "neither": [], "unknown": []}
+    for method in study.METHODS:
+        if method in (BASE, OWN):
+            continue
+        one = found.accuracy[BASE].get(method)
+        if one is None or not numbers.has_limits(one.interval):
+            sorts["unknown"].append(shown(method))
             continue
         assert one.adjusted is not None
         seen = one.adjusted < 0.05
         sort = "neither" if not seen else "more" if one.interval.estimate > 0 else "less"
-        sorts[sort].append(f"{shown(method)} ({100 * one.interval.estimate:+.1f})")
+        sorts[sort].append(f"{shown(method)} ({tenths(one.interval.estimate)})")
     parts = [
         f"{numbers.listed(names)} {'are' if len(names) > 1 else 'is'} {words} accurate than"
         f" {shown(BASE)}"
@@ -60,6 +73,8 @@ def others(found: Confirmed) -> str:
     ]
     if sorts["neither"]:
         parts.append(f"no difference is seen for {numbers.listed(sorts['neither'])}")
+    if sorts["unknown"]:
+        parts.append(f"too few runs ended to tell for {numbers.listed(sorts['unknown'])}")
     return (
         "Of the other methods, in points of accuracy and with Holm's correction:"
         f" {'; '.join(parts)}."
@@ -82,7 +97,7 @@ def readings(cells: dict[str, Reading] | None) -> str:
     text = f"None of {count} other readings of BicKD is seen to differ from the frozen one"
     if not cells:
         return f"{text}, because none could be compared."
-    largest = max(cells.values(), key=lambda one: abs(one.accuracy.interval.estimate))
+    largest = max(cells.values(), key=lambda one: abs(one.estimate))
     return (
         f"{text} over {seeds_of(largest.accuracy)}. In points, the largest difference is that of"
         f" {_reading(largest)}."
@@ -135,8 +150,8 @@ def limits() -> str:
 
 
 def without_result(stages: dict[str, Stage]) -> list[str]:
-    """Name the runs without a result, except those of tuning that diverged: there, high learning
-    rates were drawn on purpose."""
+    """Name the runs without a result, except those of tuning that diverged: high learning rates
+    were drawn on purpose, and the appendix on tuning names them."""
     tuning = {name for title, stage in stages.items() if title[0] == "A" for name in stage.lost}
     lost = {name: why for stage in stages.values() for name, why in stage.lost.items()}
     named = [

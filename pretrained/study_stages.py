@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -63,32 +64,17 @@ def stage(names: Sequence[str], designed: int) -> Stage:
         recipe = study.RECIPES / f"{name}.yaml"
         if recipe.exists():
             file = recipe.with_suffix(".jsonl")
-            planned += planned_runs(read_sweep(recipe))
-            lines |= {line.name: line for line in read_results(file)}
+            sweep = read_sweep(recipe)
+            of_recipe = {run.name: run for run in planned_runs(sweep)}
+            planned += of_recipe.values()
+            for line in read_results(file):
+                if line.name in of_recipe:
+                    study.check_line(of_recipe[line.name], line, sweep.results_on)
+                    lines[line.name] = line
             lost |= {run.name: "diverged" for run in read_diverged(file)}
     known = {run.name for run in planned}
-    lines = {name: line for name, line in lines.items() if name in known}
-    for run in planned:
-        if run.name in lines:
-            _must_be(run, lines[run.name])
     lost = {name: why for name, why in lost.items() if name in known - set(lines)}
     return Stage(tuple(planned), lines, lost, designed)
-
-
-def _must_be(run: PlannedRun, line: Result) -> None:
-    config = run.config
-    wanted = {
-        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
-        "optimizer": config.optimizer.model_dump(mode="json"),
-        "epochs": config.epochs,
-        "arch": config.arch,
-    }
-    for field, value in wanted.items():
-        if getattr(line, field) != value:
-            raise ValueError(
-                f"the line of {run.name} has `{field}` {getattr(line, field)}, but the recipe"
-                f" {value}: make the run again, or restore the recipe."
-            )
 
 
 SETTINGS = tuple(name for name, _, _ in study.SETTINGS)
@@ -181,7 +167,13 @@ def labels_of(line: Result) -> np.ndarray:
     Raises:
         ValueError: the data set has other images than the line.
     """
-    test = load_dataset(line.dataset, image_size=line.image_size).test
-    if sample_code(test.ids) != line.samples:
+    samples, labels = _test_labels(line.dataset)
+    if samples != line.samples:
         raise ValueError(f"{line.name} was tested on other images than {line.dataset} has here.")
-    return test.labels[np.argsort(test.ids)]
+    return labels
+
+
+@cache
+def _test_labels(dataset: str) -> tuple[int, np.ndarray]:
+    test = load_dataset(dataset).test
+    return sample_code(test.ids), test.labels[np.argsort(test.ids)]

@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 import yaml
+from study_lines import settings_of
 
 from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.logits import BicKDOptions
@@ -59,17 +60,15 @@ def recipes(tmp_path, monkeypatch):
 
 def finish(recipes, name, accuracy, leave_out=()):
     """Add a line for each run of a recipe; `accuracy` is a function of method and seed."""
-    for run in planned_runs(read_sweep(recipes / f"{name}.yaml")):
+    sweep = read_sweep(recipes / f"{name}.yaml")
+    for run in planned_runs(sweep):
         if run.name in leave_out:
             continue
         fields = {
-            "sweep": name, "name": run.name, "created": "now", "method": run.method, "kind": run.config.objective.kind,
-            "options": {}, "seed": run.config.seeds.weights, "seeds": {}, "dataset": "caltech95", "image_size": 32,
-            "arch": "resnet8", "teacher": None, "teacher_sha256": None, "epochs": 40, "batch_size": 64, "optimizer": {},
-            "schedule": {}, "precision": "auto", "threads": 1, "device": "CPU", "n": IMAGES,
+            **settings_of(run, sweep), "n": IMAGES,
             "accuracy": accuracy(run.method, run.config.seeds.weights), "agreement": None, "overlap": None,
             "overlap_matched": None, "score": None, "ece": 0.1, "nll": 1.0, "validation_last": 0.1, "validation_best": 0.1,
-            "seconds": 1.0, "cpu_seconds": 1.0, "samples": 1, "split": "validation",
+            "seconds": 1.0, "cpu_seconds": 1.0, "samples": 1,
             "predicted": base64.b64encode(np.zeros(4, "<u2").tobytes()).decode(),
         }  # fmt: skip
         add_result(recipes / f"{name}.jsonl", Result.model_validate(fields))

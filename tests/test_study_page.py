@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from study_lines import settings_of
 
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.two_way import TwoWay
 from bickd_core.presets.catalogue import PRESETS
-from bickd_core.sweeps.definition import planned_runs, read_sweep
+from bickd_core.sweeps.definition import PlannedRun, Sweep, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import Diverged, diverged_path
 from bickd_core.sweeps.results import Result
 from bickd_viz.theme import LIGHT
@@ -37,7 +38,7 @@ SHARES = {
 PAGE = study_page.PAGE.read_text(encoding="utf-8")
 
 
-def line(sweep: str, run, share: float) -> Result:
+def line(sweep: Sweep, run: PlannedRun, share: float) -> Result:
     """A run that classifies this share of images correctly, each seed other ones."""
     config = run.config
     rng = np.random.default_rng(config.seeds.weights * 7 + len(run.method))
@@ -45,14 +46,10 @@ def line(sweep: str, run, share: float) -> Result:
     predicted = np.where(hits, LABELS, (LABELS + 1) % 10)
     replicates = tuple(0.2 + 0.01 * rng.standard_normal(20))
     fields = {
-        "sweep": sweep, "name": run.name, "created": "now", "method": run.method, "kind": config.objective.kind,
-        "options": config.objective.model_dump(mode="json", exclude={"kind"}), "seed": config.seeds.weights, "seeds": {},
-        "dataset": config.dataset, "image_size": 32, "arch": config.arch, "teacher": config.teacher, "teacher_sha256": "a",
-        "epochs": config.epochs, "batch_size": 64, "optimizer": config.optimizer.model_dump(mode="json"), "schedule": {},
-        "precision": "auto", "threads": 1, "device": "CPU", "n": N, "accuracy": float(hits.mean()), "agreement": 0.5,
+        **settings_of(run, sweep), "n": N, "accuracy": float(hits.mean()), "agreement": 0.5,
         "overlap": 0.2, "overlap_matched": 0.2, "overlap_per_image": 0.2, "score": None, "ece": 0.2, "ece_scaled": 0.2,
         "nll": 1.0, "validation_last": 0.1, "validation_best": 0.1, "seconds": 1.0, "cpu_seconds": 120.0, "samples": 1,
-        "split": "test", "predicted": base64.b64encode(predicted.astype("<u2").tobytes()).decode(),
+        "predicted": base64.b64encode(predicted.astype("<u2").tobytes()).decode(),
         "replicates": {name: replicates for name in ("overlap", "overlap_per_image", "ece", "ece_scaled")},
         "corrupted": {"noise": 0.3, "blur": 0.2},
         "corrupted_hits": base64.b64encode(hits.astype(np.uint8).tobytes()).decode(),
@@ -62,8 +59,8 @@ def line(sweep: str, run, share: float) -> Result:
 
 def finish(folder: Path, name: str, shares: dict[str, float]) -> None:
     """Add all lines of a recipe at once; `add_result` would read the file again for each."""
-    runs = planned_runs(read_sweep(folder / f"{name}.yaml"))
-    made = [line(name, run, shares[run.config.objective.kind]) for run in runs]
+    sweep = read_sweep(folder / f"{name}.yaml")
+    made = [line(sweep, run, shares[run.config.objective.kind]) for run in planned_runs(sweep)]
     content = "".join(one.model_dump_json() + "\n" for one in made)
     (folder / f"{name}.jsonl").write_text(content, encoding="utf-8")
 
@@ -227,6 +224,13 @@ def test_stages_b_to_e_are_reported_with_the_runs_that_they_have(recipes):
     assert "ended, 13 of them without a result (they diverged or failed)." in page
     assert "`study-confirm-bickd-s101` (diverged)" in page
     assert "`study-schedule-kd-s102` (no memory)" in page
+    assert "| ResNet-8 on caltech95 at 64 pixels | " in page
+    (large,) = [row for row in page.splitlines() if row.startswith("| ResNet-8 on caltech95 at 64")]
+    assert large.split(" | ")[1].endswith("(2 runs)")
+    assert "(2 runs)" not in large.split(" | ", 2)[2]
+    assert [row.split(" | ")[-1] for row in page.splitlines() if row.startswith("| `repel")] == [
+        "4 |"
+    ]
     assert "| BicKD (reconstruction) (19 runs) | " in page
     assert " over 19 and 20 seeds." in page
     assert "Of 12 other readings" in page or "None of 12 other readings" in page
@@ -313,11 +317,13 @@ def defaults(*readings):
 
 def test_a_default_changes_only_by_the_rule_of_the_design():
     ignored = reading("same_class", "ignore", 0.001, 0.9)
-    assert defaults(ignored) == {"same_class": "ignore"}
+    not_positive = reading("same_class", "positive", -0.001, 0.9)
+    assert defaults(ignored, not_positive) == {"same_class": "ignore"}
+    assert defaults(ignored) == defaults() == {}  # both must have been compared
     assert defaults(reading("same_class", "positive", -0.02, 0.01)) == {}
     worse_on_validation = reading("queue", 8, 0.02, 0.01, validation=-0.001)
     by_chance = reading("vectors", "root", 0.02, 0.2)
-    assert defaults(ignored, worse_on_validation, by_chance) == {"same_class": "ignore"}
+    assert defaults(worse_on_validation, by_chance) == {}
     positive = reading("same_class", "positive", 0.02, 0.01)
     root = reading("vectors", "root", 0.02, 0.01)
     found = defaults(
@@ -335,6 +341,8 @@ def test_a_default_changes_only_by_the_rule_of_the_design():
     assert defaults(default_is_worse) == {"same_class": "ignore"}
     assert defaults(replace(default_is_worse, validation=0.001)) == {}
     assert defaults(replace(default_is_worse, value="positive")) == {}
+    tied = [reading("vectors", value, 0.02, 0.01) for value in ("root", "centred")]
+    assert defaults(*tied) == {"vectors": "root"}  # the first that the design names
     assert defaults_sentence({}, {}) == "By the rule of the design, no default of BicKD changes."
 
 
@@ -376,7 +384,7 @@ def test_every_outcome_has_a_true_sentence(recipes):
     assert near == (
         "**BicKD is as accurate as KD to within 1.5 points, and no difference is seen** (ResNet-8"
         " on caltech95, both tuned with the same budget): -0.74 points, 95% interval [-1.52,"
-        " +0.04], 90% interval [-1.50, -0.08], over 19 and 20 seeds."
+        " +0.04], 90% interval [-1.496, -0.08], over 19 and 20 seeds."
     )
     alike = primary(None, None, None)
     assert alike.startswith("**The study cannot tell whether")
@@ -431,3 +439,74 @@ def test_a_lost_marker_is_named(recipes):
 
 def test_the_committed_page_is_fresh():
     assert written(PAGE, Results.read()) == PAGE
+
+
+def test_methods_without_an_interval_are_not_called_alike(recipes):
+    up_to_b(recipes)
+    found = Results.read().confirmed
+    unknown = {"ce": compared(None, None), "mlkd": compared(0.03, 0.05, 0.001)}
+    assert study_sentences.others(replace(found, accuracy={"kd": unknown, "bickd": {}})) == (
+        "Of the other methods, in points of accuracy and with Holm's correction: MLKD (+4.0) is more"
+        " accurate than KD; too few runs ended to tell for CE, DIST, DKD and PKT."
+    )
+    near = {"ce": compared(-0.0104, 0.01, 0.9)}
+    assert "no difference is seen for CE (+0.0)" in study_sentences.others(
+        replace(found, accuracy={"kd": near, "bickd": {}})
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.01496, "+1.496"), (-0.015004, "-1.5004"), (0.015, "+1.50"), (0.0152, "+1.52"),
+        (-0.00001, "-0.001"), (0.0, "+0.00"), (-1e-17, "+0.00"),
+    ],
+)  # fmt: skip
+def test_a_limit_beside_zero_or_the_margin_shows_its_side(share, shown):
+    assert study_sentences.hundredths(share) == shown
+
+
+def test_equal_means_on_validation_are_not_worse_although_lines_are_rounded(recipes):
+    """Both sides classify 1,482 of five times 502 images correctly."""
+    up_to_b(recipes)
+    own = Results.read().confirmed.groups["bickd"]
+    hits = (304, 295, 308, 287, 288), (281, 299, 290, 307, 305)
+    (cell, frozen), made = zip(*own.items(), strict=True), []
+    for side in hits:
+        made.append(
+            {
+                seed: run.model_copy(update={"validation_last": round(right / 502, 6)})
+                for seed, run, right in zip(cell, frozen, side, strict=False)
+            }
+        )
+    means = [sum(run.validation_last for run in side.values()) for side in made]
+    assert means[0] < means[1]
+    assert study_comparisons.on_validation(*made) == 0.0
+    assert not np.signbit(study_comparisons.on_validation(*made))
+
+
+def test_a_stage_b_without_kd_names_it(recipes):
+    up_to_b(recipes)
+    lose(recipes, *(f"study-confirm-kd-s{seed}" for seed in range(100, 120)))
+    with pytest.raises(ValueError, match="stage B has no result line of kd, so the study's"):
+        Results.read()
+
+
+def test_figures_are_of_the_runs_that_have_them(recipes):
+    up_to_b(recipes)
+    runs = Results.read().confirmed.groups["kd"]
+    some = dict(runs)
+    some[100] = runs[100].model_copy(update={"replicates": {}})
+    assert study_page.replicated(some, "ece", 1, 100).endswith(" (19 runs)")
+    none = {100: some[100]}
+    assert study_page.replicated(none, "ece", 1, 100) == "–"
+    bare = runs[100].model_copy(update={"corrupted_hits": "", "corrupted": {}})
+    with pytest.raises(ValueError, match=f"the line of {bare.name} has no results on corrupted"):
+        study_page._robustness(bare)
+
+
+def test_runs_that_diverged_in_tuning_are_named_in_its_appendix(recipes):
+    up_to_b(recipes)
+    lose(recipes, "study-tune-pkt-00-s1")
+    page = written(PAGE, Results.read())
+    assert "Runs that diverged, and count as 0 %: `study-tune-pkt-00-s1`." in page

@@ -48,6 +48,8 @@ from bickd_core.geometry.intervals import (
 from bickd_core.geometry.jackknife import Replicated, jackknife_error
 from bickd_core.geometry.scipy_functions import stdtr, stdtrit
 
+ROUNDING = 1e-24
+"""A variance up to this is the rounding of sums over equal runs. Of real runs it is above 1e-9."""
 Variance = Callable[[np.ndarray], "tuple[float, float] | None"]
 """Scores of the images (or jackknife replicates) -> variance of their mean and its degrees of
 freedom."""
@@ -193,7 +195,7 @@ def _two_way(
     known = [part for part in (images, *seeds) if part is not None]
     total = sum(part.value for part in known)
     method = f"{len(figures[0])} and {len(figures[1])} seeds and images, Satterthwaite"
-    if n < FEWEST or images is None or len(known) < 1 + len(seeds) or total <= 0:
+    if n < FEWEST or images is None or len(known) < 1 + len(seeds) or total <= ROUNDING:
         return TwoWay(Interval(difference, None, None, level, method, n), 1.0, 0.0, 0.0, 0.0)
     least = min(part.freedom for part in known)
     freedom = max(total**2 / sum(part.square / part.freedom for part in known), least)
