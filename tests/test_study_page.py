@@ -237,7 +237,7 @@ def test_stages_b_to_e_are_reported_with_the_runs_that_they_have(recipes):
     assert "1 reading of 12 cannot be compared" in page
     assert "not known for ResNet-20 on caltech95 and MobileNetV2 on caltech95." in page
     only = settings["resnet20"].groups["kd"][102].accuracy
-    assert f"| ResNet-20 on caltech95 | 39.2 | {100 * only:.1f} |" in page
+    assert f"| ResNet-20 on caltech95 | 39.2 | {100 * only:.1f} (1 run) |" in page
     assert "(no interval) | 3 and 1 |" in page
     assert "| – | – | – |" in page
     assert len(study_page.chart(results, LIGHT).layout.yaxis.ticktext) == 7
