@@ -22,7 +22,7 @@ COLUMNS = (
     "Validation",
     "Best",
     "Role",
-    "Objective",
+    "Method",
     "Model",
     "Data",
     "Seed",
@@ -66,7 +66,7 @@ def row(
         "Validation": _percent(figures.validation),
         "Best": _percent(figures.best),
         "Role": info.role,
-        "Objective": objective(info),
+        "Method": method(info),
         "Model": model_title(info.arch),
         "Data": dataset_title(info.dataset),
         "Seed": info.seed,
@@ -80,15 +80,11 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else numbers.percent_number(share)
 
 
-def objective(info: RunInfo) -> str:
-    """Return the title of the objective, as the table shows it."""
-    if info.objective not in PRESETS:
-        return info.objective
-    return (
-        "labels"
-        if info.objective == "ce"
-        else PRESETS[info.objective].title.removesuffix(" (reconstruction)")
-    )
+def method(info: RunInfo) -> str:
+    """Return the title of the method, as the table shows it."""
+    if info.objective == "ce":
+        return "CE (labels only)"
+    return PRESETS[info.objective].title if info.objective in PRESETS else info.objective
 
 
 def parameters(info: RunInfo) -> int | None:

@@ -302,8 +302,8 @@ def _two_way_overlap(s: Sample, matching: Matching) -> TwoWay:
     return two_way_difference(*([one for one in side if one is not None] for side in sides))
 
 
-def _leakage(s: Sample) -> Interval | None:
-    band = s.figures(BICKD).leakage
+def _class_overlap(s: Sample) -> Interval | None:
+    band = s.figures(BICKD).class_overlap
     if band is None or not np.isfinite(band.low[0]):
         return None
     limits = (float(band.estimate[0]), float(band.low[0]), float(band.high[0]))
@@ -377,7 +377,7 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
     "orthogonality score, BicKD": lambda s: s.figures(BICKD).score,
     "effective rank, teacher": lambda s: s.figures(TEACHER).effective_rank,
     "effective rank, BicKD": lambda s: s.figures(BICKD).effective_rank,
-    "leakage of a class": _leakage,
+    "overlap of a class": _class_overlap,
     "cosine of two classes": lambda s: _cosine(s, 2, 5),
     "overlap of the cross Gram": lambda s: _cross(s, "overlap"),
     "consistency of the cross Gram": lambda s: _cross(s, "consistency"),

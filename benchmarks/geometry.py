@@ -6,7 +6,7 @@ tables.
 
 The reference is P_t'P_t, P_s'P_s and P_t'P_s, each once, with numpy in float32, from probabilities
 in memory. The tested pass starts from logits. It ends with all class and cross Grams of all
-samples, and with the intervals of overlap, score and leakage of each model and of the cross Gram's
+samples, and with the intervals of overlap (of all and of each class) and score of each model and of the cross Gram's
 overlap and consistency.
 """
 

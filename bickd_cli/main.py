@@ -46,8 +46,9 @@ class Train:
     continues it.
 
     Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr
-    0.1`. The defaults of an objective are its published CIFAR-100 setting; docs/losses.md has
-    other settings and the sources. On several GPUs or
+    0.1`. The defaults of a method are its published CIFAR-100 setting, except for `bickd`: a
+    reconstruction from the paper's abstract, with defaults of this project. docs/losses.md has the
+    sources. On several GPUs or
     machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME
     ...`.
     """
@@ -472,7 +473,7 @@ class Runs:
     """List all runs with their state."""
 
     def run(self, library: Library) -> int:
-        table = Table("key", "state", "role", "model", "data", "objective")
+        table = Table("key", "state", "role", "model", "data", "method")
         problems, own = [], 0
         for run in library.runs():
             own += run.origin != "bundled"

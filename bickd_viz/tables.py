@@ -110,7 +110,7 @@ def _panel_table(scene: MapScene, panel: MapPanel) -> pd.DataFrame:
 
 
 def ranking_table(
-    models: Values, class_names: Sequence[str], value_name: str = "leakage"
+    models: Values, class_names: Sequence[str], value_name: str = "overlap"
 ) -> pd.DataFrame:
     """The values of `ranking_plot` as class, model, value, for all classes and not only those in
     the chart."""

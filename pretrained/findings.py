@@ -116,8 +116,8 @@ def pairs(validation: Models, test: Models) -> str:
     return "\n".join(
         [
             (
-                f"## 1. BicKD separates {names[first[0]]} from {names[first[1]]}; KD leaves them"
-                " mixed\n"
+                f"## 1. {names[first[0]].capitalize()} and {names[first[1]]} share less probability"
+                " in BicKD than in KD, in all three seeds\n"
             ),
             (
                 "The table shows the cosine of two class columns, as a range over three seeds. Each"
@@ -133,6 +133,12 @@ def pairs(validation: Models, test: Models) -> str:
             ),
             "| pair | teacher | KD | DIST | BicKD |\n|---|---|---|---|---|",
             *rows,
+            (
+                "\nA shared probability is not a confusion: on the test images of"
+                f" {names[first[0]]} and {names[first[1]]}, the three runs of KD predict one class"
+                f" for the other {_confused(test, 'kd', first)} times, and those of BicKD"
+                f" {_confused(test, 'bickd', first)} times."
+            ),
             (
                 f"\nOf all {len(above[0]):,} pairs, every BicKD seed is below every KD seed in"
                 f" {numbers.percent(lower)}, and above in {numbers.percent(higher)}. Matched per"
@@ -233,8 +239,8 @@ def sharpness(test: Models) -> str:
     return "\n".join(
         [
             (
-                f"## 2. {shares[0]} of the distance between KD and BicKD is left at matched mean"
-                f" entropy, {shares[1]} matched per image\n"
+                "## 2. Most of the gap in overlap between KD and BicKD is sharpness:"
+                f" {shares[0]} is left at matched mean entropy, {shares[1]} matched per image\n"
             ),
             (
                 "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at"
@@ -266,7 +272,7 @@ def sharpness(test: Models) -> str:
             ),
             (
                 "So a claim about orthogonality should name its temperature and its rule of"
-                " matching ([the rules](method.md#matched-entropy)).\n"
+                " matching ([the rules](method.md#what-each-rule-of-matching-leaves)).\n"
             ),
             "See it: "
             + _link("", "the four students beside their teacher")
@@ -323,6 +329,10 @@ def confidence(validation: Models, test: Models) -> str:
             f" {fit.high:.2f}] | {_percent(cooled)} | {numbers.percent(cooled.plain)}"
             f" ({numbers.percent(by_chance)}) |"
         )
+    fitted_by_seed = {
+        method: [_error_after_one_temperature(validation, test, method, seed) for seed in SEEDS]
+        for method in METHODS
+    }
     by_seed = {
         method: np.array(
             [
@@ -345,11 +355,11 @@ def confidence(validation: Models, test: Models) -> str:
         [
             f"## 3. {SHORT[worst]} is the most overconfident, and one temperature repairs it\n",
             (
-                "ECE is the calibration error (15 equal-width bins, T = 1, seed 0). It has an"
-                " interval over the test images, and does not include what chance adds. The fitted"
-                " T gives the **validation** images the highest likelihood. The next column is the"
-                " error on **test** at that T. The last column is the plain formula there, and what"
-                " it would give a perfectly calibrated model by chance.\n"
+                "ECE is the calibration error (15 equal-width bins, T = 1, seed 0), corrected for"
+                " the number of images, with a 95% interval over the test images. The fitted T"
+                " gives the **validation** images the highest likelihood. The next column is the"
+                " error on **test** at that T. The last column is the uncorrected error there; in"
+                " parentheses, what a perfectly calibrated model would get.\n"
             ),
             (
                 "| model | ECE at T = 1 | fitted T | ECE at fitted T | plain (by chance)"
@@ -363,7 +373,12 @@ def confidence(validation: Models, test: Models) -> str:
             )
             + f". {SHORT[worst]}'s is the highest in {highest} of {len(SEEDS)} seeds. Dividing the"
             f" logits by one number brings {SHORT[worst]} from {numbers.percent(before[worst])}"
-            f" to {_at_most(after[worst])} (seed 0), without changing a single prediction.\n",
+            f" to {_at_most(after[worst])} (seed 0), without changing a single prediction. Over the"
+            " three seeds, the mean ECE at each run's fitted T is "
+            + ", ".join(
+                f"{SHORT[m]} {numbers.percent(float(np.mean(fitted_by_seed[m])))}" for m in METHODS
+            )
+            + ".\n",
             (
                 "In accuracy, these two networks (seed 0 of each): BicKD alone is right on"
                 f" {found.first} images and DIST alone on {found.second}, of {found.n:,}. McNemar's"
@@ -381,6 +396,30 @@ def confidence(validation: Models, test: Models) -> str:
             )
             + "\n",
         ]
+    )
+
+
+def _error_after_one_temperature(validation: Models, test: Models, method: str, seed: int) -> float:
+    truth, labels = validation.teacher.labels, test.teacher.labels
+    assert truth is not None
+    assert labels is not None
+    fitted = fit_temperature(
+        validation.students[method, seed].logits, truth, stratified_shards(len(truth), truth)
+    )
+    cooled = test.students[method, seed].probabilities(fitted.shown)
+    return calibration_interval(*confidence_and_hits(cooled, labels)).estimate
+
+
+def _confused(test: Models, method: str, pair: tuple[int, int]) -> int:
+    """Count the images of one class of the pair for which the other is predicted, over all
+    seeds."""
+    labels = test.teacher.labels
+    assert labels is not None
+    a, b = pair
+    runs = (test.students[method, seed].predicted for seed in SEEDS)
+    return sum(
+        int(((predicted == a) & (labels == b) | (predicted == b) & (labels == a)).sum())
+        for predicted in runs
     )
 
 

@@ -155,14 +155,14 @@ def _which(choice: Choice) -> str:
     better = choice.with_verdict("more accurate")
     if not better:
         return (
-            f"**Take {choice.name(BASE)}, with a learning rate chosen on validation data**"
+            f"**Use {choice.name(BASE)}, with a learning rate chosen on validation data**"
             f" ({choice.rates[BASE]:g} here): none of the {len(choice.accuracy)} other methods is"
-            " seen to be more accurate."
+            " significantly more accurate."
         )
     best = max(better, key=lambda method: choice.accuracy[method][0].mean)
     return (
-        f"**Take {choice.name(best)}, with a learning rate chosen on validation data**"
-        f" ({choice.rates[best]:g} here): of the methods seen to be more accurate than"
+        f"**Use {choice.name(best)}, with a learning rate chosen on validation data**"
+        f" ({choice.rates[best]:g} here): of the methods that are significantly more accurate than"
         f" {choice.name(BASE)} it has the largest difference."
     )
 
@@ -177,11 +177,14 @@ def _how_much(choice: Choice) -> str:
     )
     if not ties:
         return f"{text}, and no method ties with it."
-    nearest = max(ties, key=lambda method: choice.accuracy[method][0].mean)
+    highest = [
+        f"{choice.name(method)} {points(choice.accuracy[method][0])}"
+        for method in sorted(ties, key=lambda method: -choice.accuracy[method][0].mean)[:2]
+    ]
     return (
         f"{text}, and {len(ties)} of the {len(choice.accuracy)} other methods"
-        f" {'tie' if len(ties) > 1 else 'ties'} with it (the highest estimate is"
-        f" {choice.name(nearest)}'s, {points(choice.accuracy[nearest][0])})."
+        f" {'tie' if len(ties) > 1 else 'ties'} with it (the highest"
+        f" estimate{'s' if len(highest) > 1 else ''}: {', '.join(highest)})."
     )
 
 
@@ -246,8 +249,8 @@ def other_aims(choice: Choice) -> list[str]:
         lines.append(
             f"- **Classes kept apart**: {choice.name(lowest)}. It has the lowest class overlap at"
             f" matched mean entropy: {seeds_interval(apart, 1, 4)} compared with {base}"
-            f" ({apart.signs()} seeds). How much is left depends on how entropy is matched ([three"
-            " rules](method.md#what-each-rule-of-matching-leaves))."
+            f" ({apart.signs()} seeds). How much is left depends on [how entropy is"
+            " matched](method.md#what-each-rule-of-matching-leaves)."
         )
     better: dict[str, Difference] = {}
     for method in choice.with_verdict("tie"):

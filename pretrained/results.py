@@ -47,7 +47,7 @@ class Student:
 
 
 def main() -> None:
-    print("# Which distillation method to take\n")
+    print("# Which distillation method to use\n")
     if choice := method_choice.section():
         print(choice)
     print(
@@ -58,7 +58,7 @@ def main() -> None:
         " budget and the default options of its preset.\n- Only the learning rate was chosen for"
         " each method: on the validation split, with the same trials for all. This matters: with"
         " one rate for all, BicKD leads KD by far more ([all methods at"
-        " 0.05](#all-methods-on-caltech95), [each at its own"
+        " 0.05](#all-methods-on-caltech95-at-one-learning-rate), [each at its own"
         " rate](#all-methods-on-caltech95-each-with-its-learning-rate)).\n- The defaults of KD and"
         " DIST are [published](losses.md#published-settings). BicKD's defaults come from [an"
         " exploration of ours](losses.md#where-its-defaults-come-from) that also used caltech95.\n-"

@@ -67,7 +67,11 @@ def section(path: Path = FILE) -> str:
     results = read_results(path)
     if not results:
         return ""
-    page = write(results, teacher_of(results[0]), f"All methods on {results[0].dataset}")
+    page = write(
+        results,
+        teacher_of(results[0]),
+        f"All methods on {results[0].dataset}, at one learning rate",
+    )
     head, rest = page.split("\n", 1)
     return f"{head}\n\n{under_way(path, results)}{rest.lstrip()}"
 
@@ -232,7 +236,7 @@ def figures(groups: Groups) -> list[str]:
 
 def shown(method: str, runs: dict[int, Result]) -> str:
     kind = next(iter(runs.values())).kind
-    return NAMES.get(method, method.upper() if method == kind else method)
+    return NAMES.get(method, method.upper() if method == kind else method.replace("+", "-"))
 
 
 def spread(runs: dict[int, Result], field: str, scale: float, digits: int) -> str:
@@ -462,9 +466,12 @@ def _cost(groups: Groups) -> str:
 
 def _limits(groups: Groups) -> str:
     least = min(len(group) for group in groups.values())
+    rates = {run.optimizer["lr"] for group in groups.values() for run in group.values()}
+    one_rate = " one learning rate for all, which suits some methods better than others,"
     return (
         f"- Limits: {numbers.counted(least, 'seed')}, one pair of networks, one short training"
-        " budget, and options that were chosen for other data and longer runs. Each interval is"
-        f" for one comparison: of the {len(groups) - 1} in a column, one in twenty may miss. The"
-        " asterisks are corrected for that."
+        f" budget,{one_rate if len(rates) == 1 else ''} and options that were chosen for other data"
+        " and longer runs. Each interval is for one comparison: of the"
+        f" {len(groups) - 1} in a column, one in twenty may miss. The asterisks are corrected for"
+        " that."
     )

@@ -48,17 +48,16 @@ def three_lines(choice: Choice) -> list[str]:
     first = next(iter(choice.groups[BASE].values()))
     return [
         (
-            f"Start with {base}: on {first.dataset}, none of {others} other methods is seen to be"
-            f" more accurate over {seeds}, each at the learning rate chosen for it."
+            f"Start with {base}: on {first.dataset}, none of {others} other methods is"
+            f" significantly more accurate over {seeds}, each at the learning rate chosen for it."
             if not better
             else f"On {first.dataset}, {numbers.listed([choice.name(each) for each in better])}"
             f" {'is' if len(better) == 1 else 'are'} more accurate than {base} over {seeds}, each"
             " at the learning rate chosen for it."
         ),
         (
-            f"In points of accuracy with 95% intervals: {base} minus labels only is"
-            f" {points(gain)}, and {choice.name(OWN)} minus {base}"
-            f" {points(choice.accuracy[OWN][0])}."
+            f"{base} minus labels only is {points(gain)} points of accuracy, and {choice.name(OWN)}"
+            f" minus {base} is {points(choice.accuracy[OWN][0])} (95% intervals in brackets)."
         ),
         (
             f"This is one data set with one pair of small networks ({first.teacher} and"

@@ -60,13 +60,13 @@ def test_a_tie_is_called_a_tie_and_the_plain_method_is_taken():
     assert re.search(r"^\| BicKD \(reconstruction\) .* \| tie \|", text, re.MULTILINE)
     assert re.search(r"^\| SP .* \| less accurate \|", text, re.MULTILINE)
     assert (
-        "1. **Take KD, with a learning rate chosen on validation data** (0.4 here): none of the 3"
+        "1. **Use KD, with a learning rate chosen on validation data** (0.4 here): none of the 3"
         " other methods" in text
     )
     assert "Over 3 seeds KD is +20.0 [" in text
     assert (
-        "and 1 of the 3 other methods ties with it (the highest estimate is BicKD"
-        " (reconstruction)'s, +0.0 [" in text
+        "and 1 of the 3 other methods ties with it (the highest estimate: BicKD"
+        " (reconstruction) +0.0 [" in text
     )
     assert "KD at 0.4 is +39.9 [" in text
     assert (
@@ -79,7 +79,7 @@ def test_a_method_that_is_seen_to_be_better_is_taken():
     text = page(bickd=0.90)
     assert re.search(r"^\| BicKD \(reconstruction\) .* \| more accurate \|", text, re.MULTILINE)
     assert (
-        "1. **Take BicKD (reconstruction), with a learning rate chosen on validation data** (0.1"
+        "1. **Use BicKD (reconstruction), with a learning rate chosen on validation data** (0.1"
         " here)" in text
     )
     assert "would seem better" not in text
@@ -116,4 +116,4 @@ def test_without_the_base_there_is_no_section(tmp_path, monkeypatch):
 
 
 def test_the_committed_page_begins_with_it():
-    assert PAGE.startswith(f"# Which distillation method to take\n\n{section()}")
+    assert PAGE.startswith(f"# Which distillation method to use\n\n{section()}")

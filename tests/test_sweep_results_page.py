@@ -70,7 +70,7 @@ def test_the_table_has_mean_and_deviation_over_seeds_in_the_presets_order():
     assert head[:3] == ["| method", "seeds", "accuracy %"]
     assert ce[:3] == ["| CE", "2", "42.0 ± 1.4"]
     assert kd[:3] == ["| KD", "2", "51.0 ± 1.4"]
-    assert standardized[:3] == ["| kd+standardize", "2", "51.0 ± 0.0"]
+    assert standardized[:3] == ["| kd-standardize", "2", "51.0 ± 0.0"]
     assert bickd[0] == "| BicKD (reconstruction)"
     assert bickd[5:] == ["0.1395 ± 0.0007", "10.0 ± 0.0", "2.0 ± 0.0", "1.5 ± 0.0 |"]
 
@@ -84,7 +84,7 @@ def test_rows_with_earlier_defaults_are_marked_and_others_are_not():
         for one in lines()
     ]
     page = write(changed, TEACHER, "T")
-    assert "| kd+standardize † | 2 |" in page
+    assert "| kd-standardize † | 2 |" in page
     assert "| KD | 2 |" in page
     assert "† These runs had earlier defaults" in page
     assert "as published" not in page
@@ -122,7 +122,7 @@ def test_the_sentences_follow_the_figures():
     assert "2 seeds a method. Weights, order and augmentation follow the seed." in page
     assert (
         "- Accuracy compared with KD, in points. More accurate: BicKD (reconstruction) (+9.5). "
-        "Less accurate: CE (-9.0). No difference seen: kd+standardize (+0.0)." in page
+        "Less accurate: CE (-9.0). No difference seen: kd-standardize (+0.0)." in page
     )
     assert (
         "- Lowest overlap at matched mean entropy: BicKD (reconstruction) (0.1395). It is the"

@@ -86,7 +86,13 @@ def show(page: str = "") -> None:
             max_selections=state.MAX_STUDENTS,
             on_change=_write("students", lambda chosen: tuple(chosen)),
             placeholder="Choose up to four",
+            help=(
+                "Models to compare with the teacher. CE is trained with labels only. KD imitates"
+                " the teacher image by image, DIST and BicKD also class by class."
+            ),
         )
+        if any(_is_bickd(key) for key in view.students):
+            st.caption("BicKD is our reconstruction from the paper's abstract.")
         st.session_state["side-split"] = view.split
         st.segmented_control(
             "Split",
@@ -163,6 +169,13 @@ def _with(options: list[str], *wanted: str) -> list[str]:
 
 def _role(key: str) -> str:
     return info(library().find(key)).role
+
+
+def _is_bickd(key: str) -> bool:
+    try:
+        return info(library().find(key)).objective == "bickd"
+    except RunError:
+        return False
 
 
 def _same_data(key: str, other: str) -> bool:

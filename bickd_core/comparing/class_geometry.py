@@ -89,7 +89,8 @@ def overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
 
 
 def gram_figures(comparison: Comparison, model: Model, lens: Lens) -> ClassFigures:
-    """Overlap, score, effective rank and leakage of one model with their intervals over samples."""
+    """Overlap, of all classes and of each, score and effective rank of one model with their
+    intervals over samples."""
     return measures.class_view(comparison, model, *lens.on(model).arguments)[1]
 
 

@@ -47,7 +47,7 @@ class Figure:
         return None if is_teacher and not self.of_teacher else getattr(summary, self.field)
 
 
-CORRECTED = "Corrected for the number of images; see docs/method.md, Intervals."
+CORRECTED = "Corrected for the number of images by a jackknife."
 """For figures from a jackknife. Matrices and single pairs of classes are not corrected."""
 FIGURES = (
     Figure(
@@ -60,14 +60,14 @@ FIGURES = (
         help="How often the student and the teacher give the same top-1 class, right or wrong.",
     ),
     Figure(
-        "overlap_per_image", "Overlap, matched", "lower: further apart",
+        "overlap_per_image", "Overlap, matched per image", "lower: further apart",
         "Each image at the teacher's entropy for it. Lower: classes further apart.",
         "class overlap matched per image (mean cosine)",
         help="How much classes share probability: the cosine between two columns of the "
         "probability matrix (images × classes), averaged over all pairs of classes. Sharper "
         "predictions alone lower it. So each image is compared at the temperature where the "
-        "student's entropy for it equals the teacher's at the sidebar's T. The remaining "
-        f"difference is which classes share the probability. {CORRECTED}",
+        "student's entropy for it equals the teacher's at the sidebar's T. What is left is no "
+        f"longer a difference in entropy, but its size still depends on the rule. {CORRECTED}",
     ),
     Figure(
         "overlap", "Overlap, unmatched", "lower: further apart",

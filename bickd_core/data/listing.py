@@ -169,10 +169,9 @@ def check(listing: Listing, where: str) -> None:
         if own_validation:
             parts = "train needs"
         if part == "test":
-            parts = "all test parts need"
-        raise DataError(
-            f"class {names[few]!r} of {where} has {counts[few]} images; {parts} at least {least}."
-        )
+            parts = "test needs 0 or"
+        number = f"{counts[few]} image{'' if counts[few] == 1 else 's'}"
+        raise DataError(f"class {names[few]!r} of {where} has {number}; {parts} at least {least}.")
 
 
 def side_and_channels(headers: Sequence[Header]) -> tuple[int, int]:

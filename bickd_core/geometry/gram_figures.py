@@ -61,7 +61,7 @@ class ClassFigures:
     overlap: Interval | None
     score: Interval | None
     effective_rank: Interval | None
-    leakage: Band | None
+    class_overlap: Band | None
     n_classes: int
     n_classes_used: int
     replicated: Replicated | None = None
@@ -83,7 +83,8 @@ def class_figures(
     effective_rank: bool = True,
     correct: bool = True,
 ) -> ClassFigures:
-    """Compute overlap, orthogonality score, leakage and effective rank, with jackknife intervals.
+    """Compute overlap, of all classes and of each, orthogonality score and effective rank, with
+    jackknife intervals.
 
     Args:
         grams: from `shard_grams`, `stream_grams` or `logit_grams`.
@@ -118,7 +119,7 @@ def class_figures(
         overlap=interval(sums.overlaps, (low, 1.0)),
         score=interval(sums.scores, (0.0, 1.0)),
         effective_rank=None if ranks is None else interval(ranks, (1.0, float(n_classes))),
-        leakage=_band(sums.leakages, grams.n, (low, 1.0)),
+        class_overlap=_band(sums.class_overlaps, grams.n, (low, 1.0)),
         n_classes=n_classes,
         n_classes_used=used,
         replicated=_overlap(sums.overlaps, grams.n, used, centred),

@@ -34,7 +34,7 @@ class ClassGeometry:
         score: orthogonality score, at most 1, 1 for orthogonal columns; None with fewer than two
             usable classes.
         effective_rank: between 1 and the number of usable classes; 0 when there is none.
-        leakage: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
+        class_overlap: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
         n_samples: N.
         n_classes_used: C', the classes that are not empty.
     """
@@ -44,7 +44,7 @@ class ClassGeometry:
     overlap: float | None
     score: float | None
     effective_rank: float
-    leakage: np.ndarray
+    class_overlap: np.ndarray
     n_samples: int
     n_classes_used: int
 
@@ -143,7 +143,7 @@ def effective_rank(gram: np.ndarray, empty: np.ndarray) -> float:
     return float(np.exp(entr(values / values.sum()).sum()))
 
 
-def leakage(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
+def class_overlap(gram: np.ndarray, empty: np.ndarray) -> np.ndarray:
     """Per class, the mean off-diagonal entry of its row over the other usable classes [C]; 0 for
     empty classes.
     """
@@ -182,7 +182,7 @@ def geometry_of(
         overlap=float((gram.sum() - used) / (used * (used - 1))) if used > 1 else None,
         score=orthogonality_score(gram, empty),
         effective_rank=effective_rank(gram, empty) if rank is None else rank,
-        leakage=leakage(gram, empty),
+        class_overlap=class_overlap(gram, empty),
         n_samples=n_samples,
         n_classes_used=used,
     )

@@ -1,9 +1,10 @@
 """Totals of the sums of all samples and without each shard, and the sums over cells from which
 figures are computed.
 
-A jackknife replicate is the total without one shard. Its overlap, leakage and score are computed
-from the products of that total with two vectors, in strips of rows that fit into the processor's
-cache. So 21 Grams of 1,000 classes take a fraction of a second, and only the total is in memory.
+A jackknife replicate is the total without one shard. Its overlap, the overlap of each
+class and its score are computed from the products of that total with two vectors, in strips of rows
+that fit into the processor's cache. So 21 Grams of 1,000 classes take a fraction of a second, and
+only the total is in memory.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class CellSums:
         return 1.0 - np.sqrt(np.clip(mean_of(self.squares, self.pairs), 0.0, None))
 
     @property
-    def leakages(self) -> np.ndarray:
+    def class_overlaps(self) -> np.ndarray:
         return np.where(self.partners > 0, self.rows / np.maximum(self.partners, 1), 0.0)
 
 

@@ -66,8 +66,8 @@ def _normalisation(tried: TriedInputs) -> str:
     if best == tried.chosen.name or tried.accuracies[best] < tried.accuracy + CLEAR:
         return ""
     return (
-        f"Normalisation: with {TITLES[best]} the accuracy is {tried.accuracies[best]:.0%} instead"
-        f" of {tried.accuracy:.0%}."
+        f"Normalisation: with {TITLES[best]}, the accuracy rises from {tried.accuracy:.0%} to"
+        f" {tried.accuracies[best]:.0%}."
     )
 
 
@@ -92,8 +92,8 @@ def _channels(network: nn.Module, part: Split, dataset: Dataset, tried: TriedInp
         return ""
     order_text = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
     return (
-        f"Channel order: with {order_text[better]} instead of {order_text[order]} the accuracy is"
-        f" {right[better].mean():.0%} and not {right[order].mean():.0%}; import it with the"
+        f"Channel order: with {order_text[better]} instead of {order_text[order]}, the accuracy"
+        f" rises from {right[order].mean():.0%} to {right[better].mean():.0%}; import it with the"
         f" channel order {better.upper()} (--channel-order {better})."
     )
 
@@ -106,8 +106,8 @@ def _classes(predicted: np.ndarray, truth: np.ndarray, class_names: Sequence[str
     right = float((predicted == truth).mean())
     names = ", ".join(f"output {a} is {class_names[b]}" for a, b in order.moved[:3])
     return (
-        f"Class order: with its outputs in another order the accuracy is {order.accuracy:.0%}"
-        f" instead of {right:.0%} ({names}, and so on); use the class order of its training, for"
+        f"Class order: with its outputs in another order, the accuracy rises from {right:.0%} to"
+        f" {order.accuracy:.0%} ({names}, and so on); use the class order of its training, for"
         " example with --class-order text or by renaming the class folders."
     )
 
@@ -145,8 +145,8 @@ def _size(model: nn.Module, part: Split, dataset: Dataset, right: float, any_siz
         else f"input size {best} (--input-size {best})"
     )
     return (
-        f"Input size: with images scaled to {best} pixels the accuracy is {accuracies[best]:.0%}"
-        f" instead of {right:.0%}; import it with the {option}."
+        f"Input size: with images scaled to {best} pixels, the accuracy rises from {right:.0%} to"
+        f" {accuracies[best]:.0%}; import it with the {option}."
     )
 
 

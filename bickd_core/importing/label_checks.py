@@ -45,22 +45,21 @@ def _warning(predictions: Predictions) -> str:
     earlier = float((predicted == truth - 1).mean())
     if truth.min() >= 1 and earlier >= max(PERMUTED, right + CLEAR):
         return (
-            f"{right:.1%} of its answers are right. {earlier:.1%} would be if the labels counted"
-            " from 1. If they do, subtract 1 from them."
+            f"its accuracy is {right:.1%}. It would be {earlier:.1%} if the labels counted from 1;"
+            " if they do, subtract 1 from them."
         )
     order = other_order(predicted, truth, len(names))
     if order is not None:
         shown = ", ".join(f"{names[a]} as {names[b]}" for a, b in order.moved[:3])
         more = " and so on" if len(order.moved) > 3 else ""
         return (
-            f"{right:.1%} of its answers are right. {order.accuracy:.1%} would be with its classes"
-            f" in another order ({shown}{more}). Check the order of the columns, of the class names"
+            f"its accuracy is {right:.1%}. It would be {order.accuracy:.1%} with its classes in"
+            f" another order ({shown}{more}). Check the order of the columns, of the class names"
             " and of the numbers in the labels."
         )
     if at_chance(right, len(truth), len(names)):
         return (
-            f"{right:.1%} of its answers are right, which is no more than by chance among"
-            f" {len(names):,} classes. Check that scores and labels have the same order of samples"
-            " and of classes."
+            f"its accuracy is {right:.1%}, no better than chance for {len(names):,} classes. Check"
+            " that scores and labels have the same order of samples and of classes."
         )
     return ""

@@ -1,4 +1,4 @@
-"""Rankings of classes by a figure, for example leakage: how much a class overlaps with all
+"""Rankings of classes by a figure, for example how much a class overlaps with all
 others."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def ranking_plot(
     *,
     top: int = 12,
     order_by: int = 0,
-    x_title: str = "leakage",
+    x_title: str = "overlap",
     height: int | None = None,
     limits: Sequence[Limits | None] | None = None,
 ) -> Plot:

@@ -58,11 +58,11 @@ def angles(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
     return _solid(comparison_charts.angles(comparison, lens, looks, chosen).figure(), chosen)
 
 
-def leakage(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
+def class_overlap(comparison: Comparison, lens: Lens, theme: str) -> go.Figure:
     """Return the classes that overlap most with all others."""
     chosen = theme_named(theme)
     looks = _looks(comparison, chosen)
-    return _solid(comparison_charts.leakage(comparison, lens, looks, chosen).figure(), chosen)
+    return _solid(comparison_charts.class_overlap(comparison, lens, looks, chosen).figure(), chosen)
 
 
 def calibration(comparison: Comparison, theme: str) -> go.Figure:

@@ -73,10 +73,10 @@ class Plots:
         notebook = self._comparison
         return charts().angles(notebook.data.comparison, Lens(notebook.temperature), notebook.theme)
 
-    def leakage(self) -> go.Figure:
+    def class_overlap(self) -> go.Figure:
         """The classes that overlap most with all others."""
         notebook = self._comparison
-        return charts().leakage(
+        return charts().class_overlap(
             notebook.data.comparison, Lens(notebook.temperature), notebook.theme
         )
 

@@ -158,22 +158,28 @@ def angles(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGH
     )
 
 
-def leakage(comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT) -> ChartExport:
-    """Return the classes with the most leakage, for each model."""
-    leaks = [(looks[model.key], _leakage(comparison, model, lens)) for model in comparison.models]
+def class_overlap(
+    comparison: Comparison, lens: Lens, looks: Looks, theme: Theme = LIGHT
+) -> ChartExport:
+    """Return the classes that overlap most with the others, for each model."""
+    overlaps = [
+        (looks[model.key], _class_overlap(comparison, model, lens)) for model in comparison.models
+    ]
     names = comparison.class_names
     return ChartExport(
-        "leakage",
-        "Classes that leak most",
-        lambda: ranking_plot(leaks, names, top=10, x_title="leakage (mean cosine)").figure(theme),
-        lambda: tables.ranking_table(leaks, names),
+        "class-overlap",
+        "Classes that overlap most with the others",
+        lambda: ranking_plot(overlaps, names, top=10, x_title="overlap (mean cosine)").figure(
+            theme
+        ),
+        lambda: tables.ranking_table(overlaps, names),
         sentence="Mean cosine of a class with all others, ordered by the teacher.",
     )
 
 
-def _leakage(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
+def _class_overlap(comparison: Comparison, model: Model, lens: Lens) -> np.ndarray:
     """Mean cosine of each class with all others, [C]; NaN for a class that the model never
     predicts."""
-    interval = gram_figures(comparison, model, lens).leakage
+    interval = gram_figures(comparison, model, lens).class_overlap
     empty = gram(comparison, model, lens).empty
     return np.where(empty, np.nan, 0.0 if interval is None else interval.estimate)

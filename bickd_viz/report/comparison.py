@@ -64,7 +64,7 @@ def comparison_report(data: ReportData, *, address: str = "", created: str = "")
                 _scope(data),
             ),
             Section(
-                "Which classes each model mixes",
+                "Which classes share probability",
                 charts.grams(comparison, lens),
                 _gram_note(data, lens),
             ),
@@ -164,7 +164,7 @@ def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) ->
     comparison = data.comparison
     parts: list[Part] = [
         charts.angles(comparison, lens, looks),
-        charts.leakage(comparison, lens, looks),
+        charts.class_overlap(comparison, lens, looks),
     ]
     lines = []
     for model in comparison.students:
@@ -181,4 +181,9 @@ def _over_classes(data: ReportData, lens: Lens, looks: dict[str, ModelStyle]) ->
                 "Not corrected for the number of images.",
             )
         )  # fmt: skip
-    return Section("Angles, leakage and overlap by epoch" if lines else "Angles and leakage", parts)
+    return Section(
+        "Angles, overlap of each class, overlap by epoch"
+        if lines
+        else "Angles and overlap of each class",
+        parts,
+    )

@@ -23,8 +23,8 @@ MATCHING_HELP = (
     " spread out the probabilities are) to the teacher's entropy at T.\n\n- **no**: every model at"
     " T.\n- **mean**: each student at the one temperature where its *mean* entropy equals the"
     " teacher's. Entropy can still vary differently from image to image.\n- **per image**: each"
-    " image at the temperature where its entropy equals the teacher's for that image. The remaining"
-    " difference is which classes share the probability."
+    " image at the temperature where its entropy equals the teacher's for that image. What is left"
+    " is no longer a difference in entropy, but its size still depends on the rule."
 )
 
 
@@ -204,16 +204,20 @@ def sentence_for_spectrum(models: Sequence[tuple[str, float]], classes: int) -> 
     return f"Effective rank out of {count(classes)}: {listed}."
 
 
-def sentence_for_leakage(
-    model: str, worst: str, leakage: float, limits: tuple[float, float] | None, median: float
+def sentence_for_class_overlap(
+    model: str, worst: str, class_overlap: float, limits: tuple[float, float] | None, median: float
 ) -> str:
-    """Which class of `model` leaks most, with its interval, and the leakage of the median class."""
-    shown, middle = together(leakage, median)
+    """Which class of `model` overlaps most with the others, with its interval, and the median
+    class."""
+    shown, middle = together(class_overlap, median)
     ends = ""
     if limits is not None:
         low, high = together(*limits)
         ends = f" [{low}, {high}]"
-    return f"In {model}, {worst} leaks most: {shown}{ends}. The median class has {middle}."
+    return (
+        f"In {model}, {worst} overlaps most with the others: {shown}{ends}. The median class has"
+        f" {middle}."
+    )
 
 
 def sentence_for_sharpness(

@@ -111,8 +111,8 @@ def cannot_tell(method: str, moved: float | None = None) -> str:
     if moved is not None and method != "simplex":
         drift = (
             f" From the teacher's map to a student's, a sample moves {moved:.2f} map widths on"
-            " average. Much of this comes from the method, not from the models: identical data"
-            " moved by 0.04 to 1.12 map widths, depending on the method."
+            " average. Part of this can come from the layout itself: compare it with the map of"
+            " another seed."
         )
     return (
         f"{_LIMITS[method]}{drift} Displacement and rankings are always computed in the full space"

@@ -81,13 +81,13 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
         compared: The comparison of their methods.
     """
     accuracy, overlap = (compared.figures.get(field) for field in ("accuracy", "overlap_per_image"))
-    apart = "" if overlap is None or not overlap.seen else f"keeps classes {_apart(overlap)}"
+    overlaps = "" if overlap is None or not overlap.seen else f"overlap {_less(overlap)}"
     if accuracy is not None and accuracy.seen:
         more = "more" if accuracy.interval.estimate > 0 else "less"
         sentence = f"{student} is {more} accurate than {baseline}"
-        sentence += f" and {apart}" if apart else ""
-    elif apart:
-        sentence = f"{student} {apart} than {baseline}"
+        sentence += f", and its classes {overlaps} at matched entropy" if overlaps else ""
+    elif overlaps:
+        sentence = f"{student}'s classes {overlaps} than {baseline}'s at matched entropy"
         sentence += "" if accuracy is None else "; no accuracy difference seen"
     else:
         what = listed(
@@ -343,8 +343,8 @@ def difference_rows(
     return rows
 
 
-def _apart(overlap: Difference) -> str:
-    return "further apart" if overlap.interval.estimate < 0 else "closer together"
+def _less(overlap: Difference) -> str:
+    return "less" if overlap.interval.estimate < 0 else "more"
 
 
 def _is_overlap(field: str) -> bool:

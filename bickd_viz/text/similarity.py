@@ -31,7 +31,10 @@ def title(student: str, class_name: str, cosine: float, mean: float | None) -> s
     if 1 - cosine <= ROUNDING:
         return f"{student} gives every class the same probabilities as its teacher"
     among = "" if mean is None else f" (mean {mean:.2f})"
-    return f"{student} differs most from its teacher on {class_name}: cosine {cosine:.2f}{among}"
+    return (
+        f"In this run, {student} differs most from its teacher on {class_name}: cosine"
+        f" {cosine:.2f}{among}"
+    )
 
 
 def difference_sentence(

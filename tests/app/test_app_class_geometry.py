@@ -188,7 +188,7 @@ def opened(view: ViewState) -> AppTest:
 def test_the_page_says_its_finding_with_n_and_interval(compare):
     view, comparison = compare()
     app = opened(view)
-    assert "mix" in app.title[0].value
+    assert "share most probability" in app.title[0].value
     assert f"{comparison.n} test images" in app.caption[0].value
     assert "overlap 0." in app.caption[0].value
     for rule, said in (
@@ -243,7 +243,7 @@ def test_the_pairs_mixed_most_are_ranked_and_a_row_is_chosen_as_a_cell_is(compar
     columns, lines, more = drawn[-1]
     assert columns == ["row class", "column class", student.name, "teacher", "difference"]
     assert [line[2] for line in lines] == [numbers.number(one.own) for one in found]
-    assert f"mixes {lines[0][0]} and {lines[0][1]} most" in app.title[0].value
+    assert f"{lines[0][0]} and {lines[0][1]} share most probability" in app.title[0].value
     assert more["selected"] == 0
     chosen = []
     monkeypatch.setattr(pairs.frame, "on_cell", lambda *a, **k: lambda *pair: chosen.append(pair))

@@ -19,7 +19,7 @@ PAGES = {  # page -> keys of charts that must be there, whatever else is
     "overview": {"overview-accuracy", "overview-overlap", "overview-gram-caltech95/teacher", "low-overview-maps"},
     "class_geometry": {
         "geometry-gram-teacher", "geometry-gram-difference", "geometry-gram-cross", "geometry-angles",
-        "geometry-leakage", "geometry-spectrum", "geometry-sharpness-temperature",
+        "geometry-class-overlap", "geometry-spectrum", "geometry-sharpness-temperature",
     },
     "similarity": {"similarity-class", "similarity-sample", "similarity-cka"},
     "prediction_map": {"low-map-panels"},

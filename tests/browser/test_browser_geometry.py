@@ -108,7 +108,7 @@ def test_matched_entropy_acts_on_title_matrices_and_samples(app: AppPage):
 
 def test_a_class_of_the_ranking_becomes_the_selection(app: AppPage):
     app.open("class_geometry", VIEW)
-    dot = app.key("geometry-leakage").locator("[data-id]").first
+    dot = app.key("geometry-class-overlap").locator("[data-id]").first
     dot.scroll_into_view_if_needed()
     with app.rerun():
         dot.click(force=True)
@@ -119,19 +119,19 @@ def test_a_class_of_the_ranking_becomes_the_selection(app: AppPage):
 
 def test_the_ranking_is_walked_with_the_keyboard(app: AppPage):
     app.open("class_geometry", VIEW)
-    ranking = app.key("geometry-leakage").locator(".bkplot")
+    ranking = app.key("geometry-class-overlap").locator(".bkplot")
     ranking.press("ArrowDown")
     ranking.press("ArrowDown")
     said = ranking.locator(".tip").inner_text()
     with app.rerun():
         ranking.press("Enter")
     name = app.query()["selection"].removeprefix("class:")
-    assert f"{name}: leakage" in said
+    assert f"{name}: overlap" in said
 
 
 def test_the_tooltip_of_a_plot_is_beside_its_mark(app: AppPage):
     app.open("class_geometry", VIEW)
-    ranking = app.key("geometry-leakage").locator(".bkplot")
+    ranking = app.key("geometry-class-overlap").locator(".bkplot")
     for _ in range(5):
         ranking.press("ArrowDown")
     tip, mark = ranking.locator(".tip").bounding_box(), ranking.locator(".at").bounding_box()

@@ -215,7 +215,7 @@ def test_the_bundled_pair_is_not_told_apart_in_accuracy_though_its_first_seeds_a
     named = {"KD": found["kd"], "CE": found["ce"]}
     assert not named["KD"].figures["accuracy"].seen
     assert seeds.headline("BicKD", "KD", named["KD"]) == (
-        "BicKD keeps classes further apart than KD; no accuracy difference seen"
+        "BicKD's classes overlap less than KD's at matched entropy; no accuracy difference seen"
     )
     assert seeds.against_all("BicKD", named) == (
         "Accuracy: BicKD is above CE; no difference is seen from KD."

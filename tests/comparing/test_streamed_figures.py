@@ -149,9 +149,9 @@ FIGURES: dict[str, Pair] = {
         lambda c, s: limits(class_geometry.gram_figures(c, s, Lens(T)).score),
         lambda p: limits(p.figures(p.Q).score),
     ),
-    "leakage": (
-        lambda c, s: class_geometry.gram_figures(c, s, Lens(T)).leakage.estimate,
-        lambda p: p.figures(p.Q).leakage.estimate,
+    "class_overlap": (
+        lambda c, s: class_geometry.gram_figures(c, s, Lens(T)).class_overlap.estimate,
+        lambda p: p.figures(p.Q).class_overlap.estimate,
     ),
     "spectrum": (
         lambda c, s: class_geometry.spectrum(c, s, Lens(T)),

@@ -67,8 +67,8 @@ def test_overlap_is_the_mean_over_pairs(mode):
     assert geometry.score == pytest.approx(
         1 - math.sqrt(sum(p * p for p in pairs) / len(pairs)), abs=1e-12
     )
-    assert geometry.leakage.mean() == pytest.approx(geometry.overlap)
-    assert geometry.leakage[2] == pytest.approx(np.mean(pairs[8:12]))
+    assert geometry.class_overlap.mean() == pytest.approx(geometry.overlap)
+    assert geometry.class_overlap[2] == pytest.approx(np.mean(pairs[8:12]))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -108,7 +108,7 @@ def test_a_class_nobody_predicts_is_named_and_left_out():
     assert geometry.n_classes_used == 4
     assert not geometry.gram[2].any()
     assert not geometry.gram[:, 2].any()
-    assert geometry.leakage[2] == 0
+    assert geometry.class_overlap[2] == 0
     for name in ("overlap", "score", "effective_rank"):
         assert getattr(geometry, name) == pytest.approx(getattr(plain, name)), name
     assert not pair_contributions(wide, 2, 3).any()
@@ -145,7 +145,7 @@ def test_permutations(seed, mode):
     np.testing.assert_allclose(moved.gram, geometry.gram, atol=1e-10)
     renamed = class_geometry(P[:, columns], **mode)
     np.testing.assert_allclose(renamed.gram, geometry.gram[np.ix_(columns, columns)], atol=1e-10)
-    np.testing.assert_allclose(renamed.leakage, geometry.leakage[columns], atol=1e-10)
+    np.testing.assert_allclose(renamed.class_overlap, geometry.class_overlap[columns], atol=1e-10)
     for name in ("overlap", "score", "effective_rank"):
         assert getattr(moved, name) == pytest.approx(getattr(geometry, name), abs=1e-8)
         assert getattr(renamed, name) == pytest.approx(getattr(geometry, name), abs=1e-8)

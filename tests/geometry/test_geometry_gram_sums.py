@@ -74,7 +74,7 @@ def test_streaming_in_blocks_of_any_size_equals_the_matrices_in_memory(seed, n, 
         assert ours.gram == pytest.approx(theirs.gram, abs=1e-9)
         assert ours.empty.tolist() == theirs.empty.tolist()
         assert ours.overlap == pytest.approx(theirs.overlap, abs=1e-9)
-        assert ours.leakage == pytest.approx(theirs.leakage, abs=1e-9)
+        assert ours.class_overlap == pytest.approx(theirs.class_overlap, abs=1e-9)
         assert ours.n_samples == n
     across = cross_geometry_from_sums(kept.crosses[0], centred=centred)
     assert across.gram == pytest.approx(cross_gram(P, Q, centred=centred), abs=1e-9)
@@ -124,10 +124,12 @@ def test_intervals_are_those_of_recomputed_replicates(centred):
         assert found.low == pytest.approx(2 * found.estimate - found.high), name
     for c in range(P.shape[1]):
         estimate, error, _ = slow_jackknife(
-            lambda rows, c=c: class_geometry(P[rows], centred=centred).leakage[c], shard
+            lambda rows, c=c: class_geometry(P[rows], centred=centred).class_overlap[c], shard
         )
-        assert figures.leakage.estimate[c] == pytest.approx(estimate)
-        assert figures.leakage.high[c] - estimate == pytest.approx(2.5705818 * error, rel=1e-5)
+        assert figures.class_overlap.estimate[c] == pytest.approx(estimate)
+        assert figures.class_overlap.high[c] - estimate == pytest.approx(
+            2.5705818 * error, rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -180,7 +182,7 @@ def test_a_class_that_nobody_predicts_stays_out():
     kept = stream_grams([(P, Q)], stratified_shards(len(P), labels), dtype=np.float64)
     figures, across = class_figures(kept.models[0]), cross_figures(kept.crosses[0])
     assert figures.n_classes_used == 5
-    assert figures.leakage.estimate[2] == 0
+    assert figures.class_overlap.estimate[2] == 0
     assert figures.overlap.raw == pytest.approx(class_geometry(P).overlap)
     assert across.overlap.raw == pytest.approx(cross_overlap(cross_gram(P, Q)))
     cross = cross_geometry_from_sums(kept.crosses[0])

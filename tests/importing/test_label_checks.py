@@ -46,7 +46,7 @@ def test_predictions_as_labels():
 
 def test_columns_in_another_order():
     assert warnings(scores(truth())[:, [2, 1, 0, 4, 3]], truth()) == [
-        "net: 17.0% of its answers are right. 90.0% would be with its classes in another order"
+        "net: its accuracy is 17.0%. It would be 90.0% with its classes in another order"
         " (ant as cat, cat as ant, dog as eel and so on). Check the order of the columns, of the"
         " class names and of the numbers in the labels."
     ]
@@ -57,15 +57,15 @@ def test_two_classes_the_other_way_round():
     z = np.eye(2, dtype=np.float32)[1 - labels] * 3
     z[:40] = z[:40, ::-1]
     (said,) = warnings(z, labels, ("malignant", "benign"))
-    assert "13.3% of its answers are right. 86.7% would be" in said
+    assert "its accuracy is 13.3%. It would be 86.7%" in said
     assert "(malignant as benign, benign as malignant)" in said
 
 
 def test_labels_that_count_from_one_without_the_last_class():
     labels = np.random.default_rng(0).integers(0, C - 1, N)
     assert warnings(scores(labels), labels + 1) == [
-        f"net: {(scores(labels).argmax(axis=1) == labels + 1).mean():.1%} of its answers are right."
-        " 90.0% would be if the labels counted from 1. If they do, subtract 1 from them."
+        f"net: its accuracy is {(scores(labels).argmax(axis=1) == labels + 1).mean():.1%}."
+        " It would be 90.0% if the labels counted from 1; if they do, subtract 1 from them."
     ]
 
 
@@ -75,14 +75,14 @@ def test_many_classes_that_count_from_one():
     z = np.eye(1000, dtype=np.float32)[labels] * 5
     (said,) = warnings(z, labels + 1, tuple(map(str, range(1000))))
     assert said.endswith(
-        "100.0% would be if the labels counted from 1. If they do, subtract 1 from them."
+        "It would be 100.0% if the labels counted from 1; if they do, subtract 1 from them."
     )
 
 
 def test_rows_in_another_order():
     (said,) = warnings(scores(truth()), np.random.default_rng(3).permutation(truth()))
     assert said.endswith(
-        "no more than by chance among 5 classes. Check that scores and labels have the same order"
+        "no better than chance for 5 classes. Check that scores and labels have the same order"
         " of samples and of classes."
     )
 

@@ -46,14 +46,14 @@ def text_sizes(figure: go.Figure) -> list[float]:
 def every_chart(theme):
     rng = np.random.default_rng(0)
     t, kd, bickd = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")], theme)
-    leakage = rng.random(20)
+    class_overlap = rng.random(20)
     return {
         "whiskers": whisker_rows(
             [Row(t, 0.67, 0.64, 0.7), Row(kd, None)], fmt="percent", theme=theme
         ),
-        "bars": ranking_plot([(kd, leakage)], [f"c{i}" for i in range(20)]).figure(theme),
+        "bars": ranking_plot([(kd, class_overlap)], [f"c{i}" for i in range(20)]).figure(theme),
         "dots": ranking_plot(
-            [(kd, leakage), (t, leakage / 2)], [f"c{i}" for i in range(20)]
+            [(kd, class_overlap), (t, class_overlap / 2)], [f"c{i}" for i in range(20)]
         ).figure(theme),
         "lines": metric_lines([Line(kd, EPOCHS, EPOCHS / 20.0)], "accuracy", "percent", theme),
         "losses": loss_terms({"ce": EPOCHS / 9, "kl": 1 / EPOCHS}, EPOCHS, theme),
@@ -147,14 +147,14 @@ def test_whiskers_refuse_an_unknown_format():
         whisker_rows([], fmt="per cent")
 
 
-def test_leakage_ranks_the_greatest_first_and_leaves_unpredicted_classes_out():
-    leakage = np.array([0.1, np.nan, 0.5, 0.3])
-    figure = ranking_plot([(STYLES[1], leakage)], ["a", "b", "c", "d"], top=2).figure()
+def test_class_overlap_ranks_the_greatest_first_and_leaves_unpredicted_classes_out():
+    class_overlap = np.array([0.1, np.nan, 0.5, 0.3])
+    figure = ranking_plot([(STYLES[1], class_overlap)], ["a", "b", "c", "d"], top=2).figure()
     assert figure.layout.yaxis.ticktext == ("c", "d")
     assert list(figure.data[0].customdata) == [2, 3]
     assert figure.data[0].x.tolist() == pytest.approx([0.5, 0.3])
     assert list(figure.data[0].text) == ["0.500", "0.300"]
-    assert figure.data[0].hovertext[0] == "c: leakage 0.500"
+    assert figure.data[0].hovertext[0] == "c: overlap 0.500"
 
 
 def test_axes_of_equal_values_have_a_length():
@@ -167,7 +167,7 @@ def test_axes_of_equal_values_have_a_length():
     assert axis.high - axis.low > 0.003
 
 
-def test_leakage_of_several_models_is_ranked_by_the_one_named():
+def test_class_overlap_of_several_models_is_ranked_by_the_one_named():
     first, second = np.array([0.1, 0.9, 0.5]), np.array([0.8, 0.1, np.nan])
     models = [(STYLES[1], first), (STYLES[2], second)]
     figure = ranking_plot(models, ["a", "b", "c"], order_by=1).figure()

@@ -64,10 +64,10 @@ def test_it_holds_every_chart_with_a_name_of_its_own(made):
     assert len(chart_exports(made)) == len(parts)
     assert set(chart_exports(made)) == {
         "accuracy", "agreement", "overlap-per-image", "overlap", "overlap-matched", "gram-teacher", "gram-kd", "gram-bickd",
-        "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "leakage", "overlap-by-epoch", "map-teacher",
+        "gram-bickd-minus-teacher", "gram-teacher-by-bickd", "angles", "class-overlap", "overlap-by-epoch", "map-teacher",
         "map-kd", "map-bickd",
     }  # fmt: skip
-    assert "Angles, leakage and overlap by epoch" in [s.title for s in made.sections]
+    assert "Angles, overlap of each class, overlap by epoch" in [s.title for s in made.sections]
     assert [s.title for s in made.sections][-1] == "Images where the models differ"
     for strip in (part for part in made.sections[-1].parts):
         assert isinstance(strip, Strip)
@@ -107,11 +107,13 @@ def test_its_tables_are_the_librarys_numbers(made, measured, bundled):
 
 def test_csv_in_the_file_is_the_table(made):
     page = html(made).decode()
-    text = re.search(r'download="leakage.csv" href="data:text/csv;base64,([^"]+)"', page).group(1)
+    text = re.search(
+        r'download="class-overlap.csv" href="data:text/csv;base64,([^"]+)"', page
+    ).group(1)
     stored = pd.read_csv(io.BytesIO(base64.b64decode(text)))
-    wanted = chart_exports(made)["leakage"].table()
+    wanted = chart_exports(made)["class-overlap"].table()
     assert stored["class"].tolist() == wanted["class"].tolist()
-    np.testing.assert_array_equal(stored["leakage"], wanted["leakage"])
+    np.testing.assert_array_equal(stored["overlap"], wanted["overlap"])
 
 
 def test_figures_stand_with_their_intervals_and_runs_with_their_seeds(made, measured):
@@ -163,7 +165,7 @@ def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
     alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"
     assert "gram-teacher" in chart_exports(alone)
-    assert "Angles and leakage" in [section.title for section in alone.sections]
+    assert "Angles and overlap of each class" in [section.title for section in alone.sections]
     on_validation = comparison_report(
         read_report_data(bundled, TEACHER, STUDENTS, split="validation")
     )

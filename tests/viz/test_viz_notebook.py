@@ -172,7 +172,11 @@ def test_overview_shows_every_model_with_its_interval(compared):
 
 
 def test_the_other_charts_have_a_trace_of_each_model(compared):
-    for chart in (compared.plot.angles(), compared.plot.leakage(), compared.plot.calibration()):
+    for chart in (
+        compared.plot.angles(),
+        compared.plot.class_overlap(),
+        compared.plot.calibration(),
+    ):
         assert {"teacher", "KD", "mine"} <= {trace.name for trace in chart.data}
 
 

@@ -168,7 +168,7 @@ def test_shades_of_the_scales_run_from_white_to_black_without_turning():
 
 def test_axes_get_their_title_only_where_they_have_none():
     titled = paper(charts(LIGHT)["ranking"], x_title="other")
-    assert titled.layout.xaxis.title.text == "leakage"
+    assert titled.layout.xaxis.title.text == "overlap"
     bare = charts(LIGHT)["whiskers"]
     named = paper(bare, x_title="accuracy (%)")
     assert named.layout.xaxis.title.text == "accuracy (%)"

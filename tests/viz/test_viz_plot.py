@@ -19,8 +19,8 @@ KD = ModelStyle("KD", "#E69F00", "diamond")
 OURS = ModelStyle("BicKD", "#0072B2")
 RNG = np.random.default_rng(0)
 NAMES = [f"class {i}" for i in range(30)]
-LEAKAGE = [(KD, RNG.random(30)), (OURS, RNG.random(30) / 2)]
-LIMITS = [None, (LEAKAGE[1][1] - 0.01, LEAKAGE[1][1] + 0.02)]
+OVERLAPS = [(KD, RNG.random(30)), (OURS, RNG.random(30) / 2)]
+LIMITS = [None, (OVERLAPS[1][1] - 0.01, OVERLAPS[1][1] + 0.02)]
 SAMPLES = [
     Sample("crab", RNG.random(300) ** 4, "#D55E00"),
     Sample("lobster", RNG.random(300) ** 6, "#0072B2"),
@@ -34,8 +34,8 @@ CURVES = [
 ]
 
 PLOTS: dict[str, Plot] = {
-    "ranking": ranking_plot(LEAKAGE, NAMES, top=8, order_by=1, limits=LIMITS),
-    "bars": ranking_plot(LEAKAGE[:1], NAMES, top=8),
+    "ranking": ranking_plot(OVERLAPS, NAMES, top=8, order_by=1, limits=LIMITS),
+    "bars": ranking_plot(OVERLAPS[:1], NAMES, top=8),
     "probabilities": probability_plot(SAMPLES),
     "angles": angles_plot(ANGLES),
     "spectrum": spectrum_plot(EIGEN),
@@ -107,7 +107,7 @@ def test_long_names_get_a_row_of_the_legend_each():
 
 def test_names_are_escaped_in_the_figure():
     risky = ModelStyle("<b>a</b>", "#000000")
-    plot = ranking_plot([(risky, LEAKAGE[0][1]), LEAKAGE[1]], ["<i>c</i>", *NAMES[1:]], top=30)
+    plot = ranking_plot([(risky, OVERLAPS[0][1]), OVERLAPS[1]], ["<i>c</i>", *NAMES[1:]], top=30)
     figure = plot.figure()
     shown = figure.to_json()
     assert "<i>c</i>" not in json.loads(shown)["layout"]["yaxis"]["ticktext"]
@@ -118,16 +118,16 @@ def test_names_are_escaped_in_the_figure():
 
 def test_a_rankings_marks_carry_their_class_and_whiskers():
     plot = PLOTS["ranking"]
-    order = np.argsort(-LEAKAGE[1][1], kind="stable")[:8]
+    order = np.argsort(-OVERLAPS[1][1], kind="stable")[:8]
     assert list(plot.series[1].ids) == order.tolist()
     assert plot.first == 1
     low, high = LIMITS[1]
     error = plot.figure().data[2].error_x
-    np.testing.assert_allclose(error.array, (high - LEAKAGE[1][1])[order])
-    np.testing.assert_allclose(error.arrayminus, (LEAKAGE[1][1] - low)[order])
+    np.testing.assert_allclose(error.array, (high - OVERLAPS[1][1])[order])
+    np.testing.assert_allclose(error.arrayminus, (OVERLAPS[1][1] - low)[order])
     np.testing.assert_allclose(plot.series[1].whiskers, np.stack([low[order], high[order]], axis=1))
     for row, least, most in plot.spans:
-        both = [values[order[int(row)]] for _, values in LEAKAGE]
+        both = [values[order[int(row)]] for _, values in OVERLAPS]
         assert (least, most) == (min(both), max(both))
 
 

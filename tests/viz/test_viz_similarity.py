@@ -204,7 +204,7 @@ def test_the_layers_as_a_table():
 def test_the_title_says_where_the_student_differs_or_that_it_does_not():
     assert (
         words.title("KD", "crab", 0.79, 0.89)
-        == "KD differs most from its teacher on crab: cosine 0.79 (mean 0.89)"
+        == "In this run, KD differs most from its teacher on crab: cosine 0.79 (mean 0.89)"
     )
     assert words.title("KD", "crab", 0.79, None).endswith("on crab: cosine 0.79")
     same = words.title("KD", "crab", 1 - 1e-12, 1.0)

@@ -102,11 +102,11 @@ def test_a_ranking_holds_every_class_also_those_that_the_chart_leaves_out():
         tables.ranking_table([(TEACHER, values), (STUDENT, values / 2)], ["a", "b", "c"])
     )
     assert len(table) == 6
-    assert table[table["class"] == "b"]["leakage"].isna().all()
+    assert table[table["class"] == "b"]["overlap"].isna().all()
     dots = ranking_plot([(TEACHER, values)], ["a", "b", "c"]).series[0]
     assert (
         list(dots.x)
-        == table[table.model == "teacher"]["leakage"].dropna().sort_values(ascending=False).tolist()
+        == table[table.model == "teacher"]["overlap"].dropna().sort_values(ascending=False).tolist()
     )
 
 

@@ -1,5 +1,5 @@
-"""Class geometry: Gram matrices, the samples behind a cell, and angles, leakage and eigenvalues of
-the classes."""
+"""Class geometry: Gram matrices, the samples behind a cell, and angles, overlaps and eigenvalues
+of the classes."""
 
 from __future__ import annotations
 
@@ -80,9 +80,12 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
         page_export.title(f"{pair}: {', '.join([f'{figure} in {student.called}', *each])}")
     elif comparison.students:
         theirs = class_geometry.gram(comparison, comparison.teacher, lens).gram[row, column]
-        page_export.title(f"{student.name} mixes {pair} most: {figure} (teacher {theirs:.2f})")
+        page_export.title(
+            f"In this run of {student.name}, {pair} share most probability: {figure} (teacher"
+            f" {theirs:.2f})"
+        )
     else:
-        page_export.title(f"The teacher mixes {pair} most: {figure}")
+        page_export.title(f"In the teacher, {pair} share most probability: {figure}")
     figures = class_geometry.gram_figures(comparison, student, lens)
     pair_text = words.figure_with_interval(
         f"{lens.what} of the two classes",
@@ -101,8 +104,7 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
         (
             f"Overlap is the mean {lens.what} over all pairs of classes. Intervals are at 95%, over"
             f" {comparison.nouns} of one run of each model. Overlap, orthogonality score and"
-            f" effective rank are corrected for the number of {comparison.nouns}; matrices are not"
-            " (docs/method.md, Intervals)."
+            f" effective rank are corrected for the number of {comparison.nouns}; matrices are not."
         ),
         f"Further figures of {student.name}: {score}, {rank} out of {found.n_classes_used}.",
         f"Classes that {student.name} never predicts are left out." if left_out else "",

@@ -42,7 +42,7 @@ def show(
             )
         ) + f"Choose a row to see its {comparison.nouns}."
         with left:
-            style.card_title("Most mixed pairs", said)
+            style.card_title("Pairs that share most probability", said)
         _table(
             comparison,
             student,
@@ -88,7 +88,7 @@ def _table(
         ],
         key=KEY,
         on_row=lambda place: frame.on_cell(comparison, student, lens=lens)(*found[place].classes),
-        label="Most mixed pairs",
+        label="Pairs that share most probability",
         numbers=2,
         selected=pairs.index(set(pair)) if set(pair) in pairs else None,
     )
@@ -103,5 +103,8 @@ def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
     from bickd_viz.report.build import Figures
 
     page_export.part(
-        KEY, Figures("Most mixed pairs", pd.DataFrame(lines, columns=columns).round(3), said)
+        KEY,
+        Figures(
+            "Pairs that share most probability", pd.DataFrame(lines, columns=columns).round(3), said
+        ),
     )

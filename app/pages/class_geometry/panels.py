@@ -1,4 +1,5 @@
-"""Angles, leakage and eigenvalues of the class Grams, and the effect of temperature alone."""
+"""Angles, class overlaps and eigenvalues of the class Grams, and the effect of temperature
+alone."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def linked(comparison: Comparison, student: Model, lens: Lens) -> None:
     with left:
         _angles(comparison, shown, lens)
     with right:
-        _leakage(comparison, shown, student, lens)
+        _class_overlap(comparison, shown, student, lens)
 
 
 def show(comparison: Comparison, student: Model, lens: Lens) -> None:
@@ -90,49 +91,51 @@ def _angles(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> Non
         st.caption(sentence)
 
 
-def _leakage(comparison: Comparison, shown: tuple[Model, ...], student: Model, lens: Lens) -> None:
+def _class_overlap(
+    comparison: Comparison, shown: tuple[Model, ...], student: Model, lens: Lens
+) -> None:
     with st.container(border=True):
-        what = f"Leakage: mean {lens.what} of a class with all others."
+        what = f"Overlap of a class: its mean {lens.what} with all others."
         style.card_title(
-            "Classes that leak most",
+            "Classes that overlap most with the others",
             f"{what} Click a class to select it.",
-            f"The classes with the highest leakage in {student.called}. The lines are its 95%"
+            f"The classes with the highest overlap in {student.called}. The lines are its 95%"
             " intervals.",
         )
         looks, names = style.styles(comparison), comparison.class_names
         models, limits = [], []
         for model in shown:
             empty = class_geometry.gram(comparison, model, lens).empty
-            band = class_geometry.gram_figures(comparison, model, lens).leakage
-            leaks = np.full(len(empty), np.nan)
+            band = class_geometry.gram_figures(comparison, model, lens).class_overlap
+            overlaps = np.full(len(empty), np.nan)
             if band is not None:
-                leaks = np.where(empty, np.nan, band.estimate)
-            models.append((looks[model.key], leaks))
+                overlaps = np.where(empty, np.nan, band.estimate)
+            models.append((looks[model.key], overlaps))
             limits.append(
                 _limits(band) if model is student else None
             )  # on all models they would cross
         place = shown.index(student)
         plot.show(
             ranking_plot(models, names, top=RANKED, order_by=place, height=HEIGHT, limits=limits),
-            "geometry-leakage",
+            "geometry-class-overlap",
             theme=style.theme(),
             export=Export(
-                "Classes that leak most",
+                "Classes that overlap most with the others",
                 lambda: tables.ranking_table(models, names),
                 f"{what} Classes are ordered by {student.called}.",
             ),
             on_pick=_choose_class(comparison, student, lens),
         )
-        leaks, ends = models[place][1], limits[place]
-        if np.isfinite(leaks).any():
-            worst = int(np.nanargmax(leaks))
+        overlaps, ends = models[place][1], limits[place]
+        if np.isfinite(overlaps).any():
+            worst = int(np.nanargmax(overlaps))
             st.caption(
-                text.sentence_for_leakage(
+                text.sentence_for_class_overlap(
                     student.called,
                     names[worst],
-                    float(leaks[worst]),
+                    float(overlaps[worst]),
                     None if ends is None else (float(ends[0][worst]), float(ends[1][worst])),
-                    float(np.nanmedian(leaks)),
+                    float(np.nanmedian(overlaps)),
                 )
             )
 
@@ -161,7 +164,7 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             f"If all classes are {lens.apart}, all eigenvalues are 1. A steep fall means that a few"
             " directions dominate.",
             f"The effective rank is corrected for the number of {comparison.nouns}; the eigenvalues"
-            " are not (docs/method.md, Intervals).",
+            " are not.",
         )
         values = [
             (looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown

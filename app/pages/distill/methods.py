@@ -39,7 +39,7 @@ def methods(fields: Fields) -> list[str]:
     with st.expander("Which method?", icon=":material/help:", key="distill-which"):
         answer = which_method()
         st.markdown(lines(*(md("- {line}", line=line) for line in answer.lines)))
-        st.caption(md("All tables: {source} in the project.", source=answer.source))
+        st.caption(md("All tables: {source} in the project's source code.", source=answer.source))
     with st.expander("What each method does", icon=":material/menu_book:", key="distill-about"):
         others = [method for method in METHODS.values() if method.name not in chosen]
         st.markdown(lines(*(md("- {about}", about=_about(method)) for method in others)))

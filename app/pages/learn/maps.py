@@ -101,7 +101,7 @@ LESSON = Lesson(
         "Only that their images are not each other's nearest neighbours. The distance between"
         " groups, the groups between them, and the size and shape of a group all change with the"
         " seed and with n_neighbors. Measure distances in the full space instead: this app measures"
-        " every displacement and overlap there. Starting from PCA gives similar maps for every"
-        " seed. They are repeatable, but not more accurate."
+        " every displacement and overlap there. Starting from PCA makes the maps of different"
+        " seeds more alike, but some groups still move, and the maps are not more accurate."
     ),
 )

@@ -174,7 +174,7 @@ def _linked(
 
 
 def _matrices(comparison: Comparison, student: Model, other: Model | None, T: float) -> None:
-    st.subheader("Which classes each model mixes")
+    st.subheader("Which classes share probability")
     shown = [
         comparison.teacher,
         *([other] if other else []),
@@ -184,12 +184,13 @@ def _matrices(comparison: Comparison, student: Model, other: Model | None, T: fl
     part = class_parts.choose(comparison, order, "overview-part")
     st.caption(
         f"{_shown_runs(shown, T)} Colour off the diagonal means that two classes share probability."
+        " Sharper predictions alone make it paler."
         f"{'' if part.groups else f' Click a cell to see its {comparison.nouns}.'}",
         help=(
             "Each cell is the cosine between two class columns of the probability matrix. Order of"
             f" classes: {bound.ORDERS[order]}. All matrices share one colour scale. Drag to zoom,"
             " double-click to zoom out. The overlap above a matrix is corrected for the number of"
-            f" {comparison.nouns}; its cells are not (docs/method.md, Intervals). Everything below"
+            f" {comparison.nouns}; its cells are not. Everything below"
             " the matrices shows these runs too."
         ),
     )

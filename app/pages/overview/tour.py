@@ -15,9 +15,9 @@ STEPS = (
         "overview",
         "One teacher, several students",
         (
-            "The title is the main finding. CE learns from the labels only. The other students"
-            " imitate the teacher: KD image by image, DIST and BicKD also class by class. DIST uses"
-            " correlation, BicKD contrast."
+            "The title is the main finding. In the bundled runs, CE learns from the labels only."
+            " The other students imitate the teacher: KD image by image, DIST and BicKD (our"
+            " reconstruction) also class by class. DIST uses correlation, BicKD contrast."
         ),
     ),
     (
@@ -25,7 +25,7 @@ STEPS = (
         "Classes that share probability",
         (
             "Every class is a column of the probability matrix. If two columns have a high cosine,"
-            " the model mixes the two classes. Click a cell to select its images. The selection"
+            " the two classes share probability. Click a cell to select its images. The selection"
             " stays on every page and in the link."
         ),
     ),

@@ -163,7 +163,7 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
         ),
         "State": st.column_config.TextColumn(width=72),
         "Role": st.column_config.TextColumn(width=62),
-        "Objective": st.column_config.TextColumn(width=74),
+        "Method": st.column_config.TextColumn(width=150),
         "Model": st.column_config.TextColumn(width=88),
         "Data": st.column_config.TextColumn(width=84),
         "Seed": st.column_config.NumberColumn(width=46),

@@ -121,8 +121,7 @@ def _classes(comparison: Comparison, student: Model, T: float, part: Part) -> Ca
         ),
         class_parts.on_cell(part, frame.on_cell(comparison, student, "cross")),
         caption,
-        f"These means are corrected for the number of {comparison.nouns}; the cells are not"
-        " (docs/method.md, Intervals).",
+        f"These means are corrected for the number of {comparison.nouns}; the cells are not.",
     )
 
 
