@@ -88,6 +88,12 @@ class Sweep:
         from bickd_core.sweeps.foreground import work_through
         from bickd_core.sweeps.running import Ended, Sweeping, check_sweep
 
+        for flag, value in (("--at-once", self.at_once), ("--ray-cpus", self.ray_cpus)):
+            if value is not None and value <= 0:
+                raise ValueError(
+                    f"{flag} must be above 0, got {value:g}; leave it out to let the program"
+                    " choose."
+                )
         sweep = self._definition()
         planned = planned_runs(sweep)
         whole = len(planned)  # so that a resumed run has the same number of threads

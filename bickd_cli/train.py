@@ -120,6 +120,7 @@ class Extend:
 
         if self.name is not None:
             check_name(self.name, "--name")
+            refuse_taken([self.name], library)
         config = extension(library.locate(self.run_key), self.epochs)
         run = (submit if self.background else create_run)(config, library, name=self.name)
         print(f"run folder: {run.path}", flush=True)

@@ -118,6 +118,19 @@ def plain_name(name: object) -> str:
     return re.sub(r"[^\w./:-]", "?", str(name)[:80])
 
 
+def first_line(error: BaseException, most: int = 500) -> str:
+    """Return the first line of an error's message without a full stop, or its type if it has none.
+
+    Args:
+        most: characters.
+
+    >>> first_line(ValueError("no header.\\nmore")), first_line(KeyboardInterrupt())
+    ('no header', 'KeyboardInterrupt')
+    """
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:most].rstrip(".")
+
+
 def plain_reason(text: str) -> str:
     """Return the first sentence of a library's message, at most 120 characters, without markup.
 

@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from bickd_core.naming import first_line
 from bickd_core.npy_header import NpyHeader, read_header
 from bickd_core.reading import ReadError, opened
 
@@ -58,9 +59,9 @@ def load_npz(
         except (
             Exception
         ) as error:  # zipfile, its decompressors and numpy raise a dozen types for damaged files
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
             raise ReadError(
-                f"expected a whole npz file without pickles, but reading it failed ({first})."
+                f"expected a whole npz file without pickles, but reading it failed"
+                f" ({first_line(error, 120)})."
             ) from error
 
 

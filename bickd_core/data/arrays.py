@@ -21,11 +21,13 @@ from bickd_core.data.listing import (
     SMALLEST_SIDE,
     Listing,
     numbered_classes,
+    usual_parts,
 )
 from bickd_core.data.notes import note
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
+from bickd_core.naming import first_line
 from bickd_core.npy_header import NpyHeader, read_header
 
 logger = logging.getLogger(__name__)
@@ -125,16 +127,11 @@ def _names(path: Path) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
     except Exception as error:  # zipfile's errors are of many kinds
-        raise DataError(f"{path} cannot be read as .npz ({_reason(error)}).") from error
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} cannot be read as .npz ({first_line(error)}).") from error
 
 
 def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
-    """Return the names of the arrays of images and labels, by part. Validation is test if there is
-    no test."""
+    """Return the names of the arrays of images and labels, by part."""
     parts: dict[str, tuple[str, str]] = {}
     for part, known in IMAGES.items():
         images = next((name for name in known if name in names), None)
@@ -152,13 +149,8 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
                 f"{path} has {images} but not {LABELS[images]}; it has {_listed(names)}."
             )
         parts[part] = (images, LABELS[images])
-    if "validation" in parts and "test" not in parts:
-        parts["test"] = parts.pop("validation")
-    if "train" in parts and "test" in parts:
-        parts.pop("all", None)
-        return parts
     if "train" in parts or "all" in parts:
-        return {"all": parts.get("train", parts.get("all", ("", "")))}
+        return usual_parts(parts)
     predictions = next((name for name in PREDICTIONS if name in names), None)
     weights = next((name for name in names if name.endswith(WEIGHTS)), None)
     what = (
@@ -194,13 +186,15 @@ def _array(path: Path, name: str) -> Iterator[_Array]:
             try:
                 return file.read(count)
             except Exception as error:  # zlib's, zipfile's and the system's errors
-                raise DataError(f"{name} of {path} cannot be read ({_reason(error)}).") from error
+                raise DataError(
+                    f"{name} of {path} cannot be read ({first_line(error)})."
+                ) from error
 
         try:
             header = read_header(file)
         except Exception as error:
             raise DataError(
-                f"{name} of {path} cannot be read as an array ({_reason(error)})."
+                f"{name} of {path} cannot be read as an array ({first_line(error)})."
             ) from error
         if header.dtype.hasobject:
             raise DataError(
@@ -237,7 +231,7 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{name} of {path} cannot be read ({_reason(error)}).") from error
+        raise DataError(f"{name} of {path} cannot be read ({first_line(error)}).") from error
     with file:
         yield file, size
 

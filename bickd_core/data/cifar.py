@@ -21,6 +21,7 @@ import numpy as np
 from bickd_core.data.errors import DataError, DataUnavailableError
 from bickd_core.data.listing import Listing
 from bickd_core.data.resizing import Resizing
+from bickd_core.naming import first_line
 from bickd_core.places import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -190,9 +191,8 @@ def _opened(path: Path, variant: Variant, member: str) -> Iterator[IO[bytes]]:
             f"{path} has no {variant.folder}/{member}; it is not {variant.name}'s binary archive."
         ) from error
     except Exception as error:  # tarfile raises many types of errors for damaged files
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{member} of {path} cannot be read ({reason}); download it again."
+            f"{member} of {path} cannot be read ({first_line(error)}); download it again."
         ) from error
 
 

@@ -77,13 +77,13 @@ class Summary:
     """The summary of a listing, stored so that a source is not listed twice.
 
     Attributes:
+        sorted_names: whether classes are sorted as text; see `Listing`.
         carved: whether test is a fifth of the only part.
         own_validation: whether the source has a validation part.
     """
 
     fingerprint: str
     class_names: tuple[str, ...]
-    """Whether classes are sorted as text; see `sorted_names` of `Listing`."""
     sorted_names: bool
     absent: tuple[str, ...]
     """Classes without an image in the test part."""
@@ -115,11 +115,11 @@ def named(text: str) -> str:
     if is_external(text):
         return text
     path = Path(_absolute(text))
-    for kind in ("csv", "tsv"):
-        if path.suffix.lower() == f".{kind}":
-            return f"csv:{text}"
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        return f"csv:{text}"
     for kind, suffixes in (("parquet", (".parquet",)), ("npz", (".npz", ".npy"))):
-        if path.suffix in suffixes:
+        if suffix in suffixes:
             return f"{kind}:{text}"
         with suppress(OSError):  # whoever lists the source says what is wrong with the folder
             if any(next(path.glob(f"*{suffix}"), None) for suffix in suffixes):

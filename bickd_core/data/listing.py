@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -76,6 +77,27 @@ def split_positions(labels: dict[str, np.ndarray]) -> dict[str, tuple[str, np.nd
     count = max(round(TEST_SHARE * len(whole)), len(np.unique(whole)))
     test = stratified_positions(whole, np.arange(len(whole)), count, seed=TEST_SEED)
     return {"train": ("all", np.setdiff1d(np.arange(len(whole)), test)), "test": ("all", test)}
+
+
+P = TypeVar("P")
+
+
+def usual_parts(parts: Mapping[str, P]) -> dict[str, P]:
+    """Return a source's parts as "train" and "test" and perhaps "validation", or as "all".
+
+    Images without a part are train if there are others. Validation is test if there is no test.
+
+    >>> usual_parts({"train": 1, "validation": 2}), usual_parts({"all": 1, "test": 2})
+    ({'train': 1, 'test': 2}, {'train': 1, 'test': 2})
+    >>> usual_parts({"train": 1}), usual_parts({"train": 1, "validation": 2, "test": 3})
+    ({'all': 1}, {'train': 1, 'validation': 2, 'test': 3})
+    """
+    found = {part: value for part, value in parts.items() if part != "all"}
+    if "train" not in found and "all" in parts:
+        found = {"train": parts["all"], **found}
+    if "validation" in found and "test" not in found:
+        found["test"] = found.pop("validation")
+    return {"all": found["train"]} if set(found) == {"train"} else found
 
 
 def validation_size(train_labels: np.ndarray) -> int:

@@ -16,11 +16,17 @@ import numpy as np
 
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import PARTS, as_text, walk
-from bickd_core.data.listing import MAX_IMAGES, Listing, numbered_classes, side_and_channels
+from bickd_core.data.listing import (
+    MAX_IMAGES,
+    Listing,
+    numbered_classes,
+    side_and_channels,
+    usual_parts,
+)
 from bickd_core.data.notes import note
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
-from bickd_core.naming import some_names
+from bickd_core.naming import first_line, some_names
 
 if TYPE_CHECKING:
     import pyarrow
@@ -98,17 +104,16 @@ def _reading(file: Path) -> Iterator[None]:
             " groups are too large."
         ) from error
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(
-            f"{as_text(file)} cannot be read as parquet ({reason}); write or download it again."
+            f"{as_text(file)} cannot be read as parquet ({first_line(error, 200)}); write or"
+            " download it again."
         ) from error
 
 
 def _parts(path: Path) -> dict[str, list[Path]]:
     """Return the files of train, test and perhaps validation, or of "all".
 
-    Validation is test if there is no test. Files whose names say no part are used only if there are
-    no others.
+    Files whose names say no part are used only if there are no others.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
@@ -135,9 +140,7 @@ def _parts(path: Path) -> dict[str, list[Path]]:
             f"Not used in {as_text(path)}: {_named(parts.pop(''))}, because other names have a part"
             " (train, test or validation) and these have none.",
         )
-    if "validation" in parts and "test" not in parts:
-        parts["test"] = parts.pop("validation")
-    return parts if "test" in parts else {"all": parts["train"]}
+    return usual_parts(parts)
 
 
 def _has_column(part_files: list[Path], name: str) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 from bickd_core.cores import available_cores
 from bickd_core.data.errors import DataError
 from bickd_core.data.resizing import DEFAULT, Resizing
+from bickd_core.naming import first_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -193,9 +194,8 @@ def _opened(encoded: Encoded, use: Callable[[Image.Image], _Result]) -> _Result:
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(name)) from error
     except Exception as error:  # codecs raise many types of errors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"the image {name} cannot be read ({reason}); repair or remove it."
+            f"the image {name} cannot be read ({first_line(error)}); repair or remove it."
         ) from error
 
 

@@ -358,6 +358,13 @@ def _loader(info: DatasetInfo) -> Callable[[int], Source]:
     return importlib.import_module(f"bickd_core.data.{module}").load
 
 
+def load_source(info: DatasetInfo, size: int, resizing: Resizing = DEFAULT) -> Source:
+    """Load the original files of a data set, before validation is split off."""
+    if info.module == "external":
+        return external.load(info.name, size, resizing)
+    return _loader(info)(size)
+
+
 def load_dataset(
     name: str,
     *,
@@ -395,11 +402,7 @@ def load_dataset(
     info = dataset_info(name)
     size = checked_size(info, image_size)
     check_resizing(info, resizing)
-    source = (
-        external.load(info.name, size, resizing)
-        if info.module == "external"
-        else _loader(info)(size)
-    )
+    source = load_source(info, size, resizing)
     if validation_folds is None and source.validation is not None:
         train, validation = source.train, source.validation
     elif validation_folds is None:

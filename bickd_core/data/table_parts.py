@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import as_text, part_of
+from bickd_core.data.listing import usual_parts
 
 _COLUMNS = ("split", "part", "subset", "set")
 
@@ -48,9 +49,5 @@ def parts_of(file: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
             f" {head[column]!r}; add them, or remove the column to use a fifth of the images as"
             " test."
         )
-    present = set(parts)
-    if present <= {"train"}:
-        return ["all"] * len(rows)
-    if "test" in present:
-        return parts
-    return ["test" if part == "validation" else part for part in parts]
+    renamed = {part: usual for usual, part in usual_parts({part: part for part in parts}).items()}
+    return [renamed[part] for part in parts]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bickd_core.exporting.network import ExportError
+from bickd_core.naming import first_line
 
 
 def check_signed_in() -> None:
@@ -44,9 +45,9 @@ def upload(folder: Path, repository: str, *, public: bool) -> str:
         address = str(api.create_repo(repository, private=not public, exist_ok=True))
         api.upload_folder(repo_id=repository, folder_path=folder)
     except (HfHubHTTPError, HFValidationError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = first_line(error)
         raise ExportError(
-            f"Hugging Face refused {repository}: {first} The folder {folder} is complete."
+            f"Hugging Face refused {repository}: {first}. The folder {folder} is complete."
         ) from error
     except _connection_errors() as error:
         raise ExportError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
+from bickd_core.naming import first_line
 from bickd_core.runs.predictions import PredictionsError
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def _arrow(read: Callable[[], pyarrow.Table], kind: str) -> pyarrow.Table:
     except (PredictionsError, MemoryError, FileNotFoundError):
         raise
     except Exception as error:  # pyarrow raises many types for damaged files
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(".")
         raise PredictionsError(
-            f"expected a whole {kind} file, but reading it failed ({reason}); write it again."
+            f"expected a whole {kind} file, but reading it failed ({first_line(error, 120)});"
+            " write it again."
         ) from error
 
 

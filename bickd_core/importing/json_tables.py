@@ -24,6 +24,7 @@ from bickd_core.importing.words import (
     normal,
 )
 from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.naming import first_line
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
 
@@ -174,7 +175,7 @@ def _parsed(content: bytes, where: str) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"), parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0][:100]
+        reason = first_line(error, 100)
         raise PredictionsError(
             f"{where}expected JSON in UTF-8, but it cannot be parsed ({reason})."
         ) from error

@@ -14,6 +14,7 @@ import numpy as np
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
 from bickd_core.importing.words import IMAGE_SUFFIXES, is_count
 from bickd_core.importing.wrong_rows import wrong_rows
+from bickd_core.naming import first_line
 from bickd_core.reading import opened
 from bickd_core.runs.predictions import PredictionsError
 
@@ -127,7 +128,7 @@ def read_csv(path: Path) -> Table:
         ) from error
     except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
         _check_lines(path, separator, len(header), len(comments))
-        reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        reason = first_line(error).removeprefix("Error tokenizing data. C error: ")
         raise PredictionsError(
             f"expected {len(header):,} cells in each line, but reading failed ({reason[:100]});"
             " write it again."

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+from bickd_core.naming import first_line
 from bickd_core.places import cache_folder, folder_from_environment
 
 SOURCE = Path(__file__).with_name("norm_relu.cpp")
@@ -70,7 +71,7 @@ def _load(say: Callable[[str], None]) -> str | None:
     except KernelError as error:
         return str(error)
     except OSError as error:  # a library that does not load
-        why = str(error).splitlines()[0]
+        why = first_line(error)
         return (
             f"the compiled kernels do not load ({why}); `bickd cache clear kernels` lets the next"
             " run try again"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bickd_core.launch.local import worker_command, worker_environment
 from bickd_core.launch.protocol import Poll
+from bickd_core.naming import first_line
 from bickd_core.runs.library import Library, RunFolder
 
 
@@ -141,8 +142,7 @@ def connect(address: str | None) -> tuple[Client, str]:
     try:
         return JobSubmissionClient(address), address
     except Exception as error:  # Ray's own kinds: a missing or wrong token, another version
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"the Ray cluster at {address} refuses: {first.rstrip('.')}.") from error
+        raise ValueError(f"the Ray cluster at {address} refuses: {first_line(error)}.") from error
 
 
 def _refuse_open(address: str) -> None:

@@ -26,6 +26,7 @@ from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json, write_
 from bickd_core.config import one_sentence
 from bickd_core.data.registry import held_out_table
 from bickd_core.disk import explain_os_error, size_of
+from bickd_core.naming import first_line
 from bickd_core.reading import (
     DOCUMENT_BYTES,
     ReadError,
@@ -186,8 +187,9 @@ class RunFolder:
                 f"{self.path.name}/run.yaml cannot be read: {one_sentence(error)}"
             ) from error
         except ValueError as error:
-            problem = str(error).strip().splitlines()[0].rstrip(".")
-            raise RunError(f"{self.path.name}/run.yaml cannot be read: {problem}.") from error
+            raise RunError(
+                f"{self.path.name}/run.yaml cannot be read: {first_line(error)}."
+            ) from error
 
     def write_info(self, info: RunInfo) -> None:
         text = yaml.safe_dump(info.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -426,7 +428,7 @@ class RunFolder:
         raise RunError(f"run '{self.key}' cannot be {what}: {reason}.")
 
     def rename(self, name: str) -> RunFolder:
-        """Rename the run, and update the students that have it as their teacher.
+        """Rename the run, and update the runs that have it as their teacher or extend it.
 
         Raises:
             RunError: a worker holds the run, or the name exists or is not valid.
@@ -446,20 +448,27 @@ class RunFolder:
             renamed.write_info(renamed.info().model_copy(update={"name": name}))
         for file in sorted(target.parent.glob("*/run.yaml")):
             if not file.parent.name.startswith("."):
-                RunFolder(file.parent)._follow_teacher(self.path.name, name)
+                RunFolder(file.parent)._follow(self.path.name, name)
         return renamed
 
-    def _follow_teacher(self, old: str, new: str) -> None:
-        """Update the teacher's name in a student's run.yaml."""
+    def _follow(self, old: str, new: str) -> None:
+        """Update the name of the teacher, and of the run that this one extends, in run.yaml."""
         try:
             info = self.info()
         except RunError:
             return  # not readable by this program, so not changed by it either
-        if info.teacher is None or info.teacher.key != old:
+        changes: dict[str, Any] = {}
+        if info.teacher is not None and info.teacher.key == old:
+            changes["teacher"] = info.teacher.model_copy(update={"key": new})
+        if info.extends == old:
+            changes["extends"] = new
+        if not changes:
             return
-        changes: dict[str, Any] = {"teacher": info.teacher.model_copy(update={"key": new})}
-        if info.config is not None and info.config.teacher == old:
-            changes["config"] = info.config.model_copy(update={"teacher": new})
+        if info.config is not None:
+            named = {
+                field: new for field in ("teacher", "extends") if getattr(info.config, field) == old
+            }
+            changes["config"] = info.config.model_copy(update=named)
         self.write_info(info.model_copy(update=changes))
 
     def delete(self) -> None:

@@ -15,7 +15,7 @@ from bickd_core.data import external
 from bickd_core.data.base import SPLITS
 from bickd_core.data.errors import DataError
 from bickd_core.data.pixels import Encoded, decode
-from bickd_core.data.registry import DATASETS, dataset_title
+from bickd_core.data.registry import DATASETS, DatasetInfo, dataset_title, load_source
 from bickd_core.data.rows import Rows
 from bickd_core.data.store import any_store
 from bickd_core.runs.sample_file import SampleFile
@@ -164,12 +164,11 @@ class Thumbnails:
                     "Images of Fashion-MNIST are not on this machine: install the Debian package "
                     "dataset-fashion-mnist, or train on it once, which downloads them.",
                 )
-            if name == "fashion-mnist-pairs":
-                return cls(lambda: _from_fashion_mnist_pairs(split))
-            return cls(lambda: _from_fashion_mnist(folder, split))
+            if name == "fashion-mnist":
+                return cls(lambda: _from_fashion_mnist(folder, split))
         if DATASETS[name].module == "external":
             return cls(lambda: _from_store(name, split))
-        return cls(lambda: _from_digits(split))
+        return cls(lambda: _from_source(DATASETS[name], split))
 
     def png(self, id: int | str) -> bytes | None:
         """Return the picture as the bytes of a PNG or WebP file, or None."""
@@ -271,13 +270,6 @@ def _fashion_mnist_images(folder: Path, part: str) -> np.ndarray:
     return read_idx(folder / file.name, file)[:, None, :, :]
 
 
-def _from_fashion_mnist_pairs(split: str) -> Callable[[int], bytes | None]:
-    from bickd_core.data.fashion_mnist_pairs import load
-
-    source = load(28)
-    return _encoder((source.test if split == "test" else source.train).images)
-
-
 def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
     stored = any_store(name)
     if stored is None:
@@ -288,21 +280,24 @@ def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
         raise DataError(
             f"{dataset_title(name)} was not decoded on this machine; train on it once{command}."
         )
-    rows = [stored.rows[part] for part in stored.parts(split)]
-    pictures = [_encoder(part) for part in rows]
+    return _joined([stored.rows[part] for part in stored.parts(split)])
+
+
+def _from_source(info: DatasetInfo, split: str) -> Callable[[int], bytes | None]:
+    source = load_source(info, min(info.image_sizes))
+    train = [source.train, *([] if source.validation is None else [source.validation])]
+    return _joined([part.images for part in ([source.test] if split == "test" else train)])
+
+
+def _joined(parts: Sequence[np.ndarray | Rows]) -> Callable[[int], bytes | None]:
+    """Return a function that encodes the image with an id, which counts through the parts."""
+    pictures = [_encoder(part) for part in parts]
 
     def picture(id: int) -> bytes | None:
-        for part, one in zip(rows, pictures, strict=True):
+        for part, one in zip(parts, pictures, strict=True):
             if id < len(part):
                 return one(id)
             id -= len(part)
         return None
 
     return picture
-
-
-def _from_digits(split: str) -> Callable[[int], bytes | None]:
-    from bickd_core.data.digits import load
-
-    source = load(8)
-    return _encoder((source.test if split == "test" else source.train).images)

@@ -17,7 +17,7 @@ from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
 from bickd_core.config import Seeds, TrainConfig, one_sentence
-from bickd_core.naming import not_known
+from bickd_core.naming import first_line, not_known
 from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.reading import read_yaml
 from bickd_core.runs.info import NAME, RunError, check_name
@@ -291,11 +291,7 @@ def read_sweep(path: Path) -> Sweep:
     except FileNotFoundError as error:
         raise RunError(f"{path} is not a valid sweep: there is no such file.") from error
     except ValueError as error:
-        problem = (
-            one_sentence(error)
-            if isinstance(error, ValidationError)
-            else str(error).splitlines()[0]
-        )
+        problem = one_sentence(error) if isinstance(error, ValidationError) else first_line(error)
         raise RunError(f"{path} is not a valid sweep: {problem.rstrip('.')}.") from error
 
 

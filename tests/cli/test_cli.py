@@ -172,6 +172,10 @@ def test_a_training_that_fails_says_so_and_exits_with_1(bickd, library):
         ),
         ("train --resume nobody --background", "there is no run 'nobody'; there are no runs yet."),
         ("evaluate nobody", "there is no run 'nobody'; there are no runs yet."),
+        (
+            "sweep --methods kd --pairs caltech95/teacher:resnet8 --at-once 0",
+            "--at-once must be above 0, got 0; leave it out to let the program choose.",
+        ),
         ("import nowhere.pth --arch resnet8 --dataset digits", "nowhere.pth does not exist"),
     ],
 )

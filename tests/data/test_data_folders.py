@@ -131,6 +131,8 @@ def test_home_is_expanded(tmp_path, monkeypatch):
     assert dataset_info(own.named("~/pets")).name == f"folder:{tmp_path / 'pets'}"
     np.savez(tmp_path / "x.npz", images=made_images(6), labels=np.arange(6) % 2)
     assert dataset_info(own.named(" ~/x.npz ")).name == f"npz:{tmp_path / 'x.npz'}"
+    assert own.named("/data/X.NPZ") == "npz:/data/X.NPZ"
+    assert own.named("/data/X.Parquet") == "parquet:/data/X.Parquet"
 
 
 def test_composed_and_decomposed_accents_are_one_name(tmp_path):

@@ -176,6 +176,18 @@ def test_keras_names_a_folder_of_npy_and_a_carved_test(tmp_path):
     assert dataset_info(data.name).image_sizes[0] == 12
 
 
+@pytest.mark.parametrize(
+    "names", [("x", "y", "x_test", "y_test"), ("images", "labels", "val_images", "val_labels")]
+)
+def test_arrays_without_a_part_are_train_beside_those_with_one(tmp_path, names):
+    images, labels = made_images(50), np.arange(50) % 3
+    given = (images[:40], labels[:40], images[40:], labels[40:])
+    np.savez(tmp_path / "k.npz", **dict(zip(names, given, strict=True)))
+    data = load_dataset(f"npz:{tmp_path / 'k.npz'}")
+    every(data, images[40:], "test")
+    every(data, images[:40], "train", "validation")
+
+
 def test_arrays_of_validation_are_validation_beside_a_test_part(tmp_path):
     """As MedMNIST has them."""
     images, labels = made_images(35), np.arange(35) % 3

@@ -529,6 +529,13 @@ def test_students_follow_a_teacher_that_is_renamed(make_run, library):
     assert other.info().teacher.key == "digits/t"
 
 
+def test_runs_follow_the_run_that_they_extend_when_it_is_renamed(make_run, library):
+    first = make_run("a")
+    again = make_run("c", info={"extends": "a"}, config=small_config(extends="a"))
+    first.rename("b")
+    assert again.info().extends == again.info().config.extends == "b"
+
+
 def test_delete(make_run, library):
     run = make_run("a", predictions=random_predictions())
     run.delete()

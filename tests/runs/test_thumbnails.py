@@ -2,13 +2,17 @@ import base64
 import io
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bickd_core.data import caltech95, fashion_mnist
-from bickd_core.data.registry import load_dataset
+from bickd_core.data.base import Source, Split
+from bickd_core.data.listing import augmentation
+from bickd_core.data.registry import DATASETS, load_dataset
 from bickd_core.runs.thumbnails import Thumbnails, read_sprite, sprite_path, write_sprite
 
 
@@ -133,3 +137,19 @@ def test_looking_imports_neither_torch_nor_sklearn():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_data_set_of_an_installed_package_shows_its_own_images(monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (12, 3, 8, 8), dtype=np.uint8)
+    labels, ids = np.arange(12) % 2, np.arange(12)
+    parts = [Split(images[rows], labels[rows], ids[rows]) for rows in (slice(0, 8), slice(8, 12))]
+    source = Source(*parts, ("a", "b"), 2, augmentation(8))
+    monkeypatch.setitem(sys.modules, "their_data", SimpleNamespace(load=lambda size: source))
+    info = replace(DATASETS["digits"], name="theirs", module="their_data:load")
+    monkeypatch.setitem(DATASETS, "theirs", info)
+    pictures = Thumbnails.for_dataset("theirs", "test")
+    np.testing.assert_array_equal(pixels(pictures.png(0)), images[8].transpose(1, 2, 0))
+    of_train = pixels(Thumbnails.for_dataset("theirs", "validation").png(7))
+    np.testing.assert_array_equal(of_train, images[7].transpose(1, 2, 0))
+    assert pictures.png(4) is None
