@@ -126,6 +126,7 @@ class Evaluate:
     """Print JSON, for other programs."""
 
     def run(self, library: Library) -> int:
+        from bickd_core.comparing.figures import FIGURES
         from bickd_core.geometry.intervals import Interval
         from bickd_core.geometry.summary import summarise
         from bickd_core.runs.predictions import align
@@ -172,6 +173,8 @@ class Evaluate:
         table = Table(
             title=(f"{run.key}{versus} on {self.split}, T = {T:g}, n = {summary.n:,}{comparison}")
         )
+        titles = {figure.field: figure.title for figure in FIGURES}
+        titles["cka_features"] = "CKA of features"
         table.add_column("figure")
         table.add_column("estimate", justify="right")
         table.add_column("95% interval over samples", justify="right")
@@ -179,7 +182,7 @@ class Evaluate:
         for name, one in figures.items():
             known = one.low is not None and one.high is not None
             low_high = f"{one.low:.4f} to {one.high:.4f}" if known else "too few images"
-            title = name.replace("_", " ")
+            title = titles.get(name, name.replace("_", " ").capitalize())
             if name == "calibration_error" and T != 1:
                 title += " (T = 1)"
             uncorrected = "" if one.raw is None else f"{one.raw:.4f}"

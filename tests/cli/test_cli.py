@@ -111,15 +111,15 @@ def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library,
     assert code == 0
     assert "s against teacher on test, T = 4, n = 360" in out
     for figure in (
-        "accuracy",
-        "agreement",
-        "kl",
-        "displacement",
-        "cka logits",
-        "cka features",
-        "overlap matched",
-        "overlap per image",
-        "score",
+        "Accuracy",
+        "Agreement",
+        "KL from the teacher",
+        "Displacement",
+        "CKA of logits",
+        "CKA of features",
+        "Overlap, matched mean entropy",
+        "Overlap, matched per image",
+        "Orthogonality score",
     ):
         assert re.search(
             rf"│ {figure} +│ +-?\d+\.\d{{4}} +│ +-?\d+\.\d{{4}} to -?\d+\.\d{{4}} │", out
@@ -254,11 +254,12 @@ def test_evaluate_prints_a_model_alone_and_says_n_of_n(bickd, make_run):
     code, out, _ = bickd("evaluate", "part", "--temperature", 2)
     assert code == 0
     assert re.search(r" part on test, T = 2, n = 30 *\n", out)
-    assert re.search(r"│ accuracy +│", out)
-    assert "agreement" not in out
+    for title in ("Accuracy", "Overlap, unmatched", "ECE \\(T = 1\\)", "Effective rank"):
+        assert re.search(rf"│ {title} +│", out)
+    assert "Agreement" not in out
     code, out, _ = bickd("evaluate", "whole", "--teacher", "part")
     assert "whole against part on test, T = 4, n = 30 of 40" in out
-    assert re.search(r"│ agreement +│ +1\.0000 +│", out)
+    assert re.search(r"│ Agreement +│ +1\.0000 +│", out)
     code, _, err = bickd("evaluate", "whole", "--split", "validation")
     assert (code, err) == (2, "bickd: run 'whole' has no predictions on validation yet.\n")
 
