@@ -174,7 +174,10 @@ class Evaluate:
             title=(f"{run.key}{versus} on {self.split}, T = {T:g}, n = {summary.n:,}{comparison}")
         )
         titles = {figure.field: figure.title for figure in FIGURES}
-        titles["cka_features"] = "CKA of features"
+        titles |= {
+            "cka_features": "CKA of features",
+            "overlap_per_image": "Overlap, matched per image",
+        }
         table.add_column("figure")
         table.add_column("estimate", justify="right")
         table.add_column("95% interval over samples", justify="right")

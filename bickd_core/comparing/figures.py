@@ -60,7 +60,7 @@ FIGURES = (
         help="How often the student and the teacher give the same top-1 class, right or wrong.",
     ),
     Figure(
-        "overlap_per_image", "Overlap, matched per image", "lower: further apart",
+        "overlap_per_image", "Overlap, matched", "per image, lower: further apart",
         "Each image at the teacher's entropy for it. Lower: classes further apart.",
         "class overlap matched per image (mean cosine)",
         help="How much classes share probability: the cosine between two columns of the "
