@@ -52,7 +52,6 @@ from bickd_core.geometry.calibration import (
 from bickd_core.geometry.gram_figures import (
     ClassFigures,
     class_figures,
-    corrected_overlap,
     cross_figures,
     overlap_interval,
     paired_overlap_difference,
@@ -74,6 +73,7 @@ from bickd_core.geometry.jackknife import (
 )
 from bickd_core.geometry.layers import layer_cka
 from bickd_core.geometry.matching import Matching, entropies_at, match
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.procrustes import procrustes
 from bickd_core.geometry.proper_scores import brier, fit_temperature, nll
@@ -479,9 +479,9 @@ def _share(s: Sample, method: int, against: str) -> float:
 
 
 def _corrected(logits: np.ndarray, s: Sample, matching: Matching) -> float:
-    value = corrected_overlap(softmax(logits, match(logits, s.targets(), T, matching).T), s.shard)
+    value = streamed_overlap(logits, match(logits, s.targets(), T, matching).T, s.shard)
     assert value is not None
-    return value
+    return value.estimate
 
 
 @dataclass(frozen=True)

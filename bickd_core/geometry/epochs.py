@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bickd_core.geometry import agreement, checks
-from bickd_core.geometry.gram_figures import corrected_overlap
 from bickd_core.geometry.matching import Matching, match
 from bickd_core.geometry.orthogonality import class_gram
+from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.shards import stratified_shards
 
@@ -94,8 +94,8 @@ def epoch_figures(
         P = softmax(epoch_logits, matches[e].T)
         gram, empty = class_gram(P)
         grams.append((gram if reduce is None else reduce(gram, empty)).astype(np.float32))
-        corrected = corrected_overlap(P, shard)
-        overlap[e] = np.nan if corrected is None else corrected
+        replicated = streamed_overlap(epoch_logits, matches[e].T, shard)
+        overlap[e] = np.nan if replicated is None else replicated.estimate
     right, same = None, None
     if labels is not None:
         labels = checks.labels_for(labels, n, n_classes, "accuracy by epoch")

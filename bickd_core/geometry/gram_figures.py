@@ -21,7 +21,7 @@ from bickd_core.geometry.orthogonality import (
     geometry_of,
     unit_diagonal,
 )
-from bickd_core.geometry.replicates import Side, cell_sums, mean_of, overlap_values, scaled, side_of
+from bickd_core.geometry.replicates import Side, cell_sums, mean_of, scaled, side_of
 from bickd_core.geometry.scipy_functions import entr, stdtrit
 
 SAMPLES_A_CLASS = 5
@@ -155,20 +155,6 @@ def overlap_interval(
     replicates are exact.
     """
     return class_figures(grams, centred=centred, effective_rank=False, correct=correct).overlap
-
-
-def corrected_overlap(P: np.ndarray, shard: np.ndarray) -> float | None:
-    """Return the estimate of `overlap_interval`, from one matrix in memory.
-
-    Args:
-        P: [N, C] probabilities.
-        shard: [N] from `stratified_shards`.
-
-    Returns:
-        Overlap, corrected for the bias of few samples; None below two usable classes.
-    """
-    values = overlap_values(P, shard)
-    return None if np.isnan(values[0]) else float(bias_corrected(values, (0.0, 1.0)))
 
 
 def replicated_overlap(grams: ShardGrams) -> Replicated | None:

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bickd_core.geometry import checks
 from bickd_core.geometry.gram_sums import ColumnSums, Rematch, ShardGrams
 from bickd_core.geometry.orthogonality import empty_columns
-from bickd_core.geometry.shards import checked_shard
 
 _STRIP_BYTES = 1 << 19
 
@@ -47,37 +45,6 @@ def side_of(grams: ShardGrams | ColumnSums, centred: bool) -> Side:
     norms = np.sqrt(np.clip(squares, 0.0, None))
     empty = empty_columns(norms, weights[:, None])
     return Side(np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms)), sums, weights)
-
-
-def overlap_values(P: np.ndarray, shard: np.ndarray) -> np.ndarray:
-    """Compute the overlap of all samples, then without each shard, from one matrix in memory and
-    without a Gram.
-
-    `(||Q 1||^2 - C') / (C' (C' - 1))` with the column norms of each total. This is fast enough to
-    correct curves over many epochs for the bias of few samples.
-
-    Args:
-        P: [N, C] probabilities.
-        shard: [N] from `stratified_shards`.
-
-    Returns:
-        [1 + G]; [1] for one shard; NaN below two usable classes.
-    """
-    P = checks.probabilities(P)
-    shard = checked_shard(shard, len(P))
-    order = np.argsort(shard, kind="stable")
-    sizes = np.bincount(shard)
-    starts = np.cumsum(sizes) - sizes
-    squares = left_out(np.add.reduceat(P[order] ** 2, starts, axis=0))
-    norms = np.sqrt(np.clip(squares, 0.0, None))
-    empty = empty_columns(norms, left_out(sizes.astype(np.float64))[:, None])
-    inverse = np.where(empty, 0.0, 1.0 / np.where(empty, 1.0, norms))
-    lengths = np.add.reduceat(np.square(P[order] @ inverse.T), starts, axis=0)
-    total = lengths.sum(axis=0)
-    groups = len(total) - 1
-    total[1:] -= lengths[np.arange(groups), np.arange(1, 1 + groups)]
-    used = (~empty).sum(axis=1)
-    return mean_of(total - used, used * (used - 1))
 
 
 def left_out(by_shard: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ from app.state import ViewState
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry import gram_figures, jackknife
 from bickd_core.geometry.class_groups import part_of
-from bickd_core.geometry.gram_figures import corrected_overlap
+from bickd_core.geometry.gram_figures import overlap_interval
+from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import entropy, softmax
 from bickd_core.geometry.shards import stratified_shards
@@ -127,10 +128,10 @@ def test_each_image_has_the_entropy_of_the_finished_teacher_for_it(compare):
         P = softmax(student.logits[e], student.figures.temperatures[e])
         assert entropy(P) == pytest.approx(target)
         assert student.figures.overlap[e] == pytest.approx(
-            corrected_overlap(P, stratified_shards(found.n, found.labels))
+            overlap_interval(shard_grams(P, stratified_shards(found.n, found.labels))).estimate
         )
         assert epoch_intervals(found, student, e + 1).overlap.estimate == pytest.approx(
-            corrected_overlap(P, stratified_shards(found.n, found.labels))
+            overlap_interval(shard_grams(P, stratified_shards(found.n, found.labels))).estimate
         )
 
 
@@ -143,7 +144,7 @@ def test_matched_entropy_is_that_of_the_finished_teacher(compare):
     for e in range(3):
         P = softmax(student.logits[e], student.figures.temperatures[e])
         assert entropy(P).mean() == pytest.approx(target)
-        fixed = corrected_overlap(P, stratified_shards(found.n, found.labels))
+        fixed = overlap_interval(shard_grams(P, stratified_shards(found.n, found.labels))).estimate
         assert student.figures.overlap[e] == pytest.approx(fixed)
         estimate = epoch_intervals(found, student, e + 1).overlap.estimate
         assert estimate == pytest.approx(

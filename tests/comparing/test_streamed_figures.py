@@ -25,12 +25,11 @@ from bickd_core.geometry.calibration import (
     chance_error,
     confidence_and_hits,
 )
-from bickd_core.geometry.gram_figures import class_figures
+from bickd_core.geometry.gram_figures import class_figures, replicated_overlap
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.intervals import mean_interval
 from bickd_core.geometry.matching import match
 from bickd_core.geometry.probabilities import entropy, softmax
-from bickd_core.geometry.replicates import overlap_values
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.summary import summarise
 from bickd_core.runs.info import RunInfo, Source
@@ -161,11 +160,11 @@ FIGURES: dict[str, Pair] = {
     ),
     "overlap": (
         lambda c, s: values(measures.overlap_at(c, s, T)),
-        lambda p: overlap_values(p.Q, p.shard),
+        lambda p: values(replicated_overlap(shard_grams(p.Q, p.shard))),
     ),
     "overlap matched per sample": (
         lambda c, s: values(measures.overlap_at(c, s, T, "image")),
-        lambda p: overlap_values(p.matched("image"), p.shard),
+        lambda p: values(replicated_overlap(shard_grams(p.matched("image"), p.shard))),
     ),
     "centred overlap matched per sample": (
         lambda c, s: limits(measures.overlap_at(c, s, T, "image", True).interval()),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_core.geometry.epochs import epoch_figures
-from bickd_core.geometry.gram_figures import class_figures, corrected_overlap, overlap_interval
+from bickd_core.geometry.gram_figures import class_figures, overlap_interval
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.orthogonality import class_geometry, eigenvalues
 from bickd_core.geometry.probabilities import (
@@ -28,6 +28,10 @@ def draw(seed, epochs=5, n=40, c=5):
     logits = random.normal(size=(epochs, n, c))
     logits[:, np.arange(n), labels] += np.arange(epochs)[:, None]
     return logits, labels
+
+
+def overlap_of(P, shard):
+    return overlap_interval(shard_grams(P, shard)).estimate
 
 
 @given(seed=st.integers(0, 10_000), T=st.sampled_from([0.5, 1.0, 4.0]))
@@ -101,7 +105,7 @@ def test_a_rescaled_model_lies_on_the_same_curve_against_entropy():
     sharp = logits * 3
     at = matched_temperature(sharp, entropy(softmax(logits, 2.0)).mean()).temperature
     shard = stratified_shards(len(logits))
-    expected = corrected_overlap(softmax(logits, 2.0), shard)
+    expected = overlap_of(softmax(logits, 2.0), shard)
     assert temperature_curve(sharp, shard, [at]).overlap[0] == pytest.approx(expected, abs=1e-4)
     assert (
         temperature_curve(sharp, shard, [2.0]).overlap[0]
@@ -141,7 +145,7 @@ def test_epochs_at_one_entropy_are_each_at_their_own_temperature():
     for e, one in enumerate(logits):
         P = softmax(one, found.temperatures[e])
         assert entropy(P).mean() == pytest.approx(target)
-        assert found.overlap[e] == pytest.approx(corrected_overlap(P, stratified_shards(len(P))))
+        assert found.overlap[e] == pytest.approx(overlap_of(P, stratified_shards(len(P))))
     assert np.ptp(found.temperatures) > 0.1
 
 
@@ -163,4 +167,4 @@ def test_epochs_matched_per_image_have_a_temperature_for_each():
     for e, one in enumerate(logits):
         P = softmax(one, found.temperatures[e])
         assert entropy(P) == pytest.approx(targets)
-        assert found.overlap[e] == pytest.approx(corrected_overlap(P, stratified_shards(len(P))))
+        assert found.overlap[e] == pytest.approx(overlap_of(P, stratified_shards(len(P))))
