@@ -43,7 +43,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from bickd_core.geometry.agreement import correct, hellinger, kl_divergence
+from bickd_core.geometry.agreement import correct, hellinger, kl_and_hellinger
 from bickd_core.geometry.calibration import (
     calibration_difference,
     calibration_interval,
@@ -67,8 +67,9 @@ from bickd_core.geometry.intervals import (
 )
 from bickd_core.geometry.jackknife import (
     Replicated,
+    cka_between,
+    cka_side,
     mean_replicated,
-    replicated_cka,
     replicated_difference,
 )
 from bickd_core.geometry.layers import layer_cka
@@ -76,7 +77,7 @@ from bickd_core.geometry.matching import Matching, entropies_at, match
 from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.procrustes import procrustes
-from bickd_core.geometry.proper_scores import brier, fit_temperature, nll
+from bickd_core.geometry.proper_scores import fit_temperature, nll, sample_scores
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.rsa import ranked_distances, rsa, rsa_sample
 from bickd_core.geometry.shards import stratified_shards
@@ -334,6 +335,10 @@ def _layer(s: Sample) -> Replicated | None:
     return found.cell(0, 0)
 
 
+def _cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:
+    return cka_between(cka_side(X, shard), cka_side(Y, shard))
+
+
 def _pair(s: Sample, measure: Callable[..., Replicated | None]) -> Interval | None:
     return replicated_difference(*(_logits(s, measure, m) for m in (BICKD, KD)))
 
@@ -351,13 +356,13 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
         s.right(BICKD), s.right(KD), s.labels
     ),
     "KL": lambda s: mean_interval(
-        kl_divergence(s.logits[TEACHER], s.logits[BICKD], T), s.labels, bounds=(0.0, np.inf)
+        kl_and_hellinger(s.logits[TEACHER], s.logits[BICKD], T)[0], s.labels, bounds=(0.0, np.inf)
     ),
     "displacement": lambda s: mean_interval(
         hellinger(s.probabilities(TEACHER), s.probabilities(BICKD)), s.labels, bounds=(0.0, 1.0)
     ),
     "Brier score": lambda s: mean_interval(
-        brier(s.probabilities(BICKD, 1.0), s.labels), s.labels, bounds=(0.0, 2.0)
+        sample_scores(s.logits[BICKD], s.labels).brier, s.labels, bounds=(0.0, 2.0)
     ),
     "NLL": lambda s: mean_interval(nll(s.logits[BICKD], s.labels), s.labels, bounds=(0.0, np.inf)),
     "difference in NLL": lambda s: paired_mean_difference(
@@ -397,9 +402,9 @@ FIGURES: dict[str, Callable[[Sample], Found]] = {
         s.sure(BICKD, BEST), s.sure(KD, 1.6), s.shard
     ),
     "best temperature": lambda s: fit_temperature(s.logits[BICKD], s.labels, s.shard).temperature,
-    "CKA of logits": lambda s: _logits(s, replicated_cka, BICKD),
-    "CKA of features": lambda s: replicated_cka(s.features[TEACHER], s.features[BICKD], s.shard),
-    "difference in CKA": lambda s: _pair(s, replicated_cka),
+    "CKA of logits": lambda s: _logits(s, _cka, BICKD),
+    "CKA of features": lambda s: _cka(s.features[TEACHER], s.features[BICKD], s.shard),
+    "difference in CKA": lambda s: _pair(s, _cka),
     "CKA of a layer, 200 images": _layer,
     "RSA, 400 images": _rsa,
     "Procrustes distance of logits": lambda s: _logits(s, procrustes, BICKD),

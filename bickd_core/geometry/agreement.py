@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from bickd_core.geometry import checks
-from bickd_core.geometry.probabilities import log_softmax, shifted_blocks, softmax
+from bickd_core.geometry.probabilities import shifted_blocks, softmax
 
 
 def correct(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -31,28 +31,14 @@ def agreement_rate(teacher: np.ndarray, student: np.ndarray) -> float:
     return float(agrees(teacher, student).mean())
 
 
-def kl_divergence(
-    teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
-) -> np.ndarray:
-    """`KL(p^T || p^S) = sum_c p_c^T (log p_c^T - log p_c^S)` of each sample in nats [N], without
-    the factor T^2.
-
-    It is computed from logits, so it is large but finite for a saturated student, and exactly 0 for
-    equal logits.
-
-    Args:
-        teacher_logits, student_logits: [N, C] each.
-        T: temperature of both, above 0.
-    """
-    log_t, log_s = log_softmax(teacher_logits, T), log_softmax(student_logits, T)
-    checks.same_shape(log_t, log_s, "teacher_logits and student_logits")
-    return np.maximum(np.einsum("ij,ij->i", np.exp(log_t), log_t - log_s), 0.0)
-
-
 def kl_and_hellinger(
     teacher_logits: np.ndarray, student_logits: np.ndarray, T: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`kl_divergence` and `hellinger` of each sample [N], in one pass with no N x C matrix made.
+    """`KL(p^T || p^S)` of each sample in nats [N], without the factor T^2, and `hellinger` [N], in
+    one pass with no N x C matrix made.
+
+    The divergence is computed from logits, so it is large but finite for a saturated student, and
+    exactly 0 for equal logits.
 
     Args:
         teacher_logits, student_logits: [N, C] each.

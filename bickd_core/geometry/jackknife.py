@@ -168,25 +168,6 @@ def replicated_difference(first: Replicated | None, second: Replicated | None) -
     return interval.without_limits()
 
 
-def replicated_cka(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> Replicated | None:
-    """Debiased linear CKA and its replicates, from each shard's moments.
-
-    Args:
-        X, Y: [N, D], [N, E] on the same samples.
-        shard: [N] from `stratified_shards`.
-
-    Returns:
-        Replicated, at most 1; None where CKA is not defined (fewer than 4 samples, or rows that do
-        not vary).
-    """
-    if len(X) != len(Y):
-        raise ValueError(
-            "X and Y must have one row a sample on the same samples, got"
-            f" {len(X)} and {len(Y)} rows: align them first."
-        )
-    return cka_between(cka_side(X, shard), cka_side(Y, shard))
-
-
 @dataclass(frozen=True)
 class CkaSide:
     """One representation, ready to be compared with several others on the same shards.

@@ -13,20 +13,6 @@ from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks
 from bickd_core.geometry.shards import checked_shard
 
 
-def brier(P: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`sum_c (p_c - [c = y])^2` of each sample [N] (Brier 1950), 0 to 2, lower is better.
-
-    Use `mean_interval` for an interval of its mean, and `paired_mean_difference` for a difference.
-
-    >>> brier(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).tolist()
-    [0.5, 2.0]
-    """
-    P = checks.probabilities(P)
-    labels = checks.labels_for(labels, len(P), P.shape[1], "the Brier score")
-    own = P[np.arange(len(P)), labels]
-    return np.einsum("ij,ij->i", P, P) - 2.0 * own + 1.0
-
-
 def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
     """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better. It is
     always finite.
@@ -54,7 +40,8 @@ class SampleScores:
     Attributes:
         confidence: [N] probability of the top-1 class.
         right: bool [N], whether it is the label.
-        brier, nll: [N], as of the functions of these names.
+        brier: [N] `sum_c (p_c - [c = y])^2` (Brier 1950), 0 to 2, lower is better.
+        nll: [N], as of the function of this name.
     """
 
     confidence: np.ndarray

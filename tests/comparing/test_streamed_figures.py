@@ -212,7 +212,7 @@ FIGURES: dict[str, Pair] = {
     ),
     "KL": (
         lambda c, s: measures.divergences(c, c.teacher, s, T)[0],
-        lambda p: plain_agreement.kl_divergence(p.teacher.logits, p.student.logits, T),
+        lambda p: (p.P * np.log(p.P / p.Q)).sum(axis=1),
     ),
     "displacement": (
         lambda c, s: measures.displacement(c, s, T),
@@ -237,7 +237,7 @@ FIGURES: dict[str, Pair] = {
         ],
         lambda p: [
             *limits(mean_interval(proper_scores.nll(p.student.logits, p.labels, T), p.labels)),
-            *limits(mean_interval(proper_scores.brier(p.Q, p.labels), p.labels)),
+            *limits(mean_interval(((p.Q - np.eye(8)[p.labels]) ** 2).sum(axis=1), p.labels)),
         ],
     ),
     "calibration error": (

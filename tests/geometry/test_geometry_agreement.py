@@ -10,7 +10,7 @@ from bickd_core.geometry.agreement import (
     agrees,
     correct,
     hellinger,
-    kl_divergence,
+    kl_and_hellinger,
 )
 from bickd_core.geometry.calibration import confidence_and_hits, reliability
 from bickd_core.geometry.probabilities import softmax
@@ -29,29 +29,29 @@ def test_per_sample_figures_are_the_formulas():
         distance = math.sqrt(
             sum((math.sqrt(x) - math.sqrt(y)) ** 2 for x, y in zip(p, q, strict=True)) / 2
         )
-        assert kl_divergence(a, b, 4.0)[i] == pytest.approx(kl)
+        assert kl_and_hellinger(a, b, 4.0)[0][i] == pytest.approx(kl)
         assert hellinger(P, Q)[i] == pytest.approx(distance)
 
 
 def test_the_teacher_stands_first_in_kl():
     a, b = np.array([[4.0, 0.0]]), np.array([[0.0, 0.0]])
-    assert kl_divergence(a, b)[0] != pytest.approx(kl_divergence(b, a)[0], abs=0.1)
+    assert kl_and_hellinger(a, b)[0][0] != pytest.approx(kl_and_hellinger(b, a)[0][0], abs=0.1)
     p = 1 / (1 + math.exp(-4))
     expected = p * math.log(2 * p) + (1 - p) * math.log(2 * (1 - p))
-    assert kl_divergence(a, b)[0] == pytest.approx(expected)
+    assert kl_and_hellinger(a, b)[0][0] == pytest.approx(expected)
 
 
 def test_identical_models():
     z = logits(2)
     P = softmax(z)
     assert agreement_rate(z, z) == 1.0
-    assert kl_divergence(z, z, 4.0).max() == 0.0
+    assert kl_and_hellinger(z, z, 4.0)[0].max() == 0.0
     assert hellinger(P, P).max() == 0.0
 
 
 def test_saturated_models_are_far_apart_and_finite():
     a, b = np.array([[1e4, -1e4]]), np.array([[-1e4, 1e4]])
-    assert kl_divergence(a, b)[0] == pytest.approx(2e4)
+    assert kl_and_hellinger(a, b)[0][0] == pytest.approx(2e4)
     assert hellinger(softmax(a), softmax(b))[0] == pytest.approx(1.0)
 
 

@@ -17,7 +17,7 @@ from bickd_core.geometry.calibration import (
     reliability,
 )
 from bickd_core.geometry.probabilities import softmax
-from bickd_core.geometry.proper_scores import brier, fit_temperature, nll
+from bickd_core.geometry.proper_scores import fit_temperature, nll, sample_scores
 from bickd_core.geometry.shards import stratified_shards
 
 
@@ -185,11 +185,11 @@ def test_a_class_that_is_never_seen_nor_said_has_no_error():
 
 def test_brier_and_likelihood_are_the_formulas():
     logits, labels = draw(6, n=30)
-    P = softmax(logits)
+    P, scores = softmax(logits), sample_scores(logits, labels)
     for i in range(30):
         squares = sum((P[i, c] - (c == labels[i])) ** 2 for c in range(5))
         weights = [math.exp(z / 2.5) for z in logits[i]]
-        assert brier(P, labels)[i] == pytest.approx(squares)
+        assert scores.brier[i] == pytest.approx(squares)
         assert nll(logits, labels, 2.5)[i] == pytest.approx(
             -math.log(weights[labels[i]] / sum(weights))
         )
@@ -203,13 +203,14 @@ def test_scores_agree_with_scikit_learn():
     assert nll(logits, labels).mean() == pytest.approx(log_loss(labels, P))
     binary = softmax(logits[:, :2])
     truth = (labels > 1).astype(int)
-    assert brier(binary, truth).mean() / 2 == pytest.approx(brier_score_loss(truth, binary[:, 1]))
+    found = sample_scores(logits[:, :2], truth).brier.mean() / 2
+    assert found == pytest.approx(brier_score_loss(truth, binary[:, 1]))
 
 
 def test_saturated_logits_give_finite_scores():
     logits, labels = np.array([[1e4, -1e4], [1e4, -1e4]]), np.array([1, 0])
     assert nll(logits, labels).tolist() == [2e4, 0.0]
-    assert brier(softmax(logits), labels).tolist() == [2.0, 0.0]
+    assert sample_scores(logits, labels).brier.tolist() == [2.0, 0.0]
 
 
 def test_the_best_temperature_is_the_grids():
