@@ -11,9 +11,11 @@ Frame = tuple[float, float, float, float]
 
 _TAIL = 0.005
 _ROOM = 0.25
+_MARGIN = 0.03
+"""On every side, as a fraction of the larger extent."""
 
 
-def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
+def tight_frame(maps: Sequence[np.ndarray]) -> Frame:
     """The area that shows all maps, except for a few samples far from the rest.
 
     An axis covers everything within the central 99 % of all points and a quarter of their width
@@ -22,7 +24,6 @@ def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
 
     Args:
         maps: [N, 2] each.
-        pad: Margin on every side, as a fraction of the larger extent.
     """
     points = np.concatenate([np.asarray(xy, dtype=np.float64).reshape(-1, 2) for xy in maps])
     points = points[np.isfinite(points).all(axis=1)]
@@ -32,6 +33,6 @@ def tight_frame(maps: Sequence[np.ndarray], pad: float = 0.03) -> Frame:
     room = _ROOM * (tails[1] - tails[0])
     low = np.maximum(points.min(axis=0), tails[0] - room)
     high = np.minimum(points.max(axis=0), tails[1] + room)
-    margin = pad * (float((high - low).max()) or 1.0)
+    margin = _MARGIN * (float((high - low).max()) or 1.0)
     low, high = low - margin, high + margin
     return float(low[0]), float(high[0]), float(low[1]), float(high[1])

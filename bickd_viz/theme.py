@@ -295,14 +295,14 @@ def _legend(fig: go.Figure, theme: Theme, edge: str) -> go.Figure:
     return fig
 
 
-def legend_height(names: Sequence[str], width: int = 400) -> int:
-    """Px of a legend above or below a figure of this width.
+def legend_height(names: Sequence[str]) -> int:
+    """Px of a legend above or below a figure of 400 px width.
 
     Plotly makes all entries as wide as the longest.
     """
     if not names:
         return 0
-    columns = max(1, width // (50 + 8 * max(map(len, names))))
+    columns = max(1, 400 // (50 + 8 * max(map(len, names))))
     return 12 + 22 * -(-len(names) // columns)
 
 

@@ -53,7 +53,6 @@ def paired_bars(
     most: int = 8,
     true_class: int | None = None,
     theme: Theme = LIGHT,
-    height: int | None = None,
 ) -> go.Figure:
     """Probabilities of one sample: a bar for each model and each of `top_classes`. The true class
     is bold and ticked.
@@ -67,12 +66,11 @@ def paired_bars(
         most: Classes in total.
         true_class: Its index, if known.
         theme: Colours.
-        height: In px.
     """
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
     names = [_label(class_names[c], c == true_class) for c in shown]
     legend = 8 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
-    height = height or 36 + legend + len(shown) * (len(models) * BAR + 12)
+    height = 36 + legend + len(shown) * (len(models) * BAR + 12)
     left = 18 + max((text_width(short(class_names[c], 18), LABEL_SIZE) for c in shown), default=0)
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, left=left, right=10, top=2, bottom=34 + legend)

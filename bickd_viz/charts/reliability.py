@@ -63,7 +63,6 @@ def reliability_diagram(
     focus: int | None = None,
     selected: tuple[int, int] | None = None,
     theme: Theme = LIGHT,
-    height: int = 590,
 ) -> go.Figure:
     """Accuracy against mean confidence, as a line for each model.
 
@@ -77,11 +76,10 @@ def reliability_diagram(
             drawn.
         selected: The outlined point (model, bin).
         theme: Colours.
-        height: In px.
     """
     legend = 8 + 22 * -(-sum(60 + 8 * len(style.name) for style, _ in models) // 320)
     fig = go.Figure()
-    layout_defaults(fig, theme, height=height, left=8, right=14, top=8, bottom=50 + legend)
+    layout_defaults(fig, theme, height=590, left=8, right=14, top=8, bottom=50 + legend)
     fig.add_trace(
         go.Scatter(
             x=[0, 1],

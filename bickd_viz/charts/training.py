@@ -33,9 +33,7 @@ class Line:
     dash: str = "solid"
 
 
-def _axes(
-    fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str, x_title: str
-) -> None:
+def _axes(fig: go.Figure, theme: Theme, xs, low: float, high: float, fmt: str) -> None:
     first, last = (float(np.min(xs)), float(np.max(xs))) if len(xs) else (0.0, 1.0)
     if last > first:
         step = (
@@ -45,7 +43,7 @@ def _axes(
     else:
         fig.update_xaxes(range=[first - 0.5, first + 0.5], tickvals=[first])
     fig.update_xaxes(
-        title=dict(text=x_title, standoff=4), tickfont=dict(color=theme.muted), tickformat="~s"
+        title=dict(text="epoch", standoff=4), tickfont=dict(color=theme.muted), tickformat="~s"
     )
     ticks = nice_ticks(low, high, most=5)
     fig.update_yaxes(
@@ -61,9 +59,7 @@ def metric_lines(
     theme: Theme = LIGHT,
     *,
     height: int = 240,
-    x_title: str = "epoch",
     reference: float | None = None,
-    reference_name: str = "teacher",
 ) -> go.Figure:
     """A line for each model over epochs, with its name at the end, or a legend if names do not fit.
 
@@ -73,9 +69,7 @@ def metric_lines(
         fmt: "percent" (values are fractions) or "number".
         theme: Colours.
         height: In px.
-        x_title: Title of the x axis.
-        reference: A dotted level.
-        reference_name: Its name.
+        reference: A dotted level, that of the teacher.
     """
     fig = go.Figure()
     layout_defaults(
@@ -101,7 +95,7 @@ def metric_lines(
                 marker=dict(color=line.style.colour, size=8, symbol=line.style.symbol),
                 cliponaxis=False,  # a dot at the first epoch lies on the axis
                 hovertemplate=(
-                    f"<b>{plotly_text(line.style.name)}</b> {y_title} {shown}<br>{x_title}"
+                    f"<b>{plotly_text(line.style.name)}</b> {y_title} {shown}<br>epoch"
                     " %{x}<extra></extra>"
                 ),
             )
@@ -111,10 +105,10 @@ def metric_lines(
     if reference is not None:
         low, high = min(low, reference), max(high, reference)
         fig.add_hline(y=reference, line=dict(color=theme.muted, width=1, dash="dot"), layer="below")
-        labels.append(EndLabel(reference_name, reference, theme.muted))
+        labels.append(EndLabel("teacher", reference, theme.muted))
     span = high - low or max(abs(high) * 0.1, 0.01)
     low, high = low - 0.06 * span, high + 0.06 * span
-    _axes(fig, theme, np.concatenate(xs) if xs else [], low, high, fmt, x_title)
+    _axes(fig, theme, np.concatenate(xs) if xs else [], low, high, fmt)
     title_above(fig, y_title, theme)
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig
@@ -136,20 +130,17 @@ def loss_terms(
     x: Sequence[float],
     theme: Theme = LIGHT,
     *,
-    stacked: bool = True,
     height: int = 240,
-    x_title: str = "epoch",
 ) -> go.Figure:
-    """The weighted terms of one loss over epochs.
+    """The weighted terms of one loss over epochs, stacked, so that the top edge is the whole loss.
+
+    If a term is negative or missing somewhere, plain lines are used, because a stack would mislead.
 
     Args:
         terms: Name -> values [n].
         x: Epochs [n].
         theme: Colours.
-        stacked: Stack the terms, so that the top edge is the whole loss. If a term is negative or
-            missing somewhere, plain lines are used, because a stack would mislead.
         height: In px.
-        x_title: Title of the x axis.
     """
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, top=26, bottom=40, left=8, right=12)
@@ -157,7 +148,7 @@ def loss_terms(
     table = np.array([np.asarray(v, dtype=np.float32) for v in terms.values()]).reshape(
         len(terms), len(epochs)
     )
-    stacked = stacked and table.size > 0 and bool(np.isfinite(table).all() and (table >= 0).all())
+    stacked = table.size > 0 and bool(np.isfinite(table).all() and (table >= 0).all())
     labels = []
     tops = np.cumsum(table, axis=0) if stacked else table
     for k, (name, y) in enumerate(zip(terms, table, strict=True)):
@@ -171,7 +162,7 @@ def loss_terms(
                 stackgroup="loss" if stacked else None,
                 fillcolor=faded(colour, 0.45) if stacked else None,
                 line=dict(color=colour, width=1.5),
-                hovertemplate=f"<b>{label}</b> %{{y:.4~g}}<br>{x_title} %{{x}}<extra></extra>",
+                hovertemplate=f"<b>{label}</b> %{{y:.4~g}}<br>epoch %{{x}}<extra></extra>",
             )
         )
         good = np.flatnonzero(np.isfinite(tops[k]))
@@ -182,7 +173,7 @@ def loss_terms(
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     low = 0.0 if stacked or low >= 0 else low
     high = high * 1.04 if high > low else low + 1
-    _axes(fig, theme, epochs, low, high, "number", x_title)
+    _axes(fig, theme, epochs, low, high, "number")
     title_above(fig, "loss, by term" if stacked else "loss terms", theme)
     end_labels(fig, labels, theme, (low, high), height=height)
     return fig

@@ -36,7 +36,6 @@ def whisker_html(
     fmt: str = "number",
     theme: Theme = LIGHT,
     slots: int | None = None,
-    name_limit: int = 14,
 ) -> str:
     """A dot with its interval for each model, with the value above the dot and the first row at the
     top; see `whisker_rows`.
@@ -46,7 +45,7 @@ def whisker_html(
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
-    names = [stacked(row.style.name, name_limit) for row in rows]
+    names = [stacked(row.style.name, 14) for row in rows]
     left = 14 + max((text_width(line, LABEL_SIZE) for name in names for line in name), default=0)
     axis = value_axis(rows, None, fmt, left)
 

@@ -79,8 +79,6 @@ def whisker_rows(
     fmt: str = "number",
     theme: Theme = LIGHT,
     reference: float | None = None,
-    height: int | None = None,
-    slots: int | None = None,
     name_limit: int = 14,
 ) -> go.Figure:
     """A dot with its interval for each model, with the value above the dot and the first row at the
@@ -93,16 +91,13 @@ def whisker_rows(
         fmt: "percent" (estimates are fractions) or "number".
         theme: Colours.
         reference: A value with a dotted line, for example the teacher's.
-        height: In px. Default: 36 per slot.
-        slots: Number of rows to leave room for (at least `len(rows)`), so that neighbouring cards
-            have the same height.
         name_limit: Maximum length of a name beside the axis. The hover shows the whole name.
     """
     if fmt not in ("percent", "number"):
         raise ValueError(f'fmt must be "percent" or "number", got {fmt!r}.')
     show = percent if fmt == "percent" else number
-    count = max(len(rows), slots or 0, 1)
-    height = height or _TOP + _BOTTOM + ROW_HEIGHT * count
+    count = max(len(rows), 1)
+    height = _TOP + _BOTTOM + ROW_HEIGHT * count
     fig = go.Figure()
     names = [stacked(row.style.name, name_limit) for row in rows]
     left = 14 + max((text_width(line, LABEL_SIZE) for name in names for line in name), default=0)

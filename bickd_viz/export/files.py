@@ -47,12 +47,12 @@ def browser() -> str | None:
     return None if found is None else shutil.which(found)
 
 
-def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[bytes]:
+def images(figures: Sequence[tuple[go.Figure, str]]) -> list[bytes]:
     """Each (figure, "png" | "svg" | "pdf") as the bytes of a file. All are drawn with one browser
     start (about a second).
 
     The size is the figure's own, in px of 1/96 inch, as `bickd_viz.export.paper` sets it. SVG
-    states it in mm, PDF in points (to 0.1 mm). PNG is drawn at `dpi`, which the file states. A
+    states it in mm, PDF in points (to 0.1 mm). PNG is drawn at `DPI`, which the file states. A
     figure without a width is 700 px wide. Text stays text in SVG and PDF.
 
     Raises:
@@ -71,7 +71,7 @@ def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[
     jobs = [
         (
             _vector(figure),
-            {"format": kind, "width": width, "height": height, "scale": _scale(kind, dpi)},
+            {"format": kind, "width": width, "height": height, "scale": _scale(kind)},
         )
         for (figure, kind), (width, height) in zip(figures, sizes, strict=True)
     ]
@@ -95,7 +95,7 @@ def images(figures: Sequence[tuple[go.Figure, str]], *, dpi: int = DPI) -> list[
         ) from error
     finish = {"png": _with_dpi, "svg": _in_mm, "pdf": _trimmed}
     return [
-        finish[kind](image, size, dpi)
+        finish[kind](image, size)
         for image, (_, kind), size in zip(drawn, figures, sizes, strict=True)
     ]
 
@@ -177,20 +177,20 @@ def _vector(figure: go.Figure) -> dict[str, Any]:
     return spec
 
 
-def _scale(kind: str, dpi: int) -> float:
-    return dpi / 96 if kind == "png" else 1.0
+def _scale(kind: str) -> float:
+    return DPI / 96 if kind == "png" else 1.0
 
 
-def _with_dpi(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
+def _with_dpi(image: bytes, size: tuple[float, float]) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
     with Image.open(io.BytesIO(image), formats=("PNG",)) as picture:
-        picture.save(out, format="PNG", dpi=(dpi, dpi))
+        picture.save(out, format="PNG", dpi=(DPI, DPI))
     return out.getvalue()
 
 
-def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
+def _in_mm(image: bytes, size: tuple[float, float]) -> bytes:
     """Set the size of the root element in mm. Its view box stays in px, so 1 px is 1/96 inch and
     text has its size."""
     text = image.decode("utf-8")
@@ -204,7 +204,7 @@ def _in_mm(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
     return (text[: head.start()] + root + text[head.end() :]).encode("utf-8")
 
 
-def _trimmed(image: bytes, size: tuple[float, float], dpi: int) -> bytes:
+def _trimmed(image: bytes, size: tuple[float, float]) -> bytes:
     """Cut the page to the figure. The browser rounds a page up to whole dots, which leaves up to
     0.3 mm empty at the bottom.
 

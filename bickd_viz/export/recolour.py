@@ -26,7 +26,6 @@ def theme_of(figure: go.Figure) -> Theme:
 def recoloured(
     figure: go.Figure,
     target: Theme,
-    source: Theme | None = None,
     *,
     unknown: Callable[[str], str] = lambda colour: colour,
 ) -> go.Figure:
@@ -37,10 +36,9 @@ def recoloured(
     Args:
         figure: The figure.
         target: The new theme.
-        source: The theme in which it was drawn. Default: `theme_of`.
-        unknown: Maps a hex colour without a role in `source`. Default: unchanged.
+        unknown: Maps a hex colour without a role in its theme. Default: unchanged.
     """
-    source = source or theme_of(figure)
+    source = theme_of(figure)
     spec = figure.to_dict()
     if source != target:
         marks = _table(source, target)

@@ -100,11 +100,10 @@ def test_whiskers_keep_all_ends_and_values_inside_the_axis():
     assert "0.161 to 0.174" in figure.data[-1].hovertext[1]
 
 
-def test_a_missing_estimate_is_written_out_and_slots_keep_the_height():
-    figure = whisker_rows([Row(STYLES[0], float("nan")), Row(STYLES[1], 0.5)], slots=5)
+def test_a_missing_estimate_is_written_out():
+    figure = whisker_rows([Row(STYLES[0], float("nan")), Row(STYLES[1], 0.5)])
     assert [a.text for a in figure.layout.annotations] == ["not available"]
     assert list(figure.data[-1].customdata) == [1]
-    assert figure.layout.height == whisker_rows([Row(STYLES[1], 0.5)] * 5).layout.height
 
 
 def test_whiskers_with_no_spread_or_no_rows_still_have_an_axis():
