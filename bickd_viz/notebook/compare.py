@@ -26,13 +26,16 @@ from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 from bickd_core.runs.thumbnails import Thumbnails
-from bickd_viz.notebook.plots import NO_LABELS, Plots, charts
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bickd_viz.notebook.charts import Plots
+
 _DATA = "the given predictions"
 """What reports call the data."""
+NO_LABELS = "no model has any; pass `labels` to Predictions.from_arrays."
+"""The end of a sentence on what needs true labels."""
 
 
 def compare(
@@ -236,12 +239,16 @@ class NotebookComparison:
     def report(self, path: str | Path) -> None:
         """Write figures and charts as one HTML file that needs no network, as `bickd report`
         does."""
+        from bickd_viz.notebook.charts import report  # imports Plotly
+
         with atomic_write(path) as temporary:
-            Path(temporary).write_bytes(charts().report(self.data))
+            Path(temporary).write_bytes(report(self.data))
 
     @property
     def plot(self) -> Plots:
         """Charts of this comparison, as Plotly figures."""
+        from bickd_viz.notebook.charts import Plots  # imports Plotly
+
         return Plots(self)
 
     def student(self, name: str | None = None) -> Model:
