@@ -38,7 +38,7 @@ from bickd_core.geometry.gram_streams import logit_grams
 from bickd_core.geometry.orthogonality import class_geometry
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.geometry.summary import summarise, teacher_side
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.predictions import Predictions
 
 T = 4.0
@@ -129,9 +129,8 @@ def small(n: int, n_classes: int, repeats: int) -> None:
     teacher = every[0]
 
     def five() -> None:
-        side = teacher_side(teacher, T=T)
         for model in every:
-            summarise(teacher, model, T=T, side=side)
+            summarise(teacher, model, T=T)
 
     parts: list[tuple[str, Callable[[], object]]] = [
         (

@@ -102,13 +102,6 @@ class TeacherSide:
     features: CkaSide | None
 
 
-def teacher_side(teacher: PredictionsLike, *, T: float = 4.0) -> TeacherSide:
-    """Compute the teacher's part of `summarise` once for all students. It is used for students with
-    the teacher's labels."""
-    shard = stratified_shards(len(teacher.logits), teacher.labels)
-    return _teacher_side(teacher, T, shard)
-
-
 def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> TeacherSide:
     features = None if teacher.features is None else cka_side(teacher.features, shard)
     return TeacherSide(
@@ -130,21 +123,15 @@ class FixedFigures:
     cka_features: Interval | None = None
 
 
-def fixed_figures(
-    teacher: PredictionsLike | None,
+def _fixed_figures(
+    side: TeacherSide | None,
     student: PredictionsLike,
-    *,
-    side: TeacherSide | None = None,
+    labels: np.ndarray | None,
+    shard: np.ndarray,
 ) -> FixedFigures:
-    """Compute the figures of `summarise` that do not depend on T. The arguments are those of
-    `summarise`, with a `side` at any T."""
-    labels = _labels(teacher, student)
-    shard = stratified_shards(len(student.logits), labels)
     predicted, confidence = top_class(student.logits)
-    if teacher is None:
+    if side is None:
         return fixed_figures_of(predicted, confidence, labels)
-    if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
-        side = _teacher_side(teacher, 1.0, shard)
     own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
     features = None
     if side.features is not None and student.features is not None:
@@ -168,7 +155,7 @@ def fixed_figures_of(
     cka_logits: Replicated | None = None,
     cka_features: Replicated | None = None,
 ) -> FixedFigures:
-    """The same from their parts.
+    """Compute the figures that do not depend on T from their parts.
 
     Args:
         predicted: [N] top-1 class. confidence: [N] its probability at T = 1.
@@ -195,8 +182,6 @@ def summarise(
     student: PredictionsLike,
     *,
     T: float = 4.0,
-    side: TeacherSide | None = None,
-    fixed: FixedFigures | None = None,
 ) -> Summary:
     """Compute all headline figures of `student`. Pass the teacher as both models for the teacher's
     figures.
@@ -205,8 +190,6 @@ def summarise(
         teacher: predictions on the same samples in the same order, or None.
         student: predictions of the model to describe.
         T: temperature, above 0.
-        side: `teacher_side(teacher, T)` with the same T, to compute it once for all students.
-        fixed: `fixed_figures(teacher, student)`, to compute it once for all temperatures.
 
     Returns:
         Summary.
@@ -222,9 +205,9 @@ def summarise(
     grams = logit_grams([logits], [T], shard, dtype=pass_dtype(logits)).models[0]
     figures = class_figures(grams)
     parts = SummaryParts(figures, mean_entropy_at(logits, T))
+    side = None
     if teacher is not None:
-        if side is None or not _same_labels(teacher.labels, labels):  # else the shards are others
-            side = _teacher_side(teacher, T, shard)
+        side = _teacher_side(teacher, T, shard)
         divergence, distance = agreement.kl_and_hellinger(teacher.logits, logits, T)
         parts = replace(parts, divergence=divergence, distance=distance)
         if np.array_equal(teacher.logits, logits):
@@ -241,8 +224,7 @@ def summarise(
             if each.unreached < len(logits):
                 per_image = streamed_overlap(logits, each.temperatures, shard)
                 parts = replace(parts, per_image=per_image)
-    if fixed is None:
-        fixed = fixed_figures(teacher, student, side=side)
+    fixed = _fixed_figures(side, student, labels, shard)
     return summary_of(parts, fixed, n=len(logits), T=T, labels=labels)
 
 
@@ -336,9 +318,3 @@ def check_aligned(teacher: PredictionsLike, student: PredictionsLike) -> None:
             "teacher and student must have the same sample ids in the same order, got "
             f"{len(teacher.ids)} and {len(student.ids)} ids that differ: align them first."
         )
-
-
-def _same_labels(first: np.ndarray | None, second: np.ndarray | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return np.array_equal(first, second)

@@ -15,7 +15,7 @@ from bickd_core.geometry.matching import matched_temperatures
 from bickd_core.geometry.orthogonality import class_geometry, overlap
 from bickd_core.geometry.probabilities import entropy, softmax
 from bickd_core.geometry.similarity import cka
-from bickd_core.geometry.summary import fixed_figures, summarise, teacher_side
+from bickd_core.geometry.summary import summarise
 from bickd_core.runs.predictions import Predictions
 
 
@@ -159,27 +159,6 @@ def test_importing_loads_no_large_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_side_of_the_teacher_made_once_changes_nothing():
-    teacher, student = model(1), model(2)
-    side = teacher_side(teacher, T=2.0)
-    assert summarise(teacher, student, T=2.0, side=side) == summarise(teacher, student, T=2.0)
-    assert summarise(teacher, replace(student, labels=None), T=2.0, side=side) == summarise(
-        teacher, replace(student, labels=None), T=2.0
-    )
-    blind = replace(teacher, labels=None)
-    assert summarise(blind, student, T=2.0, side=teacher_side(blind, T=2.0)) == summarise(
-        blind, student, T=2.0
-    )
-
-
-def test_what_no_temperature_changes_is_made_once_and_changes_nothing():
-    teacher, student = model(1), model(2)
-    side = teacher_side(teacher, T=3.0)
-    for a, b in ((teacher, student), (None, student), (replace(teacher, labels=None), student)):
-        fixed = fixed_figures(a, b, side=None if a is None or a.labels is None else side)
-        assert summarise(a, b, T=2.0, fixed=fixed) == summarise(a, b, T=2.0)
 
 
 @pytest.mark.parametrize("classes", [6, 40])
