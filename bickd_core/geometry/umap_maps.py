@@ -35,7 +35,6 @@ def umap_layout(
     *,
     seed: int = 0,
     n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
     init: np.ndarray | None = None,
 ) -> Layout:
     """UMAP of the square-rooted probabilities.
@@ -44,7 +43,6 @@ def umap_layout(
         space: of N samples, at least 4.
         seed: of UMAP.
         n_neighbors: at least 2; cut to N - 1.
-        min_dist: 0 to 1, how tightly points may sit.
         init: [N, 2] starting coordinates, for a student its teacher's; None starts from the PCA,
             which draws nothing (unlike the spectral start, which may fail or differ between
             machines).
@@ -55,10 +53,8 @@ def umap_layout(
     Raises:
         ValueError: fewer than 4 samples, or init of another shape.
     """
-    coordinates = umap_coordinates(
-        space, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, init=init
-    )
-    parameters = _parameters(space, n_neighbors, min_dist, init="pca" if init is None else "given")
+    coordinates = umap_coordinates(space, seed=seed, n_neighbors=n_neighbors, init=init)
+    parameters = _parameters(space, n_neighbors, init="pca" if init is None else "given")
     return with_quality(space, coordinates, "umap", parameters, seed)
 
 
@@ -67,15 +63,14 @@ def umap_coordinates(
     *,
     seed: int,
     n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
     init: np.ndarray | None = None,
 ) -> np.ndarray:
     """The map of `umap_layout`, float32 [N, 2]."""
-    _check_enough(space, n_neighbors, min_dist)
+    _check_enough(space, n_neighbors)
     start = principal_components(space) if init is None else _places(init, len(space), "init")
     method = _umap().UMAP(
         n_neighbors=min(n_neighbors, len(space) - 1),
-        min_dist=min_dist,
+        min_dist=MIN_DIST,
         metric="euclidean",
         init=_spread_start(start, seed),
         random_state=seed,
@@ -90,8 +85,6 @@ def transform_layout(
     base: np.ndarray,
     *,
     seed: int = 0,
-    n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
 ) -> Layout:
     """Place a student's samples on its teacher's map, which does not change (UMAP's transform).
 
@@ -103,12 +96,10 @@ def transform_layout(
         space: the student's, with the axes of the teacher's (`map_space(..., like=...)`).
         base_space: the teacher's, of M samples, at least 4.
         base: [M, 2] the teacher's map.
-        seed, n_neighbors, min_dist: as in `umap_layout`.
+        seed: of UMAP.
     """
-    coordinates = transform_coordinates(
-        space, base_space, base, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist
-    )
-    parameters = _parameters(base_space, n_neighbors, min_dist, init="neighbours in the base")
+    coordinates = transform_coordinates(space, base_space, base, seed=seed)
+    parameters = _parameters(base_space, NEIGHBOURS, init="neighbours in the base")
     return with_quality(space, coordinates, "transform", parameters, seed)
 
 
@@ -118,15 +109,13 @@ def transform_coordinates(
     base: np.ndarray,
     *,
     seed: int,
-    n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
 ) -> np.ndarray:
     """The map of `transform_layout`, float32 [N, 2]."""
-    _check_enough(base_space, n_neighbors, min_dist)
+    _check_enough(base_space)
     places = _places(base, len(base_space), "base")
     method = _umap().UMAP(
-        n_neighbors=min(n_neighbors, len(base_space) - 1),
-        min_dist=min_dist,
+        n_neighbors=min(NEIGHBOURS, len(base_space) - 1),
+        min_dist=MIN_DIST,
         metric="euclidean",
         init=_spread_start(places, seed),
         n_epochs=1,  # only the neighbour graph is wanted: the map is there
@@ -145,23 +134,19 @@ def aligned_layouts(
     models: Sequence[MapSpace],
     *,
     seed: int = 0,
-    n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
 ) -> list[Layout]:
     """Lay out several models together, with each sample near its position in the other models
     (AlignedUMAP).
 
     Args:
         models: at least two, of the same samples in the same order.
-        seed, n_neighbors, min_dist: as in `umap_layout`.
+        seed: of UMAP.
 
     Returns:
         A Layout a model, in one frame.
     """
-    maps = aligned_coordinates(models, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
-    parameters = _parameters(models[0], n_neighbors, min_dist, init="spectral") | {
-        "models": len(models)
-    }
+    maps = aligned_coordinates(models, seed=seed)
+    parameters = _parameters(models[0], NEIGHBOURS, init="spectral") | {"models": len(models)}
     return [
         with_quality(space, xy, "aligned", parameters, seed)
         for space, xy in zip(models, maps, strict=True)
@@ -172,8 +157,6 @@ def aligned_coordinates(
     models: Sequence[MapSpace],
     *,
     seed: int,
-    n_neighbors: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
 ) -> list[np.ndarray]:
     """The maps of `aligned_layouts`, each float32 [N, 2]."""
     if len(models) < 2:
@@ -182,15 +165,15 @@ def aligned_coordinates(
         )
     n = len(models[0])
     for space in models:
-        _check_enough(space, n_neighbors, min_dist)
+        _check_enough(space)
         if len(space) != n:
             raise ValueError(f"models must have the same samples, got {n} and {len(space)} rows.")
     umap = _umap()
     noise = np.random.default_rng(seed)
     points = [_points(space) for space in models]
     method = umap.AlignedUMAP(
-        n_neighbors=min(n_neighbors, n - 1),
-        min_dist=min_dist,
+        n_neighbors=min(NEIGHBOURS, n - 1),
+        min_dist=MIN_DIST,
         metric="euclidean",
         alignment_window_size=max(1, len(models) - 1),  # every model tied to every other
         random_state=seed,
@@ -207,16 +190,13 @@ def aligned_coordinates(
     return [np.asarray(xy, dtype=np.float32) for xy in method.embeddings_]
 
 
-def _check_enough(space: MapSpace, n_neighbors: int, min_dist: float) -> None:
+def _check_enough(space: MapSpace, n_neighbors: int = NEIGHBOURS) -> None:
     if len(space) < 4:
         raise ValueError(
             f"expected at least 4 samples for a UMAP, got {len(space)}: use pca_layout."
         )
-    if n_neighbors < 2 or not 0 <= min_dist <= 1:
-        raise ValueError(
-            f"n_neighbors must be at least 2 and min_dist between 0 and 1, got {n_neighbors!r} and "
-            f"{min_dist!r}."
-        )
+    if n_neighbors < 2:
+        raise ValueError(f"n_neighbors must be at least 2, got {n_neighbors!r}.")
 
 
 def _places(given: np.ndarray, n: int, name: str) -> np.ndarray:
@@ -233,13 +213,11 @@ def _points(space: MapSpace) -> np.ndarray:
     return space.points.astype(np.float32, copy=False)
 
 
-def _parameters(
-    space: MapSpace, n_neighbors: int, min_dist: float, *, init: str
-) -> dict[str, str | int | float]:
+def _parameters(space: MapSpace, n_neighbors: int, *, init: str) -> dict[str, str | int | float]:
     return {
         "space": space.description,
         "n_neighbors": min(n_neighbors, len(space) - 1),
-        "min_dist": min_dist,
+        "min_dist": MIN_DIST,
         "init": init,
         "umap": str(_umap().__version__),
     }
