@@ -26,14 +26,12 @@ class LayerCKA:
         null: [B, S, R] with the student's samples shuffled, the same shuffles for every pair of
             stages.
         n: samples.
-        seed: of the shuffles.
     """
 
     values: np.ndarray
     replicates: np.ndarray
     null: np.ndarray
     n: int
-    seed: int
 
     @property
     def estimates(self) -> np.ndarray:
@@ -70,7 +68,6 @@ def layer_cka(
     shard: np.ndarray,
     *,
     permutations: int = 200,
-    seed: int = 0,
 ) -> LayerCKA:
     """Debiased CKA of every pair of stages, leave-one-shard-out replicates, and a permuted null.
 
@@ -80,7 +77,6 @@ def layer_cka(
         teacher: S matrices [N, D_s] on the same samples. student: R matrices [N, E_r].
         shard: [N] from `stratified_shards`.
         permutations: B, at least 1.
-        seed: of the shuffles.
 
     Raises:
         ValueError: no stage, other numbers of samples, fewer than 4 or more than 4,000 of them.
@@ -107,12 +103,12 @@ def layer_cka(
         if len(others) >= 4:
             rest = kernels[:, others[:, None], others]
             replicates[g] = _ratios(_hsic(rest, rest), S)
-    null = _shuffled(layers, kernels, S, permutations, seed) / _scale(own, S)
-    return LayerCKA(_ratios(own, S), replicates, null, n, seed)
+    null = _shuffled(layers, kernels, S, permutations) / _scale(own, S)
+    return LayerCKA(_ratios(own, S), replicates, null, n)
 
 
 def _shuffled(
-    layers: list[np.ndarray], kernels: np.ndarray, S: int, permutations: int, seed: int
+    layers: list[np.ndarray], kernels: np.ndarray, S: int, permutations: int
 ) -> np.ndarray:
     """Return HSIC [B, S, R] with the samples of the last R layers in random order, from products of
     features."""
@@ -123,7 +119,7 @@ def _shuffled(
     lengths = np.stack([np.einsum("ij,ij->i", layer, layer) for layer in layers])
     rows = kernels.sum(axis=2)
     total = np.outer(rows[:S].sum(axis=1), rows[S:].sum(axis=1)) / ((n - 1) * (n - 2))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     shuffled = np.empty((permutations, S, len(layers) - S))
     for b in range(permutations):
         order = random.permutation(n)

@@ -191,14 +191,12 @@ def procrustes_null(
     squares = [float(np.sum(A**2)) for A in (X, Y)]
     observed = _distance(X.T @ Y, *squares)
     if observed is None:
-        return PermutedNull(None, np.zeros(0), 1.0, seed)
+        return PermutedNull.of(None)
     random = np.random.default_rng(seed)
     distances = [
         _distance(X.T @ Y[random.permutation(len(Y))], *squares) for _ in range(permutations)
     ]
-    values = np.sort(np.array(distances, dtype=np.float64))
-    p_value = float((1 + (values <= observed).sum()) / (1 + permutations))
-    return PermutedNull(observed, values, p_value, seed)
+    return PermutedNull.of(observed, distances, lower=True)
 
 
 def _distance(cross: np.ndarray, first: float, second: float) -> float | None:

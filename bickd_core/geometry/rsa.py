@@ -192,7 +192,7 @@ def rsa_null(
         raise ValueError(f"permutations must be at least 1, got {permutations!r}: try 50.")
     spread = first.variance * second.variance
     if spread <= 0:
-        return PermutedNull(None, np.zeros(0), 1.0, seed)
+        return PermutedNull.of(None)
     scale = len(first.grades) * np.sqrt(spread)
     observed = float((first.grades - 0.5) @ (second.grades - 0.5) / scale)
     A, B = _square(first), _square(second)
@@ -201,10 +201,7 @@ def rsa_null(
     for _ in range(permutations):
         order = random.permutation(first.n)
         values.append(float(np.vdot(A, B.take(order, axis=0).take(order, axis=1))) / 2.0 / scale)
-    null = np.sort(values)
-    return PermutedNull(
-        observed, null, float((1 + (null >= observed).sum()) / (1 + permutations)), seed
-    )
+    return PermutedNull.of(observed, values)
 
 
 def _square(ranked: RankedDistances) -> np.ndarray:

@@ -40,27 +40,23 @@ def limit_cka_null(
     spectra: tuple[np.ndarray, np.ndarray],
     *,
     permutations: int = 50,
-    seed: int = 0,
 ) -> PermutedNull:
     """`cka_null` in the limit of many samples.
 
     Args:
         observed: CKA of the two sides.
         spectra: `column_spectrum` of each.
-        permutations, seed: as in `cka_null`.
+        permutations: as in `cka_null`.
     """
     n = len(first.rows)
     k, l = (float(values.sum()) for values in spectra)  # noqa: E741 - as in `hsic`
     mean = k * l / (n - 1)  # of the trace, which the debiased figure has not
     scale = n * (n - 3) * float(np.sqrt(first.own[0] * second.own[0]))
-    values = np.sort(
-        [
-            (float(np.vdot(product, product)) - mean) / scale
-            for product in _products(spectra, n, permutations, seed)
-        ]
-    )
-    p_value = float((1 + (values >= observed).sum()) / (1 + permutations))
-    return PermutedNull(observed, values, p_value, seed)
+    values = [
+        (float(np.vdot(product, product)) - mean) / scale
+        for product in _products(spectra, n, permutations)
+    ]
+    return PermutedNull.of(observed, values)
 
 
 def limit_procrustes_null(
@@ -69,14 +65,12 @@ def limit_procrustes_null(
     spectra: tuple[np.ndarray, np.ndarray],
     *,
     permutations: int = 50,
-    seed: int = 0,
 ) -> PermutedNull:
     """`procrustes_null` in the limit of many samples. Arguments are those of `limit_cka_null`."""
     scale = np.sqrt(spectra[0].sum() * spectra[1].sum())
-    norms = [_nuclear_norm(product) for product in _products(spectra, n, permutations, seed)]
-    values = np.sort(np.sqrt(np.clip(1.0 - np.array(norms) / scale, 0.0, 1.0)))
-    p_value = float((1 + (values <= observed).sum()) / (1 + permutations))
-    return PermutedNull(observed, values, p_value, seed)
+    norms = [_nuclear_norm(product) for product in _products(spectra, n, permutations)]
+    distances = np.sqrt(np.clip(1.0 - np.array(norms) / scale, 0.0, 1.0))
+    return PermutedNull.of(observed, distances, lower=True)
 
 
 def _nuclear_norm(product: np.ndarray) -> float:
@@ -88,13 +82,13 @@ def _nuclear_norm(product: np.ndarray) -> float:
 
 
 def _products(
-    spectra: tuple[np.ndarray, np.ndarray], n: int, permutations: int, seed: int
+    spectra: tuple[np.ndarray, np.ndarray], n: int, permutations: int
 ) -> Iterator[np.ndarray]:
     """X'PY of some shuffles in the eigenvectors of both sides, float32 [D, E]."""
     checks.positive(permutations, "permutations")
     rows, columns = (np.sqrt(values).astype(np.float32) for values in spectra)
     columns = columns / np.float32(np.sqrt(n - 1))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     for _ in range(permutations):
         product = random.standard_normal((len(rows), len(columns)), dtype=np.float32)
         product *= rows[:, None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bickd_core.geometry import checks
 from bickd_core.geometry.probabilities import pass_dtype, row_blocks, shifted
@@ -170,19 +171,32 @@ def cka(X: np.ndarray, Y: np.ndarray) -> float | None:
 
 @dataclass(frozen=True)
 class PermutedNull:
-    """CKA with the student's samples shuffled.
+    """A figure of similarity with the student's samples shuffled.
 
     Attributes:
-        observed: the observed CKA; None if it is not defined (then p_value is 1).
-        values: [B] CKA of each shuffle, sorted.
-        p_value: (1 + shuffles at least as high) / (1 + B).
-        seed: of the shuffles.
+        observed: the observed figure; None if it is not defined (then p_value is 1).
+        values: [B] the figure of each shuffle, sorted.
+        p_value: (1 + shuffles at least as high, or as low if lower is more similar) / (1 + B).
     """
 
     observed: float | None
     values: np.ndarray
     p_value: float
-    seed: int
+
+    @classmethod
+    def of(
+        cls, observed: float | None, values: ArrayLike = (), *, lower: bool = False
+    ) -> PermutedNull:
+        """Sort the values [B] of the shuffles and compute the p value.
+
+        Args:
+            lower: True if a low figure is a similar one.
+        """
+        values = np.sort(np.asarray(values, dtype=np.float64))
+        if observed is None:
+            return cls(None, values, 1.0)
+        count = (values <= observed if lower else values >= observed).sum()
+        return cls(observed, values, float((1 + count) / (1 + len(values))))
 
 
 def cka_null(
@@ -199,16 +213,12 @@ def cka_null(
         raise ValueError(f"permutations must be at least 1, got {permutations!r}: try 200.")
     observed = cka(X, Y)
     if observed is None:
-        return PermutedNull(None, np.zeros(0), 1.0, seed)
+        return PermutedNull.of(None)
     X, Y = reduced_pair(X, Y)
     scale = np.sqrt(hsic(moments(X, X)) * hsic(moments(Y, Y)))
     random = np.random.default_rng(seed)
-    values = np.sort(
-        [hsic(moments(X, Y[random.permutation(len(Y))])) / scale for _ in range(permutations)]
-    )
-    return PermutedNull(
-        observed, values, float((1 + (values >= observed).sum()) / (1 + permutations)), seed
-    )
+    values = [hsic(moments(X, Y[random.permutation(len(Y))])) / scale for _ in range(permutations)]
+    return PermutedNull.of(observed, values)
 
 
 def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ def found():
     base = np.random.default_rng(9).normal(size=(40, 8))
     teacher, student = stages(like=base, seed=1), stages(like=base, seed=2, widths=(4, 5))
     shard = stratified_shards(40, shards=5)
-    return teacher, student, shard, layer_cka(teacher, student, shard, permutations=30, seed=3)
+    return teacher, student, shard, layer_cka(teacher, student, shard, permutations=30)
 
 
 def test_every_cell_is_the_cka_of_its_two_stages(found):
@@ -46,7 +46,7 @@ def test_intervals_leave_out_each_shard(found):
 
 def test_the_null_is_made_of_shuffles_of_the_student(found):
     teacher, student, _, layers = found
-    random = np.random.default_rng(3)
+    random = np.random.default_rng(0)
     for b in range(3):
         order = random.permutation(40)
         for i, X in enumerate(teacher):
