@@ -68,7 +68,7 @@ def _difference(
     if min(seeds) > 1:
         return Versus(two_way_mean_difference(first, second, labels, level=level), seeds)
     only = Interval(first.mean() - second.mean(), None, None, level, "one run", len(labels))
-    return Versus(TwoWay(only, 1.0, 0.0, 0.0, 0.0), seeds)
+    return Versus(TwoWay(only, 1.0), seeds)
 
 
 def both(first: Runs, second: Runs) -> tuple[Runs, Runs]:

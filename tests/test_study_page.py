@@ -307,7 +307,7 @@ def test_cost_leaves_out_the_views_and_is_compared_on_cpus_of_the_same_kind(reci
 
 
 def reading(option, value, points, p, validation=0.01, frozen=None):
-    found = TwoWay(interval(points - 0.01, points + 0.01), p, 0.0, 0.0, 10.0)
+    found = TwoWay(interval(points - 0.01, points + 0.01), p)
     return Reading(option, value, frozen, Versus(found, (5, 5), p), validation)
 
 
@@ -367,7 +367,7 @@ def test_the_verdict_follows_the_two_intervals(wide, narrow, expected):
 
 def compared(low, high, p=1.0, seeds=(20, 20)):
     limits = interval(low, high) if low is not None else Interval(0.0, None, None, 0.95, "", 400)
-    return Versus(TwoWay(limits, p, 0.0, 0.0, 10.0), seeds, p)
+    return Versus(TwoWay(limits, p), seeds, p)
 
 
 def test_every_outcome_has_a_true_sentence(recipes):

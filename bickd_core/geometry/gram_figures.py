@@ -209,7 +209,7 @@ def geometry_from_sums(
     """
     side = side_of(grams, centred)
     gram = unit_diagonal(scaled(grams.products, side, side, centred), ~side.used[0])
-    return geometry_of(gram, ~side.used[0], grams.n, rank=rank)
+    return geometry_of(gram, ~side.used[0], rank=rank)
 
 
 def cross_geometry_from_sums(cross: CrossGrams, *, centred: bool = False) -> CrossGeometry:

@@ -35,7 +35,6 @@ class ClassGeometry:
             usable classes.
         effective_rank: between 1 and the number of usable classes; 0 when there is none.
         class_overlap: [C] mean off-diagonal entry of each usable row; 0 for empty classes.
-        n_samples: N.
         n_classes_used: C', the classes that are not empty.
     """
 
@@ -45,7 +44,6 @@ class ClassGeometry:
     score: float | None
     effective_rank: float
     class_overlap: np.ndarray
-    n_samples: int
     n_classes_used: int
 
 
@@ -167,12 +165,10 @@ def class_geometry(P: np.ndarray, *, centred: bool = False) -> ClassGeometry:
         ValueError: P not a matrix of probabilities.
     """
     gram, empty = class_gram(P, centred=centred)
-    return geometry_of(gram, empty, int(np.shape(P)[0]))
+    return geometry_of(gram, empty)
 
 
-def geometry_of(
-    gram: np.ndarray, empty: np.ndarray, n_samples: int, *, rank: float | None = None
-) -> ClassGeometry:
+def geometry_of(gram: np.ndarray, empty: np.ndarray, *, rank: float | None = None) -> ClassGeometry:
     """The figures of a class Gram [C, C] with 0 in the rows and columns of empty classes [C]; with
     its effective rank if it is known, else from its eigenvalues."""
     used = int((~empty).sum())
@@ -183,7 +179,6 @@ def geometry_of(
         score=orthogonality_score(gram, empty),
         effective_rank=effective_rank(gram, empty) if rank is None else rank,
         class_overlap=class_overlap(gram, empty),
-        n_samples=n_samples,
         n_classes_used=used,
     )
 

@@ -72,15 +72,10 @@ class TwoWay:
         interval: the difference with its limits. It has no limits if the variance cannot be
             estimated, or with fewer than `FEWEST` images.
         p_value: two-sided, of no difference; 1 without limits.
-        image_error, seed_error: standard errors of the two parts.
-        freedom: Satterthwaite's degrees of freedom; 0 without limits.
     """
 
     interval: Interval
     p_value: float
-    image_error: float
-    seed_error: float
-    freedom: float
 
 
 def two_way_mean_difference(
@@ -120,10 +115,8 @@ def _two_networks(
 ) -> TwoWay:
     """Compare the hits of two fixed networks: the paired interval, and McNemar's exact p."""
     p_value = mcnemar_exact(int((first > second).sum()), int((first < second).sum()))
-    variance = stratified_variance(first - second, labels)
-    error, freedom = (0.0, 0.0) if variance is None else (float(np.sqrt(variance[0])), variance[1])
     interval = paired_share_difference(first, second, labels, level=level)
-    return TwoWay(interval, p_value, error, 0.0, freedom)
+    return TwoWay(interval, p_value)
 
 
 def two_way_difference(
@@ -160,7 +153,7 @@ def two_way_difference(
     )
     if all(figure.limited for figure in (*first, *second)):
         return difference
-    return TwoWay(difference.interval.without_limits(), 1.0, 0.0, 0.0, 0.0)
+    return TwoWay(difference.interval.without_limits(), 1.0)
 
 
 def _jackknife(replicates: np.ndarray) -> tuple[float, float] | None:
@@ -196,7 +189,7 @@ def _two_way(
     total = sum(part.value for part in known)
     method = f"{len(figures[0])} and {len(figures[1])} seeds and images, Satterthwaite"
     if n < FEWEST or images is None or len(known) < 1 + len(seeds) or total <= ROUNDING:
-        return TwoWay(Interval(difference, None, None, level, method, n), 1.0, 0.0, 0.0, 0.0)
+        return TwoWay(Interval(difference, None, None, level, method, n), 1.0)
     least = min(part.freedom for part in known)
     freedom = max(total**2 / sum(part.square / part.freedom for part in known), least)
     error = np.sqrt(total)
@@ -204,9 +197,6 @@ def _two_way(
     return TwoWay(
         interval=Interval(difference, difference - half, difference + half, level, method, n),
         p_value=float(2 * stdtr(freedom, -abs(difference) / error)),
-        image_error=float(np.sqrt(images.value)),
-        seed_error=float(np.sqrt(sum(part.value for part in known[1:]))),
-        freedom=float(freedom),
     )
 
 

@@ -161,7 +161,7 @@ def test_the_pair_that_falls_most_or_the_greatest_cosine_where_none_falls():
     def found(*cosines):
         gram = np.eye(3)
         gram[0, 1], gram[0, 2], gram[1, 2] = cosines
-        return geometry_of(np.maximum(gram, gram.T), np.zeros(3, dtype=bool), 10)
+        return geometry_of(np.maximum(gram, gram.T), np.zeros(3, dtype=bool))
 
     before, apart, alike = found(0.5, 0.9, 0.2), found(0.1, 0.8, 0.3), found(0.5, 0.898, 0.2)
     assert greatest_fall(before, apart) == (0, 1)

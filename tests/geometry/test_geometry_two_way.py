@@ -54,8 +54,6 @@ def test_it_is_the_formula_with_loops():
     found = two_way_mean_difference(first, second)
     difference, error, freedom = slow(first.tolist(), second.tolist())
     assert found.interval.estimate == pytest.approx(difference)
-    assert np.hypot(found.image_error, found.seed_error) == pytest.approx(error)
-    assert found.freedom == pytest.approx(freedom)
     half = stats.t.ppf(0.975, freedom) * error
     assert (found.interval.low, found.interval.high) == pytest.approx(
         (difference - half, difference + half)
@@ -71,7 +69,6 @@ def test_networks_that_are_meant_themselves_have_the_paired_interval_of_their_im
     assert found.p_value == mcnemar_exact(
         (scores[0] > scores[1]).sum(), (scores[0] < scores[1]).sum()
     )
-    assert found.seed_error == 0
 
 
 def test_a_sample_of_one_seed_and_other_images_are_refused_and_no_variance_gives_no_limits():
@@ -175,8 +172,9 @@ def test_few_images_have_no_limits_and_the_freedom_is_never_below_that_of_the_le
     tiny = np.full(110, 0.5)
     tiny[0] += 1e-3  # the images hardly say anything, and what they say is more than the seeds do
     runs = np.array([tiny, tiny[::-1], np.roll(tiny, 7)])
-    found = two_way_mean_difference(runs, np.full((3, 110), 0.5))
-    assert found.freedom >= 2
+    found = two_way_mean_difference(runs, np.full((3, 110), 0.5)).interval
+    error = slow(runs.tolist(), np.full((3, 110), 0.5).tolist())[1]
+    assert found.high - found.estimate <= 1.0001 * stats.t.ppf(0.975, 2) * error
 
 
 @pytest.mark.parametrize(("seeds", "shared"), [(20, 0.0), (20, 0.7), (5, 0.0), (3, 0.0)])
