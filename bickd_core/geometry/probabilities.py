@@ -209,13 +209,17 @@ def matched_temperature(
             break
         low, high = (low, at) if gap > 0 else (at, high)
         step = -gap / slope if slope > 0 else -np.sign(gap) * np.inf
-        proposal = at + float(np.clip(step, -3.0, 3.0))
-        if proposal >= high:
-            proposal = high if high == ends[1] else (low + high) / 2
-        elif proposal <= low:
-            proposal = low if low == ends[0] else (low + high) / 2
-        at = proposal
+        at = within_bracket(at + float(np.clip(step, -3.0, 3.0)), low, high, ends)
     return MatchedTemperature(float(np.exp(at)), value, float(target_entropy), False)
+
+
+def within_bracket(proposal: float, low: float, high: float, ends: tuple[float, float]) -> float:
+    """A step of Newton's method in the bracket [low, high] of the range `ends`: the middle of the
+    bracket for a step that leaves it, except at an end of the range, which is tried itself."""
+    if low < proposal < high:
+        return proposal
+    limit, end = (high, ends[1]) if proposal >= high else (low, ends[0])
+    return limit if limit == end else (low + high) / 2
 
 
 def pass_dtype(logits: np.ndarray) -> type[np.floating]:

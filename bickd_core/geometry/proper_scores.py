@@ -9,7 +9,7 @@ import numpy as np
 from bickd_core.geometry import checks
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import jackknife_interval
-from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks
+from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks, within_bracket
 from bickd_core.geometry.shards import checked_shard
 
 
@@ -168,11 +168,7 @@ def _minimum(logits: np.ndarray, labels: np.ndarray, low: float, high: float) ->
         proposal = beta - slope / curve if curve > 0 else -np.sign(slope) * np.inf
         if abs(proposal - beta) <= near * beta:
             return beta, True
-        if proposal >= high:
-            proposal = high if high == ends[1] else (low + high) / 2
-        elif proposal <= low:
-            proposal = low if low == ends[0] else (low + high) / 2
-        beta = float(proposal)
+        beta = within_bracket(float(proposal), low, high, ends)
     return beta, True
 
 
