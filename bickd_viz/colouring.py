@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bickd_viz.contrast import along, hex_colour
 from bickd_viz.theme import Theme
 
 MAX_COLOURED = 20
@@ -93,18 +94,11 @@ def by_disagreement(
 def by_value(values: Sequence[np.ndarray], title: str, high: float, theme: Theme) -> Colouring:
     """A scale from 0 to `high` in 32 steps. Values are float [N] for each map; values that are not
     finite are grey."""
-    stops = [(0.15 + 0.85 * k / (_SHADES - 1)) for k in range(_SHADES)]
-    palette = tuple(Shade("", _between(theme.sequential, at)) for at in stops)
+    colours = along(theme.sequential, np.linspace(0.15, 1, _SHADES))
+    palette = tuple(Shade("", hex_colour(colour)) for colour in colours)
     groups = []
     for each in values:
         known = np.isfinite(each)
         step = np.clip(np.where(known, each, 0.0) / (high or 1.0), 0, 1) * (_SHADES - 1)
         groups.append(np.where(known, np.rint(step) + 1, 0).astype(np.uint8))
     return Colouring(tuple(groups), palette, (title, 0.0, high))
-
-
-def _between(scale: tuple[tuple[float, str], ...], at: float) -> str:
-    """The hex colour at `at` on a scale of (place, hex) stops."""
-    places = [place for place, _ in scale]
-    parts = [[int(colour[i : i + 2], 16) for _, colour in scale] for i in (1, 3, 5)]
-    return "#" + "".join(f"{round(float(np.interp(at, places, part))):02X}" for part in parts)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from bickd_viz.theme import Theme
+import numpy as np
+
+from bickd_viz.theme import Scale, Theme
 
 READABLE = 4.5
 """Contrast that text needs at least (WCAG 2, level AA)."""
@@ -35,19 +38,19 @@ def _mixed(colour: str, text: str, surface: str) -> str:
     for step in range(_STEPS):
         share = step / _STEPS
         parts = [(1 - share) * a + share * b for a, b in zip(rgb(colour), rgb(text), strict=True)]
-        mixed = "#" + "".join(f"{round(255 * part):02X}" for part in parts)
+        mixed = hex_colour(parts)
         if contrast(rgb(mixed), rgb(surface)) >= READABLE:
             return mixed
     return text
 
 
-def contrast(first: list[float], second: list[float]) -> float:
+def contrast(first: Iterable[float], second: Iterable[float]) -> float:
     """Return the contrast of two colours (WCAG 2), from 1 to 21."""
     low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
-def luminance(parts: list[float]) -> float:
+def luminance(parts: Iterable[float]) -> float:
     """Return the relative luminance (WCAG 2) of red, green and blue from 0 to 1."""
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -60,3 +63,14 @@ def rgb(colour: str) -> list[float]:
         colour: Such as "#E69F00".
     """
     return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def hex_colour(parts: Iterable[float]) -> str:
+    """Return the hex colour of red, green and blue from 0 to 1."""
+    return "#" + "".join(f"{round(255 * part):02X}" for part in parts)
+
+
+def along(scale: Scale, places: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Return red, green and blue [n, 3] of a colour scale at these places [n], from 0 to 1."""
+    stops, colours = [place for place, _ in scale], np.array([rgb(colour) for _, colour in scale])
+    return np.stack([np.interp(places, stops, channel) for channel in colours.T], axis=1)

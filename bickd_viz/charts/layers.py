@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.contrast import contrast, rgb
+from bickd_viz.contrast import along, contrast, hex_colour, rgb
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import text_width
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
@@ -133,10 +133,10 @@ class LayerScene:
                 if not np.isfinite(values[i, j]):
                     cells.append(f'<td title="{title}"></td>')
                     continue
-                red, green, blue = (round(255 * part) for part in _cell_rgb(values[i, j], theme))
+                cell = hex_colour(along(theme.sequential, [values[i, j]])[0])
                 outline = f";outline:2px solid {theme.accent}" if best.get(i) == j else ""
                 cells.append(
-                    f'<td title="{title}" style="background:rgb({red},{green},{blue});'
+                    f'<td title="{title}" style="background:{cell};'
                     f'color:{_ink(values[i, j], theme)}{outline}">{_cell_text(values[i, j])}</td>'
                 )
             lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -162,14 +162,7 @@ def _cell_text(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _cell_rgb(value: float, theme: Theme) -> list[float]:
-    """The colour of the sequential scale at this value, limited to 0 .. 1."""
-    stops = [place for place, _ in theme.sequential]
-    channels = zip(*(rgb(colour) for _, colour in theme.sequential), strict=True)
-    return [float(np.interp(min(max(value, 0.0), 1.0), stops, channel)) for channel in channels]
-
-
 def _ink(value: float, theme: Theme) -> str:
     """Text or surface colour, whichever has more contrast on this cell."""
-    cell = _cell_rgb(value, theme)
+    cell = along(theme.sequential, [value])[0]
     return max((theme.text, theme.surface), key=lambda colour: contrast(cell, rgb(colour)))

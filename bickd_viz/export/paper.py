@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from bickd_viz.contrast import hex_colour, rgb
 from bickd_viz.export.recolour import recoloured
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme
@@ -193,8 +194,8 @@ def _shade(grey: str) -> float:
 
 def _as_grey(colour: str) -> str:
     """The shade of the same lightness (luma of ITU-R BT.601)."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + f"{round(0.299 * red + 0.587 * green + 0.114 * blue):02X}" * 3
+    red, green, blue = rgb(colour)
+    return hex_colour([0.299 * red + 0.587 * green + 0.114 * blue] * 3)
 
 
 def _scale(node: Any, factor: float, text_px: float | None, parent: str = "") -> None:

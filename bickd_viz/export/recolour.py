@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.contrast import text_colour
+from bickd_viz.contrast import along, hex_colour, rgb, text_colour
 from bickd_viz.theme import DARK, LIGHT, Scale, Theme
 
 _ROLES = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")
@@ -103,8 +103,8 @@ def _swapped(colour: str, table: dict[str, str], unknown: Callable[[str], str]) 
     red, green, blue, alpha = faded.groups()
     if alpha == "0":
         return colour
-    hexed = "#{:02X}{:02X}{:02X}".format(*map(int, (red, green, blue)))
-    parts = ",".join(str(value) for value in _rgb(table.get(hexed) or unknown(hexed)))
+    hexed = hex_colour(int(part) / 255 for part in (red, green, blue))
+    parts = ",".join(str(round(255 * part)) for part in rgb(table.get(hexed) or unknown(hexed)))
     return f"rgba({parts},{alpha or 1})"
 
 
@@ -134,19 +134,6 @@ def _beside(colour: str, old: Scale, new: Scale) -> tuple[str, float]:
     if not _HEX.fullmatch(colour):
         return colour, 0.0
     places = np.linspace(0, 1, _STEPS)
-    gaps = np.linalg.norm(_along(old, places) - np.array(_rgb(colour)), axis=1)
+    gaps = np.linalg.norm(along(old, places) - rgb(colour), axis=1)
     best = int(gaps.argmin())
-    return "#{:02X}{:02X}{:02X}".format(
-        *np.rint(_along(new, places[[best]])[0]).astype(int)
-    ), float(gaps[best])
-
-
-def _along(scale: Scale, places: np.ndarray) -> np.ndarray:
-    """RGB [n, 3] of a scale at these places."""
-    stops = [place for place, _ in scale]
-    colours = np.array([_rgb(colour) for _, colour in scale], dtype=float)
-    return np.stack([np.interp(places, stops, colours[:, i]) for i in range(3)], axis=1)
-
-
-def _rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return hex_colour(along(new, places[[best]])[0]), 255 * float(gaps[best])

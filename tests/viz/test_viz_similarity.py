@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bickd_viz.charts.layers import LayerScene
+from bickd_viz.contrast import rgb
 from bickd_viz.tables import layers_table
 from bickd_viz.text import similarity as words
 from bickd_viz.theme import DARK, LIGHT
@@ -62,11 +63,9 @@ def test_the_table_of_the_page_has_the_cells_of_the_heat_map(theme):
     assert outlined == [0, 4 + 2, 8 + 3]
     assert cells[6][0] == "stage 1 of the teacher × stage 2: 1&lt;2"
     assert (cells[9][1], cells[9][2], "<b>" in html) == ("", "", False)
-    first = re.search(
-        r"background:rgb\((\d+),(\d+),(\d+)\)", cells[8][1]
-    )  # 0.1 lies near the scale's low end
-    low = [int(theme.sequential[0][1][k : k + 2], 16) for k in (1, 3, 5)]
-    assert np.abs(np.array([int(part) for part in first.groups()]) - low).max() < 40
+    first = re.search(r"background:(#\w{6});", cells[8][1])[1]
+    gaps = np.subtract(rgb(first), rgb(theme.sequential[0][1]))
+    assert np.abs(gaps).max() < 40 / 255  # 0.1 lies near the scale's low end
 
 
 def test_ink_changes_with_the_cell():
