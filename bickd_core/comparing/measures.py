@@ -250,11 +250,9 @@ def overlap_at(
     )
 
 
-def geometry(
-    comparison: Comparison, model: Model, temperature: float, *, centred: bool = False
-) -> ClassGeometry:
+def geometry(comparison: Comparison, model: Model, temperature: float) -> ClassGeometry:
     """The class Gram of a model at T. `class_geometry.gram` has it at matched entropy too."""
-    return class_view(comparison, model, temperature, "none", centred)[0]
+    return class_view(comparison, model, temperature)[0]
 
 
 def cross(comparison: Comparison, model: Model, temperature: float) -> CrossGeometry:

@@ -196,7 +196,6 @@ def cka_side(
     X: np.ndarray,
     shard: np.ndarray,
     *,
-    dtype: type[np.floating] | None = None,
     own: np.ndarray | None = None,
 ) -> CkaSide:
     """Prepare one side of a CKA. The teacher's side can be used for several students.
@@ -204,12 +203,11 @@ def cka_side(
     Args:
         X: [N, D]; an array mapped from a file is read block by block.
         shard: [N] from `stratified_shards`.
-        dtype: of the products; None for that of `pass_dtype`.
         own: of an earlier side of these rows on these shards, if it is known.
     """
     X = np.asarray(X)
     shard = checked_shard(shard, len(X))
-    dtype = dtype or pass_dtype(X)
+    dtype = pass_dtype(X)
     if X.ndim != 2 or X.shape[1] > X.shape[0]:
         X = similarity.reduced_pair(X, X)[0]
     mean = np.zeros(X.shape[1])

@@ -29,6 +29,8 @@ image."""
 MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 
 _STEPS = 200
+_LOWEST, _HIGHEST = 1e-6, 1e6
+"""The temperatures that are searched."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,6 @@ def matched_temperatures(
     logits: np.ndarray,
     targets: np.ndarray,
     *,
-    lowest: float = 1e-6,
-    highest: float = 1e6,
     start: float = 1.0,
     dtype: type[np.floating] | None = None,
 ) -> MatchedTemperatures:
@@ -84,14 +84,13 @@ def matched_temperatures(
     Args:
         logits: [N, C].
         targets: [N] in nats, at least 0; for example `entropies_at(teacher_logits, T)`.
-        lowest, highest: the range searched.
         start: where the search begins.
         dtype: as in `shifted_blocks`. Entropies are met to 1e-5 nats in float32, to 1e-10 in
             float64.
 
     Raises:
-        ValueError: targets that are not N finite numbers of at least 0, logits that are not finite,
-            or an empty range.
+        ValueError: targets that are not N finite numbers of at least 0, or logits that are not
+            finite.
     """
     targets = np.asarray(targets, dtype=np.float64)
     if targets.shape != (len(logits),) or not (np.isfinite(targets) & (targets >= 0)).all():
@@ -99,14 +98,10 @@ def matched_temperatures(
             f"targets must be {len(logits)} finite entropies of at least 0 nats, one an image, got"
             f" shape {targets.shape}: pass entropies_at(teacher_logits, T)."
         )
-    if not 0 < lowest < highest:
-        raise ValueError(
-            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
-        )
-    start = min(max(checks.positive(start, "start"), lowest), highest)
+    start = min(max(checks.positive(start, "start"), _LOWEST), _HIGHEST)
     temperatures, reached = np.empty(len(logits)), np.empty(len(logits), dtype=bool)
     for rows, shifted in shifted_blocks(logits, dtype):
-        temperatures[rows], reached[rows] = _solve(shifted, targets[rows], lowest, highest, start)
+        temperatures[rows], reached[rows] = _solve(shifted, targets[rows], start)
     return MatchedTemperatures(temperatures, reached)
 
 
@@ -148,14 +143,12 @@ def match(logits: np.ndarray, targets: np.ndarray, T: float, matching: Matching)
     raise ValueError(f"matching must be one of {', '.join(MATCHINGS)}, got {matching!r}.")
 
 
-def _solve(
-    shifted: np.ndarray, targets: np.ndarray, lowest: float, highest: float, start: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _solve(shifted: np.ndarray, targets: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the temperatures [N] and whether each reaches its target [N]. Finished rows are
     dropped."""
     tolerance = 1e-10 if shifted.dtype == np.float64 else 1e-5
     n = len(shifted)
-    bottom, top = float(np.log(lowest)), float(np.log(highest))
+    bottom, top = float(np.log(_LOWEST)), float(np.log(_HIGHEST))
     at = np.full(n, float(np.log(start)))
     low, high = np.full(n, bottom), np.full(n, top)
     reached = np.zeros(n, dtype=bool)

@@ -14,6 +14,8 @@ FLOAT32_ABOVE = 2_000_000
 """Logits (N x C) above which passes and products are float32."""
 CELLS = 65_536
 """Numbers of a block of rows. A few such arrays fit into a processor's second-level cache."""
+_LOWEST, _HIGHEST = 1e-3, 1e6
+"""The temperatures that are searched."""
 _FIRST_ROWS = 8_192
 """Rows on which the search for a matched temperature begins, if there are many more."""
 
@@ -149,8 +151,6 @@ def matched_temperature(
     logits: np.ndarray,
     target_entropy: float,
     *,
-    lowest: float = 1e-3,
-    highest: float = 1e6,
     tolerance: float | None = None,
     start: float = 1.0,
     dtype: type[np.floating] | None = None,
@@ -165,7 +165,6 @@ def matched_temperature(
     Args:
         logits: [N, C].
         target_entropy: nats, at least 0; above log C it cannot be reached.
-        lowest, highest: the range searched.
         tolerance: on the entropy, in nats; None for 1e-10 in float64, 1e-6 in float32.
         start: where the search begins; a good guess saves steps. Far more than `_FIRST_ROWS` rows
             are searched from the temperature of so many of them.
@@ -176,27 +175,20 @@ def matched_temperature(
         it.
 
     Raises:
-        ValueError: a target that is negative or not finite, or a range that is empty.
+        ValueError: a target that is negative or not finite.
     """
     if not (np.isfinite(target_entropy) and target_entropy >= 0):
         raise ValueError(
             f"target_entropy must be at least 0 nats, got {target_entropy!r}: pass"
             " entropy(P).mean()."
         )
-    if not 0 < lowest < highest:
-        raise ValueError(
-            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
-        )
-    low, high = float(np.log(lowest)), float(np.log(highest))
-    ends = (low, high)
+    low, high = ends = float(np.log(_LOWEST)), float(np.log(_HIGHEST))
     dtype = dtype or pass_dtype(logits)
     if tolerance is None:
         tolerance = 1e-10 if dtype is np.float64 else 1e-6
     if len(logits) >= 4 * _FIRST_ROWS:
         some = logits[:: len(logits) // _FIRST_ROWS]
-        start = matched_temperature(
-            some, target_entropy, lowest=lowest, highest=highest, tolerance=1e-3, start=start
-        ).temperature
+        start = matched_temperature(some, target_entropy, tolerance=1e-3, start=start).temperature
     at = min(max(float(np.log(checks.positive(start, "start"))), low), high)
     for _ in range(200):
         value, slope = (

@@ -12,6 +12,9 @@ from bickd_core.geometry.jackknife import jackknife_interval
 from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks, within_bracket
 from bickd_core.geometry.shards import checked_shard
 
+_BOUNDS = (0.05, 20.0)
+"""The range of 1 / T that is searched."""
+
 
 def nll(logits: np.ndarray, labels: np.ndarray, T: float = 1.0) -> np.ndarray:
     """`-log p_y` of each sample at temperature T, in nats [N], at least 0, lower is better. It is
@@ -109,11 +112,9 @@ def fit_temperature(
     logits: np.ndarray,
     labels: np.ndarray,
     shard: np.ndarray,
-    *,
-    lowest: float = 0.05,
-    highest: float = 20.0,
 ) -> FittedTemperature:
-    """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017).
+    """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017),
+    from 0.05 to 20.
 
     The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature
     `mean_i Var_{p_i} z_i`: Newton's method inside a bracket finds the minimum. A replicate of the
@@ -125,28 +126,22 @@ def fit_temperature(
         logits: [N, C].
         labels: [N] true classes.
         shard: [N] from `stratified_shards`.
-        lowest, highest: the range searched.
 
     Raises:
-        ValueError: an empty range, or labels or shards that do not fit.
+        ValueError: labels or shards that do not fit.
     """
-    if not 0 < lowest < highest:
-        raise ValueError(
-            f"lowest must be above 0 and below highest, got {lowest!r} and {highest!r}."
-        )
     n = len(logits)
     labels = checks.labels_for(labels, n, logits.shape[1], "fitting a temperature")
     shard = checked_shard(shard, n)
-    beta, reached = _minimum(logits, labels, 1.0 / highest, 1.0 / lowest)
+    beta, reached = _minimum(logits, labels, *_BOUNDS)
     replicates = None
     if reached and shard.max() > 0:
         slope, curve = _derivatives(logits, labels, beta)
         rest = [total.sum() - np.bincount(shard, weights=total) for total in (slope, curve)]
         moved = beta - rest[0] / np.where(rest[1] > 0, rest[1], np.inf)
-        replicates = np.clip(moved, 1.0 / highest, 1.0 / lowest)
+        replicates = np.clip(moved, *_BOUNDS)
     T = 1.0 / beta
-    bounds = (1.0 / highest, 1.0 / lowest)
-    inverse = jackknife_interval(beta, replicates, n=n, bounds=bounds, correct=False)
+    inverse = jackknife_interval(beta, replicates, n=n, bounds=_BOUNDS, correct=False)
     assert inverse is not None
     low, high = (None if end is None else 1.0 / end for end in (inverse.high, inverse.low))
     interval = Interval(T, low, high, inverse.level, inverse.method, n, T)

@@ -47,16 +47,13 @@ class RankedDistances:
         return float(self.grades @ self.grades) / len(self.grades) - 0.25
 
 
-def rsa_sample(
-    n: int, labels: np.ndarray | None = None, *, most: int = EXACT_UP_TO, seed: int = 0
-) -> np.ndarray:
+def rsa_sample(n: int, labels: np.ndarray | None = None, *, most: int = EXACT_UP_TO) -> np.ndarray:
     """Return the positions of the samples to use: all n, or a stratified draw of `most`.
 
     Args:
         n: samples.
         labels: [n] true classes; None draws from all alike.
         most: at least 4.
-        seed: of the draw.
 
     Returns:
         Sorted positions, int64 [min(n, most)].
@@ -65,7 +62,7 @@ def rsa_sample(
         raise ValueError(f"n must be at least 1 and most at least 4, got {n!r} and {most!r}.")
     if n <= most:
         return np.arange(n)
-    keys = np.random.default_rng(seed).random(n)
+    keys = np.random.default_rng(0).random(n)
     strata = (
         np.zeros(n) if labels is None else checks.labels_for(labels, n, None, "a stratified draw")
     )

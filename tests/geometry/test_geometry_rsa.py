@@ -197,11 +197,10 @@ def test_the_null_is_made_of_shuffles_and_tells_related_from_unrelated():
 def test_all_samples_up_to_the_limit_and_then_each_class_by_its_share():
     labels = np.array([0] * 600 + [1] * 300 + [2] * 100)
     assert rsa_sample(1000, labels, most=1000).tolist() == list(range(1000))
-    drawn = rsa_sample(1000, labels, most=100, seed=3)
+    drawn = rsa_sample(1000, labels, most=100)
     assert len(set(drawn.tolist())) == 100
     assert np.bincount(labels[drawn]).tolist() == [60, 30, 10]
-    assert (drawn == rsa_sample(1000, labels, most=100, seed=3)).all()
-    assert (drawn != rsa_sample(1000, labels, most=100, seed=4)).any()
+    assert (drawn == rsa_sample(1000, labels, most=100)).all()
     assert len(rsa_sample(10_000)) == 1_500
     with pytest.raises(ValueError, match="most at least 4"):
         rsa_sample(10, most=2)
