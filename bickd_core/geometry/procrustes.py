@@ -196,7 +196,7 @@ def procrustes_null(
     distances = [
         _distance(X.T @ Y[random.permutation(len(Y))], *squares) for _ in range(permutations)
     ]
-    return PermutedNull.of(observed, distances, lower=True)
+    return PermutedNull.of(observed, np.array(distances, dtype=np.float64), lower=True)
 
 
 def _distance(cross: np.ndarray, first: float, second: float) -> float | None:
