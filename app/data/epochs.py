@@ -22,7 +22,7 @@ from bickd_core.geometry.matching import Matching, entropies_at
 from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.rematching import rematched
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.runs.predictions import PredictionsError
+from bickd_core.runs.predictions import PredictionsError, positions
 
 MOST_CLASSES = 100
 """With more classes, the Gram of each epoch shows means over groups of classes."""
@@ -215,8 +215,7 @@ def _finished(comparison: Comparison) -> _Trajectory | None:
 
 
 def _on_samples(trajectory: _Trajectory, ids: np.ndarray) -> _Trajectory:
-    order = np.argsort(trajectory.ids, kind="stable")
-    rows = order[np.searchsorted(trajectory.ids[order], ids)]
+    rows = positions(trajectory.ids, ids)
     return _Trajectory(
         trajectory.logits[:, rows],
         ids,

@@ -14,7 +14,7 @@ from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import Replicated, replicated_difference
 from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.runs.predictions import PredictionsError
+from bickd_core.runs.predictions import PredictionsError, positions
 from bickd_core.runs.stages import PROBE_SPLIT, Stages
 
 
@@ -126,19 +126,14 @@ def _layers(
         return None
     names, values = [], []
     for side, (_, predictions_file) in zip(sides, (teacher, student), strict=True):
-        rows = _positions(side.ids, shared)
+        rows = positions(side.ids, shared)
         own = {name: X[rows] for name, X in zip(side.names, side.features, strict=True)}
         if predictions_file.size:
             predictions = predictions_at(predictions_file)
             if np.isin(shared, predictions.ids).all():
-                own["logits"] = predictions.logits[_positions(predictions.ids, shared)]
+                own["logits"] = predictions.logits[positions(predictions.ids, shared)]
         names.append(tuple(own))
         values.append(list(own.values()))
-    labels = sides[0].labels[_positions(sides[0].ids, shared)]
+    labels = sides[0].labels[positions(sides[0].ids, shared)]
     cka = layer_cka(values[0], values[1], stratified_shards(len(shared), labels))
     return LayerView(cka, names[0], names[1], shared)
-
-
-def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    order = np.argsort(ids, kind="stable")
-    return order[np.searchsorted(ids[order], wanted)]

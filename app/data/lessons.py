@@ -20,6 +20,7 @@ from bickd_core.comparing.measures import geometry, teacher_entropies
 from bickd_core.geometry.layout import align_to
 from bickd_core.geometry.probabilities import class_probabilities, entropy
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
+from bickd_core.runs.predictions import positions
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 IMAGES = 5
@@ -229,6 +230,5 @@ def samples_of(maps: SeedMaps) -> MapSamples:
     run = library().find(maps.meta["source"])
     known = predictions_at(fingerprint_of(run.predictions_path(maps.meta["split"])))
     assert known.labels is not None, "the bundled runs have labels"
-    place = {id: k for k, id in enumerate(known.ids.tolist())}
-    labels = known.labels[[place[id] for id in maps.ids.tolist()]]
+    labels = known.labels[positions(known.ids, maps.ids)]
     return MapSamples(maps.ids, labels, known.class_names, np.unique(labels))

@@ -18,6 +18,7 @@ from bickd_core.maps import jobs
 from bickd_core.maps.jobs import JobStatus
 from bickd_core.maps.make import Maps
 from bickd_core.runs.library import RunFolder
+from bickd_core.runs.predictions import positions
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def _map_view(
         coordinates = align_to(base.coordinates, coordinates, scaled=False)
     # A map has a row for each sample of the teacher.
     teacher_ids = predictions_at(file_of(comparison, comparison.teacher.run)).ids
-    position = {id: i for i, id in enumerate(teacher_ids.tolist())}
-    rows = np.array([position[id] for id in comparison.teacher.predictions.ids.tolist()])
+    rows = positions(teacher_ids, comparison.teacher.predictions.ids)
     return MapView(layout, coordinates[rows])
 
 

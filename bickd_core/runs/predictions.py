@@ -433,9 +433,14 @@ def _on_samples(model: Predictions, ids: np.ndarray) -> Predictions:
     """The predictions on these samples in this order; the same object if that changes nothing."""
     if np.array_equal(model.ids, ids):
         return model
-    return model.take(_positions(model.ids, ids))
+    return model.take(positions(model.ids, ids))
 
 
-def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the row of each wanted id. All of them must be in `ids`, which are unique.
+
+    >>> positions(np.array([7, 3, 5]), np.array([5, 7])).tolist()
+    [2, 0]
+    """
     order = np.argsort(ids, kind="stable")
     return order[np.searchsorted(ids[order], wanted)]
