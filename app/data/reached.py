@@ -34,11 +34,6 @@ def _accuracy(fingerprint: Fingerprint) -> tuple[float | None, str]:
     if not fingerprint.changed:  # there is no such file; an empty one is damaged
         return None, ""
     try:
-        predictions = predictions_at(fingerprint)
+        return predictions_at(fingerprint).accuracy, ""
     except PredictionsError as error:
         return None, str(error)
-    return (
-        None
-        if predictions.labels is None
-        else float((predictions.predicted == predictions.labels).mean())
-    ), ""

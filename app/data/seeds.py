@@ -141,12 +141,11 @@ def _figures(fingerprint: Fingerprint, teacher: Fingerprint | None) -> _Figures:
             agreement = float((shared_teacher.predicted == shared.predicted).mean())
     except PredictionsError:
         return _Figures()
-    accuracy = None if own.labels is None else float((own.predicted == own.labels).mean())
     shard = stratified_shards(len(own), own.labels)
     overlap = streamed_overlap(own.logits, TEMPERATURE, shard)
     return _Figures(
         len(own),
-        accuracy,
+        own.accuracy,
         agreement,
         None if overlap is None else overlap.estimate,
     )

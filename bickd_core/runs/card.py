@@ -78,8 +78,8 @@ def predictions_card(
         "",
         "## Figures",
     ]
-    if own.labels is not None:
-        lines.append(f"- accuracy: {(own.predicted == own.labels).mean():.1%}")
+    if own.accuracy is not None:
+        lines.append(f"- accuracy: {own.accuracy:.1%}")
     if teacher is not None:
         first, second = align([teacher, own]).predictions
         same = (first.predicted == second.predicted).mean()

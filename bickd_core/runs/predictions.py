@@ -207,6 +207,11 @@ class Predictions:
         """The predicted class of each sample, int64 [N]. The array is shared: do not change it."""
         return self.logits.argmax(axis=1)
 
+    @property
+    def accuracy(self) -> float | None:
+        """The share of correct predictions, or None without labels."""
+        return None if self.labels is None else float((self.predicted == self.labels).mean())
+
     def probabilities(self, temperature: float | np.ndarray = 1.0) -> np.ndarray:
         """Return softmax(logits / T), float64 [N, C]. Rows sum to 1.
 

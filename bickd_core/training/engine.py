@@ -269,7 +269,7 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
     except NotFiniteError as error:
         what = f"the student's logits are not finite after epoch {at.epoch + 1}"
         raise TrainingError(diverged_sentence(what)) from error
-    record["validation_accuracy"] = float((validation.predicted == validation.labels).mean())
+    record["validation_accuracy"] = validation.accuracy
     if job.teacher_logits is not None:
         record["validation_agreement"] = float(
             (validation.predicted == job.teacher_logits.argmax(axis=1)).mean()

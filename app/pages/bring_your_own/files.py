@@ -110,9 +110,9 @@ def likely_teacher(imported: Imported) -> str:
             if word in model.name.lower():
                 return model.name
     reached: Mapping[str, float] = {
-        model.name: float((model.predictions.predicted == model.predictions.labels).mean())
+        model.name: accuracy
         for model in imported.models
-        if model.predictions.labels is not None
+        if (accuracy := model.predictions.accuracy) is not None
     }
     return max(reached, key=lambda name: reached[name]) if reached else imported.models[0].name
 

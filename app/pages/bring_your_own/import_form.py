@@ -157,11 +157,7 @@ def _table(imported: Imported) -> list[dict[str, str]]:
     rows = []
     for model in imported.models:
         predictions = model.predictions
-        accuracy = (
-            "no labels"
-            if predictions.labels is None
-            else f"{(predictions.predicted == predictions.labels).mean():.1%}"
-        )
+        accuracy = predictions.accuracy
         rows.append(
             {
                 "Model": model.name,
@@ -171,7 +167,7 @@ def _table(imported: Imported) -> list[dict[str, str]]:
                     + (" …" if predictions.num_classes > 4 else "")
                 ),
                 "Scores": model.scale,
-                "Accuracy": accuracy,
+                "Accuracy": "no labels" if accuracy is None else f"{accuracy:.1%}",
                 "File": model.file,
             }
         )

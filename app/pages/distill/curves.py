@@ -166,11 +166,9 @@ def _measured(fingerprint: Fingerprint) -> Reference | None:
         teacher = Predictions.load(fingerprint.path)
     except PredictionsError:
         return None
-    labels = teacher.labels
-    accuracy = None if labels is None else float((teacher.predicted == labels).mean())
-    shard = stratified_shards(len(teacher), labels)
+    shard = stratified_shards(len(teacher), teacher.labels)
     overlap = streamed_overlap(teacher.logits, TEMPERATURE, shard)
-    return Reference(accuracy, None if overlap is None else overlap.value)
+    return Reference(teacher.accuracy, None if overlap is None else overlap.value)
 
 
 # -- the small map ---------------------------------------------------------------------------------
