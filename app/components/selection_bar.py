@@ -74,16 +74,7 @@ def _images(comparison: Comparison, chosen: Selection) -> None:
             " Below each: true class, then the predictions of"
             f" {' | '.join(model.called for model in comparison.models)}."
         )
-        predictions = [model.predictions.predicted for model in comparison.models]
-        captions = [
-            (
-                thumbs.true_class(comparison, position),
-                " | ".join(
-                    comparison.class_names[predicted[position]] for predicted in predictions
-                ),
-            )
-            for position in shown
-        ]
+        captions = thumbs.predicted_classes(comparison, comparison.models, shown)
         with st.container(key="selection-images"):
             thumbs.show(comparison, shown, captions, say_why=False)
 

@@ -13,6 +13,7 @@ from app.pages.disagreements import confusions, outcomes
 from app.plain import st
 from bickd_core.comparing import calibration, finding, measures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.wording import worded
 from bickd_viz.charts.paired import paired_html
 from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
@@ -196,14 +197,10 @@ def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -
     st.caption(
         f"The {len(positions)} of {numbers.count(comparison.n)} {comparison.nouns} with the largest"
         f" Hellinger distance at T = {T:g}. Bars: {other.name} above, {student.name} below.",
-        help=(
-            "The distance is computed over all classes. The true class is bold. Click an"
-            f" {comparison.noun} to open its page."
-            if comparison.noun == "image"
-            else (
-                "The distance is computed over all classes. The true class is bold. Click a"
-                f" {comparison.noun} to open its page."
-            )
+        help=worded(
+            "The distance is computed over all classes. The true class is bold. Click an image to"
+            " open its page.",
+            comparison.noun,
         ),
     )
     looks, theme = style.styles(comparison), style.theme()
