@@ -193,7 +193,7 @@ def _worked_on(library: Library) -> set[str]:
     for run in library.runs():
         with suppress(RunError):
             status = run.status()
-            if status.active and not status.stale():
+            if status.at_work:
                 names.add(run.info().dataset)
     return names
 

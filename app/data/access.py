@@ -202,7 +202,7 @@ def _active(runs: list[RunFolder]) -> Iterator[RunFolder]:
     for run in runs:
         with contextlib.suppress(RunError):
             status = run.status()
-            if status.active and not status.stale():
+            if status.at_work:
                 yield run
 
 

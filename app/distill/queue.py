@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -76,14 +75,12 @@ class Entry:
 def entries(
     runs: Iterable[Active],
     expected: Callable[[Sequence[TrainConfig]], Seconds],
-    now: float | None = None,
 ) -> list[Entry]:
     """Return working entries, then waiting ones, each in the order in which they were started.
 
     Args:
         expected: returns the seconds of runs that have not begun, one after the other.
     """
-    now = time.time() if now is None else now
     active = {}
     for run, info in runs:
         if run.origin == "bundled":
@@ -92,7 +89,7 @@ def entries(
             status = run.status()
         except RunError:
             continue
-        if status.active and not status.stale(now):
+        if status.at_work:
             active[run.key] = (run, info)
     queue_entries = []
     ordered = sorted(active.values(), key=lambda pair: (pair[1].created, pair[0].key))

@@ -501,7 +501,7 @@ class RunFolder:
             status = self.status()
         except RunError:
             status = Status("failed")  # a folder whose status cannot be read can still be deleted
-        if status.active and not status.stale():
+        if status.at_work:
             raise RunError(
                 f"run '{self.key}' is {status.state} and cannot be {what}; stop it first."
             )

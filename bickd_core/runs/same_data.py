@@ -86,7 +86,7 @@ def runs_on(library: Library, dataset: str) -> list[RunFolder]:
         with suppress(RunError):  # `bickd runs` reports a damaged run
             info = run.info()
             asked = info.dataset == new or _is_gone(info.dataset)
-            if asked and not run.read_only and not _works(run) and _has_images(info, new):
+            if asked and not run.read_only and not run.status().at_work and _has_images(info, new):
                 found.append(run)
     return found
 
@@ -100,7 +100,7 @@ def relocate(run: RunFolder, dataset: str) -> None:
     """
     run.check_writable("changed")
     info, new = run.info(), dataset_info(dataset).name
-    if _works(run):
+    if run.status().at_work:
         raise RunError(
             f"run '{run.key}' is {run.status().state}; stop it before you name new data."
         )
@@ -130,11 +130,6 @@ def _has_images(info: RunInfo, dataset: str) -> bool:
     if dataset_info(dataset).num_classes != info.num_classes:
         return False
     return external.load(dataset, info.image_size, info.resizing).content == info.data_content
-
-
-def _works(run: RunFolder) -> bool:
-    status = run.status()
-    return status.active and not status.stale()
 
 
 def _is_gone(dataset: str) -> bool:

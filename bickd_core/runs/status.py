@@ -174,6 +174,11 @@ class Status:
     def active(self) -> bool:
         return self.state in ("queued", "running")
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a worker works on the run, or it waits for one: active and not stale."""
+        return self.active and not self.stale()
+
     def stale(self, now: float | None = None) -> bool:
         """Return whether the status is active although the process is gone. This is derived, never
         stored.

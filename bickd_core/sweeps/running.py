@@ -140,7 +140,7 @@ class Sweeping:
                 return self._end(planned, run, "failed", str(error))
         if status.state == "failed":
             return self._failed(planned, run, status.error, ended_before=True)
-        if status.active and status.worker is not None and not status.stale():
+        if status.at_work and status.worker is not None:
             self.working[planned.name] = (planned, run)  # somebody else's worker is on it
             return None
         return self._submit(planned, run)
