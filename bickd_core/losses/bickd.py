@@ -39,7 +39,7 @@ from bickd_core.losses.numerics import (
     unit_vectors,
     without_autocast,
 )
-from bickd_core.losses.objective import LogitObjective, weighted
+from bickd_core.losses.objective import LogitObjective, check_state, weighted
 from bickd_core.presets.logits import BicKDOptions
 
 _SAME_CLASS = ("negative", "ignore", "positive")
@@ -224,12 +224,7 @@ class BicKDObjective(LogitObjective[BicKDOptions]):
         """Load a state of the same options. Raises a ValueError for another objective's state."""
         if self._queue is None:
             return super().load_state_dict(state)
-        if set(state) != {"batches"}:
-            raise ValueError(
-                "state must hold batches for the objective 'bickd' with a queue, but it holds"
-                f" {', '.join(state) or 'nothing'}; resume with the objective that the run was"
-                " started with."
-            )
+        check_state(self.kind, state, ("batches",))
         return self._queue.load_state_dict(state)
 
     def _rows(

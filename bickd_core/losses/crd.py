@@ -25,7 +25,7 @@ from bickd_core.losses.ce import cross_entropy
 from bickd_core.losses.inputs import check_features
 from bickd_core.losses.memory import MemoryIndex
 from bickd_core.losses.numerics import unit_vectors, without_autocast
-from bickd_core.losses.objective import FeatureObjective, weighted
+from bickd_core.losses.objective import FeatureObjective, check_state, weighted
 from bickd_core.models.outputs import Outputs
 from bickd_core.presets.features import CRDOptions
 
@@ -134,12 +134,7 @@ class CRDObjective(FeatureObjective[CRDOptions]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load a state after a `setup` with the same models and data. Raises a ValueError for the
         state of another objective."""
-        if set(state) != {"parts", "generator"}:
-            raise ValueError(
-                "state must hold parts and generator for the objective 'crd', but it holds"
-                f" {', '.join(state) or 'nothing'}; resume with the objective that the run was"
-                " started with."
-            )
+        check_state(self.kind, state, ("parts", "generator"))
         self._built().load_state_dict(state["parts"])
         self._normalised = not bool(self._built().log_normalisers.isnan().any())
         self._generator.set_state(state["generator"].cpu())

@@ -1,7 +1,7 @@
 """Objectives: they turn the outputs of a batch into named, weighted terms for the training loop."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch.nn as nn
@@ -69,6 +69,17 @@ def weighted(*parts: tuple[str, float, Callable[[], Tensor]]) -> dict[str, Tenso
     return {name: weight * term() for name, weight, term in parts if weight > 0}
 
 
+def check_state(kind: str, state: dict[str, Any], names: Collection[str]) -> None:
+    """Raise a ValueError if a state does not have these entries: it is another objective's."""
+    if set(state) != set(names):
+        expected = f"hold {' and '.join(names)}" if names else "be empty"
+        raise ValueError(
+            f"state must {expected} for the objective {kind!r}, but it holds"
+            f" {', '.join(state) or 'nothing'}; resume with the objective and the options that"
+            " the run was started with."
+        )
+
+
 class Stateless:
     """Set up, save and resume an objective without parameters and state."""
 
@@ -87,11 +98,7 @@ class Stateless:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Check that the state is empty."""
-        if state:
-            raise ValueError(
-                f"state must be empty for the objective {self.kind!r}, but it holds"
-                f" {', '.join(state)}; resume with the objective that the run was started with."
-            )
+        check_state(self.kind, state, ())
 
 
 class LogitObjective(WithOptions[Given], Stateless, ABC):
