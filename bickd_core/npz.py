@@ -1,5 +1,5 @@
-"""Read npz files from untrusted sources: no pickles, and sizes are checked before memory is
-allocated."""
+"""Write npz files atomically, and read them from untrusted sources: no pickles, and sizes are
+checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import mmap
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from bickd_core.atomic import atomic_write
 from bickd_core.naming import first_line
 from bickd_core.npy_header import NpyHeader, read_header
 from bickd_core.reading import ReadError, opened
@@ -63,6 +65,17 @@ def load_npz(
                 f"expected a whole npz file without pickles, but reading it failed"
                 f" ({first_line(error, 120)})."
             ) from error
+
+
+def save_npz(path: Path | str, arrays: Mapping[str, np.ndarray], *, packed: bool = True) -> None:
+    """Write arrays atomically, by name.
+
+    Args:
+        packed: compress them.
+    """
+    write = np.savez_compressed if packed else np.savez
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        write(file, **arrays)  # type: ignore[arg-type]
 
 
 def content_key(path: Path | str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.atomic import atomic_write
+from bickd_core.npz import save_npz
 from bickd_core.places import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,7 @@ def cached_array(key: str, shape: tuple[int, ...], make: Callable[[], np.ndarray
         raise ValueError(f"expected uint8 {list(shape)}, made {array.dtype} {list(array.shape)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, array=array)
+        save_npz(path, {"array": array}, packed=False)
     except OSError as error:
         logger.warning(
             "The cache folder %s cannot be written to (%s); images are decoded again each time. "

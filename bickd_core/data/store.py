@@ -29,6 +29,7 @@ from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.rows import RowFile, Rows
 from bickd_core.disk import lock_if_writable
 from bickd_core.file_sizes import size_text
+from bickd_core.npz import save_npz
 from bickd_core.places import cache_folder
 
 FORMAT = 1
@@ -248,8 +249,7 @@ def _write(
         "sorted_names": listing.sorted_names,
     }
     arrays["about"] = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
-    with atomic_write(folder / f"store-{key}.npz") as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    save_npz(folder / f"store-{key}.npz", arrays, packed=False)
 
 
 def _write_images(

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bickd_core.atomic import atomic_write
 from bickd_core.naming import some_names
-from bickd_core.npz import load_npz
+from bickd_core.npz import load_npz, save_npz
 from bickd_core.reading import ReadError
 from bickd_core.runs import prediction_arrays as arrays_of
 from bickd_core.runs.prediction_arrays import PredictionsError, logits_from_probabilities
@@ -273,13 +272,8 @@ class Predictions:
             arrays["features"] = (
                 to_half(self.features) if half else self.features.astype(np.float32)
             )
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            write = (
-                np.savez
-                if sum(a.nbytes for a in arrays.values()) > LARGE_BYTES
-                else np.savez_compressed
-            )
-            write(file, **arrays)  # type: ignore[arg-type]
+        size = sum(array.nbytes for array in arrays.values())
+        save_npz(path, arrays, packed=size <= LARGE_BYTES)
 
     @classmethod
     def load(cls, path: Path | str) -> Predictions:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.atomic import atomic_write
+from bickd_core.npz import save_npz
 from bickd_core.packed_text import pack, unpack
 from bickd_core.reading import ReadError
 from bickd_core.runs.predictions import PredictionsError, file_name, read_arrays
@@ -45,8 +45,7 @@ class SampleFile:
         arrays = {"ids": np.array(ids, dtype=np.int64 if _whole(ids) else np.str_)}
         for name, values in (("texts", self.texts), ("paths", self.paths)):
             arrays[name], arrays[f"{name}_end"] = pack([values.get(i) for i in ids])
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        save_npz(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> SampleFile:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.atomic import atomic_write
+from bickd_core.npz import save_npz
 from bickd_core.runs.info import Split
 from bickd_core.runs.predictions import PredictionsError, file_name, read_arrays, to_half
 
@@ -72,8 +72,7 @@ class Stages:
             "labels": self.labels,
         }
         arrays |= {f"stage-{i}": to_half(values) for i, values in enumerate(self.features)}
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        save_npz(path, arrays)
 
     @classmethod
     def load(cls, path: Path | str) -> Stages:
