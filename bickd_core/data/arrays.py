@@ -27,7 +27,7 @@ from bickd_core.data.notes import note
 from bickd_core.data.pixels import MAX_PIXELS
 from bickd_core.data.resizing import Resizing
 from bickd_core.data.rows import CHUNK_BYTES
-from bickd_core.naming import first_line
+from bickd_core.naming import first_line, some_names
 from bickd_core.npy_header import NpyHeader, read_header
 
 logger = logging.getLogger(__name__)
@@ -169,8 +169,7 @@ def _parts(path: Path, names: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name)[1:-1][:60] for name in names[:12])
-    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown or "nothing"
+    return some_names([repr(name)[1:-1][:60] for name in names], most=12) or "nothing"
 
 
 @contextmanager

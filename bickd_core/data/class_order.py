@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from bickd_core.data.base import Dataset, Split
+from bickd_core.naming import some_names
 
 ClassOrder = Literal["natural", "text"]
 """Natural: whole numbers by value. Text: character by character, as torchvision's ImageFolder sorts
@@ -56,8 +57,7 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(("cat", "a\\nb"))
     'cat, a\\\\nb'
     """
-    shown = [repr(name)[1:-1] for name in names[:LISTED]]
-    return ", ".join(shown) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+    return some_names([repr(name)[1:-1] for name in names], most=LISTED)
 
 
 def classes_sentence(dataset: Dataset, order: ClassOrder | None) -> str:

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bickd_core.naming import nearest
+from bickd_core.naming import nearest, some_names
 from bickd_core.reading import ReadError, parse_yaml
 
 FILES = Path(__file__).parent / "files"
@@ -138,12 +138,9 @@ def read_hierarchy(content: str | bytes, filename: str, class_names: Sequence[st
     assigned, above, problems = _assigned(found, class_names)
     missing = [name for c, name in enumerate(class_names) if c not in assigned]
     if missing and not problems:
-        names = ", ".join(missing[:5]) + (
-            f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        )
         problems.append(
-            f"{len(missing)} of {len(class_names)} classes have no superclass: {names}; add a row"
-            " for each."
+            f"{len(missing)} of {len(class_names)} classes have no superclass:"
+            f" {some_names(missing)}; add a row for each."
         )
     if problems:
         raise HierarchyError(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bickd_core.models.recognise import COUNTER, STATISTICS, recognise
-from bickd_core.naming import classes_text, plain_name
+from bickd_core.naming import classes_text, plain_name, some_names
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -125,7 +125,7 @@ def lacks_statistics(name: str, missing: Sequence[str], why: str) -> str:
         why: why they are needed here, as a relative clause.
     """
     return (
-        f"These weights of {name} lack the statistics of its batch norms ({missing[0]} and"
-        f" {len(missing) - 1} more), {why}; save the whole model.state_dict(), not only the"
+        f"These weights of {name} lack the statistics of its batch norms"
+        f" ({some_names(missing, most=1)}), {why}; save the whole model.state_dict(), not only the"
         " parameters."
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bickd_core.naming import near
+from bickd_core.naming import near, some_names
 from bickd_core.places import bundle_folder, folder_from_environment
 from bickd_core.runs.folder import NameTaken, Origin, RunFolder
 from bickd_core.runs.info import (
@@ -263,5 +263,4 @@ def _known(key: str, runs: list[RunFolder]) -> str:
         *others, last = [f"'{name}'" for name in sorted(alike, key=own.__contains__, reverse=True)]
         return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
     known = near(key, own, n=len(own) or 1, cutoff=0.0) + bundled
-    more = f" and {len(known) - 6} more" if len(known) > 6 else ""
-    return f"the runs are {', '.join(known[:6])}{more}." if known else "there are no runs yet."
+    return f"the runs are {some_names(known, most=6)}." if known else "there are no runs yet."
