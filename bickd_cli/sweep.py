@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from bickd_cli.flags import Modules, plain, values
+from bickd_cli.flags import Modules, values
+from bickd_cli.train import SharedOptions
 from bickd_core.launch.protocol import Launcher
 from bickd_core.models.catalogue import TIMM, TORCHVISION
 from bickd_core.models.own import is_own
@@ -17,14 +18,11 @@ from bickd_core.presets.catalogue import methods_text
 from bickd_core.runs.library import Library
 from bickd_core.sweeps.definition import (
     PlannedRun,
-    Shared,
     planned_runs,
     rates_of_flags,
     read_sweep,
 )
 from bickd_core.sweeps.definition import Sweep as Definition
-
-SharedOptions = plain(Shared, unset=("lr",))
 
 
 @dataclass

@@ -37,11 +37,13 @@ MOST = 10**9
 """Upper bound for images, epochs and similar counts in a file, far above any real training."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """The base class of settings: unknown fields and infinite numbers are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SGD(_Strict):
+class SGD(Strict):
     """Stochastic gradient descent with momentum, with the usual recipe for CIFAR."""
 
     kind: Literal["sgd"] = "sgd"
@@ -59,7 +61,7 @@ class SGD(_Strict):
         return self
 
 
-class AdamW(_Strict):
+class AdamW(Strict):
     """Adam with decoupled weight decay."""
 
     kind: Literal["adamw"] = "adamw"
@@ -69,7 +71,7 @@ class AdamW(_Strict):
     weight_decay: float = Field(0.05, ge=0)
 
 
-class Cosine(_Strict):
+class Cosine(Strict):
     """Half a cosine from the peak learning rate to `final` times it, updated every batch."""
 
     kind: Literal["cosine"] = "cosine"
@@ -79,7 +81,7 @@ class Cosine(_Strict):
     final: float = Field(0.0, ge=0, le=1, description="share of the peak learning rate at the end")
 
 
-class Step(_Strict):
+class Step(Strict):
     """The learning rate times `gamma` at each milestone, given as a share of the run."""
 
     kind: Literal["step"] = "step"
@@ -92,7 +94,7 @@ class Step(_Strict):
     gamma: float = Field(0.1, gt=0, le=1)
 
 
-class Seeds(_Strict):
+class Seeds(Strict):
     """Independent seeds for the random parts of a run. 0 <= seed < 2^31."""
 
     weights: int = Field(0, ge=0, lt=2**31, description="initial weights")
@@ -112,7 +114,7 @@ RESIZING = ("resize", "interpolation", "crop_share")
 """The fields that control how images become square."""
 
 
-class TrainConfig(_Strict):
+class TrainConfig(Strict):
     """One training run, of a teacher or of a student.
 
     A `teacher` (the key or the folder of a run) is required by every objective but `ce`; with `ce`

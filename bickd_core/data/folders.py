@@ -16,6 +16,9 @@ PARTS = {
 }
 """Names for a part of a data set, in lower case."""
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+"""Suffixes of files that are images."""
+
 CLUTTER = frozenset(
     (
         "$recycle.bin", "@eadir", "__macosx", "__pycache__", "desktop.ini", "ehthumbs.db",

@@ -11,17 +11,22 @@ import numpy as np
 
 from bickd_core.data.annotations import annotated, class_names, labelled, labels_file, names_file
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import PARTS, as_text, has_files, part_of, same_name, subfolders, walk
+from bickd_core.data.folders import (
+    IMAGE_SUFFIXES,
+    PARTS,
+    as_text,
+    has_files,
+    part_of,
+    same_name,
+    subfolders,
+    walk,
+)
 from bickd_core.data.listing import Listing, side_and_channels
 from bickd_core.data.notes import note
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
 
 logger = logging.getLogger(__name__)
-
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,8 @@ def listing(path: Path, *, all_test: bool = False) -> Listing:
         labels[part.name] = np.repeat(np.array(targets, dtype=np.int64), counts)
         paths[part.name] = tuple(file for of_class in part.classes.values() for file in of_class)
     if not paths[first.name]:
-        wanted = ", ".join(sorted(SUFFIXES))
-        loose = has_files(first.folder, SUFFIXES)
+        wanted = ", ".join(sorted(IMAGE_SUFFIXES))
+        loose = has_files(first.folder, IMAGE_SUFFIXES)
         raise DataError(
             f"{as_text(first.folder)} has"
             f" {'images but no class folders' if loose else 'no images'}; it must have one folder"
@@ -192,8 +197,8 @@ def _only_parts(name: str, folder: Path, path: Path) -> list[_Part]:
     """
     classes = _classes(folder, path)
     flat = not any(classes.values()) or [name.lower() for name in classes] == ["images"]
-    if flat and (file := labels_file(folder, path, SUFFIXES)):
-        parts = labelled(file, folder, SUFFIXES, all_test=name == "test")
+    if flat and (file := labels_file(folder, path, IMAGE_SUFFIXES)):
+        parts = labelled(file, folder, IMAGE_SUFFIXES, all_test=name == "test")
         return [_Part(part, folder, by_class, file) for part, by_class in parts.items()]
     return [_Part(name, folder, classes)]
 
@@ -206,10 +211,10 @@ def _other_part(
     own_classes = _classes(folder, path)
     named = {same_name(name) for name in classes}
     if not any(same_name(name) in named for name in own_classes) and (
-        file := labels_file(folder, path, SUFFIXES)
+        file := labels_file(folder, path, IMAGE_SUFFIXES)
     ):
-        return _Part(part, folder, annotated(file, folder, list(classes), SUFFIXES), file)
-    flat = not any(own_classes.values()) and has_files(folder, SUFFIXES)
+        return _Part(part, folder, annotated(file, folder, list(classes), IMAGE_SUFFIXES), file)
+    flat = not any(own_classes.values()) and has_files(folder, IMAGE_SUFFIXES)
     images = (
         len(own_classes) == 1
         and next(iter(own_classes)).lower() == "images"
@@ -237,7 +242,9 @@ def _part_folders(path: Path) -> dict[str, Path]:
     if not named or (others and not train):
         return {}
     # In `bus`, `car` and `train`, all with images, "train" is a class.
-    if any(has_files(folder, SUFFIXES) for folder in others) and not any(map(subfolders, train)):
+    if any(has_files(folder, IMAGE_SUFFIXES) for folder in others) and not any(
+        map(subfolders, train)
+    ):
         return {}
     if not train:
         test = as_text(next(iter(named.values()))[0].name)
@@ -278,5 +285,6 @@ def _classes(folder: Path, root: Path) -> dict[str, list[Path]]:
     if len(below) == 1 and below[0].name.lower() == "images" and subfolders(below[0]):
         return _classes(below[0], root)
     return {
-        path.name: walk(path, SUFFIXES, above=tuple({root, folder})) for path in subfolders(folder)
+        path.name: walk(path, IMAGE_SUFFIXES, above=tuple({root, folder}))
+        for path in subfolders(folder)
     }

@@ -9,8 +9,7 @@ import numpy as np
 
 from bickd_core.data.annotations import image_named, images_by_name, label_rows
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text, subfolders
-from bickd_core.data.image_folder import SUFFIXES
+from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, subfolders
 from bickd_core.data.listing import Listing, side_and_channels
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
@@ -98,4 +97,4 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
 def _in_images(root: Path) -> dict[str, Path]:
     """Return the images in the folder `images` next to the table, by name."""
     folder = next((below for below in subfolders(root) if below.name.lower() == "images"), None)
-    return {} if folder is None else images_by_name(folder, SUFFIXES)
+    return {} if folder is None else images_by_name(folder, IMAGE_SUFFIXES)

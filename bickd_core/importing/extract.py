@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bickd_core.data.folders import same_name
 from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
 from bickd_core.importing.scores import Scores, to_logits, two_columns, without_infinite
 from bickd_core.importing.splits import by_split
@@ -282,12 +282,6 @@ def _labels(table: Table, name: str) -> np.ndarray:
     return np.array([str(value).strip() for value in column], dtype=object)
 
 
-def _same_text(value: object) -> str:
-    """Return text without blanks around it and with each accent in one form, so that it compares
-    equal however it was typed."""
-    return unicodedata.normalize("NFC", str(value)).strip()
-
-
 def _whole_numbers(table: Table, name: str, expected: str) -> np.ndarray:
     """Return a column of decimal numbers as int64 [N].
 
@@ -319,7 +313,7 @@ def _ids(table: Table, name: str) -> np.ndarray:
         ids: np.ndarray = column.astype(np.int64)
     elif column.dtype == object:
         check_filled(table, name, "an id")
-        ids = np.array([_same_text(value) for value in column], dtype=object)
+        ids = np.array([same_name(str(value)) for value in column], dtype=object)
     else:
         ids = _whole_numbers(table, name, "an id as a whole number or text")
     seen: dict[object, int] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.layout import ROLES, Hints, Layout
 from bickd_core.importing.score_groups import guess_models
 from bickd_core.importing.splits import is_split_column, without_split
@@ -15,7 +16,6 @@ from bickd_core.importing.table import Table, check_columns, parsed_numbers
 from bickd_core.importing.words import (
     CLASSES,
     IDS,
-    IMAGE_SUFFIXES,
     LABELS,
     MODELS,
     PATHS,

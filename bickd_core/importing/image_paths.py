@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text, walk
-from bickd_core.importing.words import IMAGE_SUFFIXES
+from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, walk
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.sample_file import Id
 

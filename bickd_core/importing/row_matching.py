@@ -10,10 +10,11 @@ from typing import Literal
 
 import numpy as np
 
+from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.extract import FilePart, Rows
 from bickd_core.importing.text_matching import Key, same_text, text_keys
-from bickd_core.importing.words import IMAGE_SUFFIXES, same_name
+from bickd_core.importing.words import same_name
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError

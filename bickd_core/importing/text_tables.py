@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
-from bickd_core.importing.words import IMAGE_SUFFIXES, is_count
+from bickd_core.importing.words import is_count
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import first_line
 from bickd_core.reading import opened

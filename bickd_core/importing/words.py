@@ -70,7 +70,6 @@ PREDICTED = {
     "top1", "best", "output", "guess",
 }  # fmt: skip
 """Words in the name of a column of predicted classes."""
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def normal(name: str) -> str:

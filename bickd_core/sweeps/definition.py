@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
 from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
-from bickd_core.config import Seeds, TrainConfig, one_sentence
+from bickd_core.config import Seeds, Strict, TrainConfig, one_sentence
 from bickd_core.naming import first_line, not_known
 from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.reading import read_yaml
@@ -26,17 +26,13 @@ from bickd_core.sweeps.search import Distribution, draw
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 SWEPT = ("arch", "role", "teacher", "objective", "seeds", "extends", "validation_fold")
 """Fields of a run's config that a sweep sets itself or does not use. The other fields are the same
 in all runs."""
 
 Shared: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "Shared",
-    __base__=_Strict,
+    __base__=Strict,
     __doc__="What all runs of a sweep share.",
     **{
         name: (field.annotation, copy.copy(field))
@@ -55,7 +51,7 @@ def _slug(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-")
 
 
-class Method(_Strict):
+class Method(Strict):
     """An objective with its options and a label, by default the objective's kind.
 
     Attributes:
@@ -98,7 +94,7 @@ def _method(given: Any) -> Any:
     return {"objective": {"kind": given}}
 
 
-class Pair(_Strict):
+class Pair(Strict):
     """A teacher (key or folder of a finished run) and the model of its students."""
 
     teacher: str
@@ -112,7 +108,7 @@ class Pair(_Strict):
         return self.label or f"{self.teacher.strip('/').rpartition('/')[2]}-{self.student}"
 
 
-class Sweep(_Strict):
+class Sweep(Strict):
     """Methods x seeds x pairs. A run is called `NAME-METHOD-sSEED`, with the pair after NAME if
     there are several.
 

@@ -7,14 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from bickd_core.config import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Range(_Strict):
+class _Range(Strict):
     """A range of numbers, as `[low, high]`."""
 
     @property
@@ -61,7 +59,7 @@ class LogUniform(_Range):
         return float(f"{low * math.exp(share * math.log(high / low)):.4g}")
 
 
-class Choice(_Strict):
+class Choice(Strict):
     """One of several values, each as likely: `{choice: [keep, drop]}`."""
 
     choice: tuple[Any, ...] = Field(min_length=1)
@@ -73,7 +71,7 @@ class Choice(_Strict):
 
 def _kind(given: Any) -> str:
     """Return the name of a distribution: its only field."""
-    if isinstance(given, BaseModel):
+    if isinstance(given, Strict):
         return next(iter(type(given).model_fields))
     return str(next(iter(given), "")) if isinstance(given, Mapping) else ""
 
