@@ -43,15 +43,11 @@ class Figures:
     """One sentence for each file of the run that cannot be read."""
 
 
-def row(
-    run: RunFolder, info: RunInfo, figures: Figures, now: float | None = None
-) -> dict[str, Any]:
+def row(run: RunFolder, info: RunInfo, figures: Figures) -> dict[str, Any]:
     """Return one row, by the names in `COLUMNS`; accuracies are in per cent."""
     try:
         status = run.status()
-        state = phase(
-            status, stopping=run.stop_requested(), now=time.time() if now is None else now
-        ).word
+        state = phase(status, stopping=run.stop_requested(), now=time.time()).word
         if status.active and state == "running":
             state = f"running, {status.progress.fraction:.0%}"
         minutes = status.seconds / 60 if status.seconds else None

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STILL = {"displayModeBar": False, "responsive": True}
-_BAR = {
-    "displaylogo": False,
-    "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"],
-}
 
 
 @dataclass(frozen=True)
@@ -43,9 +38,9 @@ class Export:
     figure: Callable[[], go.Figure] | None = None
 
 
-def show(figure: go.Figure, key: str, *, bar: bool = False, export: Export | None = None) -> None:
+def show(figure: go.Figure, key: str, *, export: Export | None = None) -> None:
     """Show a static chart. Pass `export` to add a download menu."""
-    st.plotly_chart(figure, key=key, theme=None, config=_BAR if bar else _STILL)
+    st.plotly_chart(figure, key=key, theme=None, config=_STILL)
     _offer(figure, key, export)
 
 

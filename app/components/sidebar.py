@@ -74,7 +74,7 @@ def show(page: str = "") -> None:
         st.markdown(md("#### Comparison"))
         _bundled(view, keys)
         teachers = _with([key for key in keys if _role(key) == "teacher"] or keys, view.teacher)
-        _select("Teacher", teachers, "teacher", view.teacher)
+        _teacher(teachers, view.teacher)
         students = [key for key in keys if key != view.teacher and _same_data(key, view.teacher)]
         options = _with(students, *view.students)
         st.session_state["side-students"] = list(view.students)
@@ -138,20 +138,20 @@ def _bundled(view: state.ViewState, keys: list[str]) -> None:
     st.segmented_control("Bundled", shelves, key="side-bundled", on_change=chosen, width="stretch")
 
 
-def _select(label: str, options: list[str], field: str, value: str) -> None:
-    st.session_state[f"side-{field}"] = value if value in options else None
+def _teacher(options: list[str], value: str) -> None:
+    st.session_state["side-teacher"] = value if value in options else None
 
     def chosen() -> None:
-        key = st.session_state[f"side-{field}"]
+        key = st.session_state["side-teacher"]
         if not key:
             return
-        changes: dict[str, object] = {field: key, "pair": None}
+        changes: dict[str, object] = {"teacher": key, "pair": None}
         if not _same_data(key, state.current().teacher):
             fresh = default_view(info(library().find(key)).dataset)
             changes["students"] = fresh.students if fresh.teacher == key else ()
         state.update(**changes)
 
-    st.selectbox(label, options, key=f"side-{field}", format_func=described, on_change=chosen)
+    st.selectbox("Teacher", options, key="side-teacher", format_func=described, on_change=chosen)
 
 
 def _write(field: str, convert=lambda value: value):

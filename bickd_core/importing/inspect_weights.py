@@ -53,18 +53,17 @@ class Taken:
     others: tuple[str, ...]
 
 
-def look_into(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Shapes]:
+def look_into(path: Path) -> dict[str, Shapes]:
     """Return names and shapes of the tensors in a file, for each table of tensors, the most likely
     first.
 
     Args:
-        path: the file.
-        max_bytes: refuse a file that is larger or would unpack to more.
+        path: the file. It is refused if it has more than `MAX_BYTES` or would unpack to more.
 
     Raises:
         RefusedFile: the file cannot be used.
     """
-    answer = _ask(path, {"max_bytes": max_bytes})
+    answer = _ask(path, {"max_bytes": MAX_BYTES})
     return {
         where: {name: tuple(shape) for name, shape in shapes.items()}
         for where, shapes in answer["tables"]

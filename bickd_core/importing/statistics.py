@@ -69,7 +69,7 @@ class Statistics:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
             norm.train()
-        normalise = Normaliser(self._dataset.mean, self._dataset.std, channels_last=True)
+        normalise = Normaliser(self._dataset.mean, self._dataset.std)
         images = self._part.images
         for rows in np.array_split(np.arange(len(self._part)), -(-len(self._part) // BATCH)):
             model(normalise(torch.tensor(images[rows])))

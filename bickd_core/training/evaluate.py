@@ -39,7 +39,7 @@ def predict(
     batch_size = batch_size or (64 if torch.device(device).type == "cpu" else 256)
     was_training = model.training
     model.eval()
-    normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
+    normalise = Normaliser(dataset.mean, dataset.std, device=device)
     logits, pooled = [], []
     for start in range(0, len(split.labels), batch_size):
         images = torch.tensor(
@@ -71,7 +71,7 @@ def predict_stages(
     probe = split.take(stage_probe(split.labels))
     was_training = model.training
     model.eval()
-    normalise = Normaliser(dataset.mean, dataset.std, device=device, channels_last=True)
+    normalise = Normaliser(dataset.mean, dataset.std, device=device)
     batches = []
     for start in range(0, len(probe), batch_size):
         images = torch.tensor(probe.images[start : start + batch_size], device=device)

@@ -132,7 +132,7 @@ def build_race(
     first = epochs_before(config, library)
     views = Views(
         train=train,
-        normalise=Normaliser(dataset.mean, dataset.std, device=hardware.device, channels_last=True),
+        normalise=Normaliser(dataset.mean, dataset.std, device=hardware.device),
         augmentation=dataset.augmentation if config.augment else None,
         seed=config.seeds.augmentation,
         pool=config.view_pool,

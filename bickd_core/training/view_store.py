@@ -113,8 +113,7 @@ def budget_bytes() -> int:
     return int(
         min(
             DEFAULT_GB * 1e9,
-            shutil.disk_usage(folder).free / 2
-            + sum(size for _, size, _ in _stored(views_folder())),
+            shutil.disk_usage(folder).free / 2 + sum(size for _, size, _ in _stored()),
         )
     )
 
@@ -123,9 +122,9 @@ class ViewStore:
     """The views of one key. Several processes may use it at once. Each view is made by one of
     them."""
 
-    def __init__(self, key: ViewKey, *, folder: Path | None = None) -> None:
+    def __init__(self, key: ViewKey) -> None:
         self.key = key
-        self.path = (views_folder() if folder is None else folder) / key.digest
+        self.path = views_folder() / key.digest
 
     def file(self, view: int) -> Path:
         return self.path / f"view-{view:06d}.safetensors"
@@ -177,7 +176,7 @@ class ViewStore:
             self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / ABOUT).exists():
                 write_json(self.path / ABOUT, asdict(self.key))
-            make_room(len(body) + 32, limit, folder=self.path.parent)
+            make_room(len(body) + 32, limit)
             with atomic_write(self.file(view)) as temporary, open(temporary, "wb") as file:
                 file.write(body)
                 file.write(hashlib.sha256(body).digest())
@@ -205,9 +204,9 @@ class ViewStore:
             yield
 
 
-def make_room(wanted: int, limit: int, *, folder: Path | None = None) -> None:
+def make_room(wanted: int, limit: int) -> None:
     """Remove the least recently used views until `wanted` more bytes fit within `limit`."""
-    files = _stored(views_folder() if folder is None else folder)
+    files = _stored()
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files, key=lambda entry: (entry[0], entry[2])):
         if total + wanted <= limit:
@@ -239,28 +238,23 @@ def shelves() -> list[Shelf]:
     return sorted(shelves, key=lambda shelf: (shelf.teacher, shelf.dataset, shelf.path))
 
 
-def clear(folder: Path | None = None) -> int:
-    """Remove all views, or those in one key's folder; returns the freed bytes.
+def clear() -> int:
+    """Remove all views; returns the freed bytes.
 
     A run that is using them makes them again.
     """
-    targets = (
-        [folder]
-        if folder is not None
-        else [path for path in views_folder().glob("*") if path.is_dir()]
-    )
     freed = 0
-    for target in targets:
-        freed += sum(file.stat().st_size for file in target.glob("view-*.safetensors"))
-        shutil.rmtree(target)
+    for folder in [path for path in views_folder().glob("*") if path.is_dir()]:
+        freed += sum(file.stat().st_size for file in folder.glob("view-*.safetensors"))
+        shutil.rmtree(folder)
     return freed
 
 
-def _stored(folder: Path) -> list[tuple[float, int, Path]]:
+def _stored() -> list[tuple[float, int, Path]]:
     """Return last use, bytes and path of every view. Views that disappear in the meantime are left
     out."""
     views = []
-    for file in folder.glob("*/view-*.safetensors"):
+    for file in views_folder().glob("*/view-*.safetensors"):
         with contextlib.suppress(OSError):
             stat = file.stat()
             views.append((stat.st_mtime, stat.st_size, file))

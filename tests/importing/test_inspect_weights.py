@@ -20,9 +20,9 @@ from bickd_core.launch.slots import wait_for_slot
 from bickd_core.runs.checkpoints import read_weights, save_weights
 
 
-def refusal(path, **options):
+def refusal(path):
     with pytest.raises(RefusedFile) as caught:
-        look_into(path, **options)
+        look_into(path)
     words = str(caught.value)
     assert words.startswith(path.name)
     assert words.endswith(".")
