@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text
+from bickd_core.data.folders import as_text, check_path
 from bickd_core.data.listing import (
     LARGEST_SIDE,
     MAX_IMAGES,
@@ -85,12 +85,9 @@ class _Array:
 
 def files(path: Path) -> list[Path]:
     """Return the file itself, or the `.npy` files of a folder."""
-    if not path.exists():
-        raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
+    check_path(path)
     if path.is_dir():
         return sorted(file for file in path.glob("*.npy") if file.is_file())
-    if not path.is_file():
-        raise DataError(f"{path} must be a file or a folder, got a pipe or a device.")
     return [path]
 
 

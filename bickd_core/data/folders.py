@@ -66,6 +66,14 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip()
 
 
+def check_path(path: Path) -> None:
+    """Raise a DataError if a path is neither a file nor a folder."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
+    if not path.is_dir() and not path.is_file():
+        raise DataError(f"{path} must be a file or a folder, got a pipe or a device.")
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders directly below `folder`, sorted by name. Links to folders count, clutter
     does not.

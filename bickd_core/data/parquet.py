@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import PARTS, as_text, walk
+from bickd_core.data.folders import PARTS, as_text, check_path, walk
 from bickd_core.data.listing import (
     MAX_IMAGES,
     Listing,
@@ -115,10 +115,7 @@ def _parts(path: Path) -> dict[str, list[Path]]:
 
     Files whose names say no part are used only if there are no others.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist; check the path and that its disk is mounted.")
-    if not path.is_dir() and not path.is_file():
-        raise DataError(f"{path} must be a file or a folder, got a pipe or a device.")
+    check_path(path)
     every = [path] if path.is_file() else walk(path, (".parquet",))
     if not every:
         raise DataError(f"{path} has no .parquet files in it.")
