@@ -18,6 +18,7 @@ from typing import IO
 
 import numpy as np
 
+from bickd_core.data.download import download
 from bickd_core.data.errors import DataError, DataUnavailableError
 from bickd_core.data.listing import Listing
 from bickd_core.data.resizing import Resizing
@@ -91,24 +92,12 @@ def fetch(variant: Variant) -> Path:
     Raises:
         DataUnavailableError: the download failed, or is not the published archive.
     """
-    import pooch
-
-    folder = cache_folder() / "cifar"
     try:
-        return Path(
-            pooch.retrieve(
-                variant.url,
-                known_hash=f"md5:{variant.md5}",
-                fname=variant.url.rsplit("/", 1)[1],
-                path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
-            )
-        )
-    except (OSError, ValueError) as error:  # ValueError: a wrong md5
-        logger.warning("%s could not be fetched: %s", variant.url, error)
+        return download(variant.url, variant.md5, cache_folder() / "cifar")
+    except DataUnavailableError as error:
         raise DataUnavailableError(
-            f"{variant.name} could not be fetched from {variant.url} ({type(error).__name__}); go"
-            f" online once, or name the archive or its folder as {variant.name}:PATH."
+            f"{variant.name} could not be fetched from {error}; go online once, or name the archive"
+            f" or its folder as {variant.name}:PATH."
         ) from error
 
 

@@ -8,7 +8,6 @@ checked. Downloads must also match the md5 that the authors publish.
 
 import gzip
 import hashlib
-import logging
 import math
 import struct
 import zlib
@@ -18,10 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.data.base import Augmentation, Source, Split
+from bickd_core.data.download import download
 from bickd_core.data.errors import DataUnavailableError
 from bickd_core.places import cache_folder
-
-logger = logging.getLogger(__name__)
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 URLS = (
@@ -140,30 +138,21 @@ def installed_folder() -> Path | None:
     return None
 
 
-def download(folder: Path, *, urls: tuple[str, ...] = URLS, progress: bool = True) -> None:
+def fetch(folder: Path) -> None:
     """Download the four files into `folder`, each from the first address that has it, and check
     their md5.
 
     Raises:
         DataUnavailableError: no address has the right file.
     """
-    import pooch
-
     for file in FILES.values():
         reasons = []
-        for url in urls:
+        for url in URLS:
             try:
-                pooch.retrieve(
-                    url + file.name,
-                    known_hash=f"md5:{file.gzip_md5}",
-                    fname=file.name,
-                    path=folder,
-                    downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
-                )
+                download(url + file.name, file.gzip_md5, folder)
                 break
-            except (OSError, ValueError) as error:  # ValueError: a wrong md5
-                logger.warning("%s could not be fetched from %s: %s", file.name, url, error)
-                reasons.append(f"{url}: {type(error).__name__}")
+            except DataUnavailableError as error:
+                reasons.append(str(error))
         else:
             raise DataUnavailableError(
                 f"Fashion-MNIST is not installed and {file.name} could not be downloaded "
@@ -184,7 +173,7 @@ def source_folder() -> Path:
     folder = installed_folder()
     if folder is None:
         folder = download_folder()
-        download(folder)
+        fetch(folder)
     return folder
 
 

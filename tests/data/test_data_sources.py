@@ -66,7 +66,7 @@ def tiny_fashion(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def server(tiny_fashion):
+def server(tiny_fashion, monkeypatch):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
@@ -75,7 +75,9 @@ def server(tiny_fashion):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{running.server_port}/"
+        url = f"http://127.0.0.1:{running.server_port}/"
+        monkeypatch.setattr(fashion_mnist, "URLS", (url,))
+        yield url
         running.shutdown()
         thread.join()
 
@@ -301,12 +303,11 @@ def test_idx_is_parsed_and_its_faults_named():
             fashion_mnist.parse_idx(wrong)
 
 
-def test_download_verifies_and_is_found_again(tiny_fashion, server, cache):
+def test_download_verifies_and_is_found_again(tiny_fashion, server, cache, monkeypatch):
     _, arrays = tiny_fashion
     assert fashion_mnist.installed_folder() is None
-    fashion_mnist.download(
-        fashion_mnist.download_folder(), urls=("http://127.0.0.1:9/", server), progress=False
-    )
+    monkeypatch.setattr(fashion_mnist, "URLS", ("http://127.0.0.1:9/", server))
+    fashion_mnist.fetch(fashion_mnist.download_folder())
     folder = fashion_mnist.installed_folder()
     assert folder == cache / "fashion-mnist"
     for part in ("train", "test"):
@@ -317,7 +318,7 @@ def test_download_verifies_and_is_found_again(tiny_fashion, server, cache):
 
 
 def test_download_shows_a_progress_bar(tiny_fashion, server, cache, capfd):
-    fashion_mnist.download(cache, urls=(server,))
+    fashion_mnist.fetch(cache)
     assert "100%" in capfd.readouterr().err
 
 
@@ -328,7 +329,7 @@ def test_a_wrong_download_is_refused_and_leaves_nothing(tiny_fashion, server, ca
     with pytest.raises(
         DataUnavailableError, match=f"{name} could not be downloaded .*dataset-fashion-mnist"
     ):
-        fashion_mnist.download(cache, urls=(server,), progress=False)
+        fashion_mnist.fetch(cache)
     assert not (cache / name).exists()
 
 
