@@ -88,7 +88,7 @@ def show(page: str = "") -> None:
             placeholder="Choose up to four",
             help=(
                 "Models to compare with the teacher. CE is trained with labels only. KD imitates"
-                " the teacher image by image, DIST and BicKD also class by class."
+                " the teacher one sample at a time, DIST and BicKD also class by class."
             ),
         )
         if any(_is_bickd(key) for key in view.students):

@@ -473,4 +473,4 @@ def test_evaluate_uses_the_temperature_of_the_pages(tmp_path, library, capsys):
     assert Evaluate("net").run(library) == 0
     assert "net on test, T = 1, n = 40" in " ".join(capsys.readouterr().out.split())
     assert Evaluate("net", temperature=4.0).run(library) == 0
-    assert "calibration error (T = 1)" in capsys.readouterr().out
+    assert "ECE (T = 1)" in capsys.readouterr().out
