@@ -33,7 +33,7 @@ from bickd_core.runs.library import (
     TeacherRef,
     with_a_free_name,
 )
-from bickd_core.runs.same_data import is_data_of
+from bickd_core.runs.same_data import check_data_there, is_data_of
 
 if TYPE_CHECKING:
     from bickd_core.data.base import Dataset
@@ -363,13 +363,14 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
     """Return the config that trains a finished run for `epochs` more, with the same settings.
 
     Raises:
-        RunError: the run was not trained here.
+        RunError: the run was not trained here, or its data is no longer there.
     """
     config = run.info().config
     if config is None:
         raise RunError(
             f"run '{run.key}' was not trained here, so its settings are unknown; start a new run."
         )
+    check_data_there(run)
     return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 
 

@@ -61,7 +61,7 @@ def is_data_of(info: RunInfo, dataset: str, *, decode: bool = True) -> bool:
 
 
 def check_data_there(run: RunFolder) -> None:
-    """Check that the path of a run's own data exists, before it is resumed.
+    """Check that the path of a run's own data exists, before work with the run that needs it.
 
     Raises:
         RunError: it does not; the message says how to name the new path.

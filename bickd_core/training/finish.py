@@ -10,6 +10,7 @@ from bickd_core.maps.store import compute_layout
 from bickd_core.models.cost import count_macs, count_parameters, time_pass
 from bickd_core.runs.card import write_card
 from bickd_core.runs.library import Cost, Library, RunError, RunFolder
+from bickd_core.runs.same_data import check_data_there
 from bickd_core.training.evaluate import predict, predict_stages
 from bickd_core.training.hardware import cpu_name
 from bickd_core.training.setup import Job, load_run_data, load_run_model
@@ -38,8 +39,9 @@ def add_stages(run: RunFolder) -> None:
     """Write stages.npz of an older finished run from its weights.
 
     Raises:
-        RunError: the run has no weights yet.
+        RunError: the run has no weights yet, or its data is no longer there.
     """
+    check_data_there(run)
     info = run.info()
     dataset = load_run_data(info)
     run.write_stages(predict_stages(load_run_model(run, dataset), dataset))

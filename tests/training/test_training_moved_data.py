@@ -171,6 +171,10 @@ def test_finished_runs_are_relocated_to_where_their_images_are_now(
         code, said = relocated("--dataset", *arguments)
         assert (code, message in said.err) == (2, True), said.err
     assert teacher.info() == before
+    for needed in (["extend", "student", "--epochs", "1"], ["stages", "student"]):
+        with pytest.raises(SystemExit):
+            main(needed)
+        assert "name its new path: bickd relocate student --dataset" in capsys.readouterr().err
     code, said = relocated("--dataset", f"folder:{moved}")
     assert code == 0
     assert said.out.splitlines() == [f"{run}: folder:{moved}" for run in ("student", "teacher")]
