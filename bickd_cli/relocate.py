@@ -27,15 +27,20 @@ class Relocate:
     exists."""
 
     def run(self, library: Library) -> int:
-        from bickd_core.runs.same_data import relocate, runs_on
+        from bickd_core.runs.same_data import relocate, relocate_all
 
-        runs = [library.locate(key) for key in self.run_keys] or runs_on(library, self.dataset)
-        if not runs:
+        named = [library.locate(key) for key in self.run_keys]
+        for run in named:
+            relocate(run, self.dataset)
+            print(f"{run.key}: {run.info().dataset}")
+        if named:
+            return 0
+        found = relocate_all(library, self.dataset)
+        if not found:
             raise RunError(
                 f"{self.dataset} must have the same images as a run in {library.own}, but none of"
                 " the runs whose images have moved has these; name a run to learn why."
             )
-        for run in runs:
-            relocate(run, self.dataset)
+        for run in found:
             print(f"{run.key}: {run.info().dataset}")
         return 0

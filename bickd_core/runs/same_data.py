@@ -48,16 +48,7 @@ def is_data_of(info: RunInfo, dataset: str, *, decode: bool = True) -> bool:
     Raises:
         DataError: the images at the other path cannot be used.
     """
-    if info.dataset == dataset:
-        return True
-    if decode:
-        return _has_images(info, dataset)
-    if info.data_content is None or info.image_size is None:
-        return False
-    if _kind(info.dataset) != _kind(dataset):
-        return False
-    content = external.cached_content(dataset, info.image_size, info.resizing)
-    return content == info.data_content
+    return info.dataset == dataset or _has_images(info, dataset, decode=decode)
 
 
 def check_data_there(run: RunFolder) -> None:
@@ -73,22 +64,6 @@ def check_data_there(run: RunFolder) -> None:
             f" the data back, or name its new path: bickd relocate {run.key} --dataset"
             f" {_kind(dataset)}:PATH"
         )
-
-
-def runs_on(library: Library, dataset: str) -> list[RunFolder]:
-    """Return the user's runs on these images whose path is this one or no longer exists.
-
-    Raises:
-        DataError: the images cannot be used.
-    """
-    new, found = dataset_info(dataset).name, []
-    for run in library.runs():
-        with suppress(RunError):  # `bickd runs` reports a damaged run
-            info = run.info()
-            asked = info.dataset == new or _is_gone(info.dataset)
-            if asked and not run.read_only and not run.status().at_work and _has_images(info, new):
-                found.append(run)
-    return found
 
 
 def relocate(run: RunFolder, dataset: str) -> None:
@@ -115,18 +90,46 @@ def relocate(run: RunFolder, dataset: str) -> None:
             f"{new} must have the same images as {info.dataset}, with which run '{run.key}' began,"
             " but they differ; name the path of the same images, or start a new run."
         )
-    changes: dict[str, Any] = {"dataset": new}
+    _record(run, new)
+
+
+def relocate_all(library: Library, dataset: str) -> list[RunFolder]:
+    """Do so for the user's runs on these images whose path is this one or no longer exists, and
+    return them.
+
+    Raises:
+        ValueError: the images cannot be used.
+    """
+    new, found = dataset_info(dataset).name, []
+    for run in library.runs():
+        with suppress(RunError):  # `bickd runs` reports a damaged run
+            info = run.info()
+            asked = info.dataset == new or _is_gone(info.dataset)
+            free = not run.read_only and not run.status().at_work
+            if asked and free and _has_images(info, new):
+                _record(run, new)
+                found.append(run)
+    return found
+
+
+def _record(run: RunFolder, dataset: str) -> None:
+    info = run.info()
+    changes: dict[str, Any] = {"dataset": dataset}
     if info.config is not None:
         changes["config"] = info.config.model_copy(update=changes)
     run.write_info(info.model_copy(update=changes))
 
 
-def _has_images(info: RunInfo, dataset: str) -> bool:
-    """Compare the content of images at a path with the record of a run; decodes them if needed."""
+def _has_images(info: RunInfo, dataset: str, *, decode: bool = True) -> bool:
+    """Compare the content of images at a path with the record of a run; decodes them if needed and
+    allowed."""
     if info.data_content is None or info.image_size is None:
         return False
     if _kind(info.dataset) != _kind(dataset):
         return False
+    if not decode:
+        content = external.cached_content(dataset, info.image_size, info.resizing)
+        return content == info.data_content
     if dataset_info(dataset).num_classes != info.num_classes:
         return False
     return external.load(dataset, info.image_size, info.resizing).content == info.data_content

@@ -14,7 +14,7 @@ from bickd_core.data.external import cached_content
 from bickd_core.runs.create import create_run, same_settings
 from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunError
-from bickd_core.runs.same_data import is_data_of, relocate, runs_on, same_data
+from bickd_core.runs.same_data import is_data_of, relocate, relocate_all, same_data
 from bickd_core.runs.status import Status, Worker
 from bickd_core.runs.thumbnails import Thumbnails
 from bickd_core.training.engine import fit
@@ -192,7 +192,7 @@ def test_a_run_that_a_worker_has_is_not_relocated(shapes, library, teacher):
     teacher.write_status(Status("running", worker=Worker.this()))
     with pytest.raises(RunError, match="run 'teacher' is running; stop it before"):
         relocate(teacher, f"folder:{shapes}")
-    assert runs_on(library, f"folder:{shapes}") == []
+    assert relocate_all(library, f"folder:{shapes}") == []
 
 
 def test_an_imported_network_is_relocated(shapes, tmp_path, library, teacher):
