@@ -22,7 +22,7 @@ from bickd_core.presets.logits import BicKDOptions
 from bickd_core.reading import read_yaml
 from bickd_core.sweeps.definition import Method, PlannedRun, Sweep, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import read_diverged
-from bickd_core.sweeps.results import Result, read_results
+from bickd_core.sweeps.results import Result, read_results, settings_of
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 FAILED = "study-failed.yaml"
@@ -228,16 +228,13 @@ def check_line(run: PlannedRun, line: Result, split: str) -> None:
         ValueError: it has another setting; the message names it.
     """
     config = run.config
-    wanted: dict[str, Any] = {
-        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
-        "optimizer": config.optimizer.model_dump(mode="json"),
-        "schedule": config.schedule.model_dump(mode="json"),
-        "seeds": config.seeds.model_dump(),
+    wanted = {
+        **settings_of(config),
+        "dataset": config.dataset,
+        "arch": config.arch,
+        "teacher": config.teacher,
         "split": split,
     }
-    same = ("epochs", "arch", "dataset", "teacher", "batch_size", "view_pool", "train_limit")
-    folds = ("validation_seed", "validation_folds", "validation_fold")
-    wanted |= {field: getattr(config, field) for field in (*same, *folds)}
     if config.image_size is not None:
         wanted["image_size"] = config.image_size
     for field, value in wanted.items():

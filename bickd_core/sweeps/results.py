@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from bickd_core.config import TrainConfig
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import Replicated
 from bickd_core.geometry.proper_scores import nll
@@ -224,15 +225,23 @@ def settings(info: RunInfo) -> dict[str, Any]:
             f"run '{info.name}' was imported, not trained; a sweep's results are of its own runs."
         )
     return {
-        "kind": config.objective.kind,
-        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
-        "seed": config.seeds.weights,
-        "seeds": config.seeds.model_dump(),
+        **settings_of(config),
         "dataset": info.dataset,
         "image_size": info.image_size,
         "arch": info.arch,
         "teacher": None if info.teacher is None else info.teacher.key,
         "teacher_sha256": None if info.teacher is None else info.teacher.weights_sha256,
+    }
+
+
+def settings_of(config: TrainConfig) -> dict[str, Any]:
+    """Return the part of `settings` that needs no run: all but data, image size, model and
+    teacher."""
+    return {
+        "kind": config.objective.kind,
+        "options": config.objective.model_dump(mode="json", exclude={"kind"}),
+        "seed": config.seeds.weights,
+        "seeds": config.seeds.model_dump(),
         "epochs": config.epochs,
         "batch_size": config.batch_size,
         "optimizer": config.optimizer.model_dump(mode="json"),
