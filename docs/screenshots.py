@@ -57,7 +57,7 @@ def gallery(titles: dict[str, str]) -> None:
         "# Gallery\n",
         (
             "Pictures of every page after a fresh start: light and dark at 1280 px, and on a phone"
-            " at 390 px. Below each name is the title that the page made from the data. `make"
+            " at 390 px. BicKD is our reconstruction from the paper's abstract. Below each name is the title that the page made from the data. `make"
             " screenshots` takes the pictures.\n"
         ),
     ]

@@ -1,5 +1,5 @@
-"""Distil with BicKD in Hugging Face's Trainer: `pip install transformers accelerate`, then run this
-file.
+"""Distil with BicKD (a reconstruction) in Hugging Face's Trainer: `pip install
+transformers accelerate`, then run this file.
 
 The example uses two small vision transformers with random weights on scikit-learn's digits, so
 nothing is downloaded. Replace them by your own teacher and student, for example

@@ -1,4 +1,4 @@
-"""Distil with BicKD in Lightning: `pip install lightning`, then `python
+"""Distil with BicKD (a reconstruction) in Lightning: `pip install lightning`, then `python
 examples/lightning_loop.py`."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Distil with BicKD in your own training loop: `python examples/plain_loop.py` takes some seconds
-on a CPU.
+"""Distil with BicKD (a reconstruction) in your own training loop: `python
+examples/plain_loop.py` takes some seconds on a CPU.
 
 You can use any two networks with logits for the same classes. Here they are two small ones on
 scikit-learn's digits.

@@ -239,8 +239,9 @@ def sharpness(test: Models) -> str:
     return "\n".join(
         [
             (
-                "## 2. Most of the gap in overlap between KD and BicKD is sharpness:"
-                f" {shares[0]} is left at matched mean entropy, {shares[1]} matched per image\n"
+                "## 2. Most of the gap in overlap between KD and BicKD disappears when entropy is"
+                f" matched: {shares[0]} is left at matched mean entropy, {shares[1]} matched per"
+                " image\n"
             ),
             (
                 "| model | overlap at T = 4 | at matched mean entropy | matched per image | T at"

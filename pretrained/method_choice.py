@@ -183,7 +183,7 @@ def _how_much(choice: Choice) -> str:
     ]
     return (
         f"{text}, and {len(ties)} of the {len(choice.accuracy)} other methods"
-        f" {'tie' if len(ties) > 1 else 'ties'} with it (the highest"
+        f" {'tie' if len(ties) > 1 else 'ties'} with {base} (the highest"
         f" estimate{'s' if len(highest) > 1 else ''}: {', '.join(highest)})."
     )
 
@@ -228,9 +228,9 @@ def _limits(choice: Choice) -> str:
     return (
         f"This is one data set ({first.dataset}), one pair of networks ({first.teacher} to"
         f" {first.arch}), {first.epochs} epochs and"
-        f" {numbers.counted(len(choice.groups[BASE]), 'seed')}: it does not show what wins on other"
-        " data, with larger networks or with longer training, nor what the authors' BicKD does,"
-        " since ours is a reconstruction from the abstract."
+        f" {numbers.counted(len(choice.groups[BASE]), 'seed')}: it does not show which method is"
+        " best on other data, with larger networks or with longer training, nor what the authors'"
+        " BicKD does, since ours is a reconstruction from the abstract."
     )
 
 
@@ -314,8 +314,8 @@ def how_to_read(choice: Choice) -> list[str]:
     ]
     if any(has_earlier_defaults(method, runs) for method, runs in choice.groups.items()):
         lines.append(
-            "- † Runs with earlier defaults than [today's](losses.md#published-settings): their"
-            " rows may change with the next study."
+            "- † Runs with earlier defaults than [today's](losses.md#published-settings). Today's"
+            " defaults may give other figures."
         )
     return lines
 

@@ -205,7 +205,7 @@ def mark_note(groups: Groups) -> list[str]:
         (
             "† These runs had earlier defaults, which are not the published ones for small images:"
             f" {', '.join(marked)}. [Published settings](losses.md#published-settings) lists the"
-            " published values. The next study will repeat these rows."
+            " published values. These rows have not been repeated with them."
         ),
     ]
 

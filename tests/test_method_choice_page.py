@@ -65,7 +65,7 @@ def test_a_tie_is_called_a_tie_and_the_plain_method_is_taken():
     )
     assert "Over 3 seeds KD is +20.0 [" in text
     assert (
-        "and 1 of the 3 other methods ties with it (the highest estimate: BicKD"
+        "and 1 of the 3 other methods ties with KD (the highest estimate: BicKD"
         " (reconstruction) +0.0 [" in text
     )
     assert "KD at 0.4 is +39.9 [" in text
