@@ -99,13 +99,12 @@ class Matrix {
   update({data, setTriggerValue}) {
     this.send = setTriggerValue;
     const before = this.data;
-    const same = before?.values === data.values && before.n === data.n && before.order === data.order;
     if (before && before.n !== data.n) {
       this.zoom = null;
       this.cursor = null;
     }
     this.data = data;
-    if (!same) this.values = decodeValues(data);
+    this.values = decodeValues(data);
     this.order = data.order ?? Array.from({length: data.n}, (_, i) => i);
     this.places = new Map(this.order.map((c, i) => [c, i]));
     this.selected = data.selected;
