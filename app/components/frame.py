@@ -25,9 +25,9 @@ from bickd_viz.text import numbers
 
 def load_comparison(
     on_class: Callable[[Comparison, int], None] | None = None,
-) -> Comparison:
-    """Load the comparison of the view. If this fails, show the reason and a way on, and end the
-    page.
+) -> Comparison | None:
+    """Load the comparison of the view. If this fails, show the reason and a way on, and return
+    None. The page then ends by a return: `st.stop` would leave out what comes after every page.
 
     Args:
         on_class: What the page does with a class that is found in the sidebar, besides focusing on
@@ -45,7 +45,7 @@ def load_comparison(
                 teacher=fresh.teacher, students=fresh.students, split="test", student="", pair=None
             )
             st.rerun()
-        st.stop()
+        return None
     page_export.comparison(comparison)
     notice.show()
     if not comparison.complete:
@@ -69,11 +69,9 @@ def load_comparison(
     return comparison
 
 
-def need_students(comparison: Comparison) -> None:
-    """End the page if there is no student."""
-    if not comparison.students:
-        st.info("Choose one to four students in the sidebar to compare them with the teacher.")
-        st.stop()
+def ask_for_students() -> None:
+    """Say what to do on a page that shows nothing without a student."""
+    st.info("Choose one to four students in the sidebar to compare them with the teacher.")
 
 
 def focused(comparison: Comparison) -> Model:
@@ -113,10 +111,18 @@ def focused_pair(
     student: Model,
     temperature: float,
     otherwise: tuple[int, int] | None = None,
+    *,
+    distinct: bool = False,
 ) -> tuple[int, int]:
     """The focused pair, as class positions. Default: `otherwise`, else the pair that differs
-    most."""
+    most.
+
+    Args:
+        distinct: Whether a class in focus, which is a pair of it with itself, counts as none.
+    """
     pair = state.current().pair
+    if pair is not None and distinct and pair[0] == pair[1]:
+        pair = None
     names = comparison.class_names
     if pair is not None and pair[0] in names and pair[1] in names:
         return names.index(pair[0]), names.index(pair[1])

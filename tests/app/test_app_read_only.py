@@ -187,6 +187,7 @@ def lasso(count: int) -> None:
     from app.components import frame
 
     comparison = frame.load_comparison()
+    assert comparison is not None
     ids = comparison.teacher.predictions.ids[:count]
     selection.select_ids(comparison, ids.tolist())
     chosen, problem = selection.read(comparison)

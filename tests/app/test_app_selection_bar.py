@@ -30,7 +30,9 @@ def own(tmp_path, monkeypatch) -> Path:
 def page() -> None:
     from app.components import frame, selection_bar
 
-    selection_bar.show(frame.load_comparison())
+    comparison = frame.load_comparison()
+    assert comparison is not None
+    selection_bar.show(comparison)
 
 
 def test_a_kept_cell_opens_in_its_order_and_says_what_it_was_made_from(own):

@@ -58,3 +58,11 @@ def test_measures_are_shown_for_features_too_and_layers_for_the_student_in_focus
     with app.rerun():
         app.key("similarity-student").get_by_text("KD", exact=True).click()
     expect(app.key("similarity-layers")).to_contain_text("KD's layers")
+
+
+def test_a_page_that_asks_for_a_student_keeps_its_link(app: AppPage):
+    app.open("similarity", {"teacher": "fashion-mnist/teacher"})
+    expect(app.page.get_by_text("Choose one to four students in the sidebar")).to_be_visible()
+    expect(app.page.get_by_role("button", name="Copy link")).to_be_visible()
+    app.visit("Overview").visit("Similarity")
+    assert app.query() == {"teacher": "fashion-mnist/teacher"}

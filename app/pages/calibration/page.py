@@ -40,10 +40,12 @@ class Controls:
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     if comparison.labels is None:
         page_export.title("Calibration needs true labels")
         st.info("These predictions have no labels, so their accuracy is unknown.")
-        st.stop()
+        return
     student = frame.focused(comparison)
     head = st.container()
     if comparison.students:

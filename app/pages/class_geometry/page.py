@@ -21,6 +21,8 @@ from bickd_viz.text import numbers
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     student = frame.focused(comparison)
     head = st.container()
     if comparison.students:

@@ -33,6 +33,8 @@ _CSS = """
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     view = state.current()
     lesson = LESSONS[view.lesson - 1]
     st.html(_CSS)

@@ -30,6 +30,8 @@ MOST_IMAGES = 24
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     T = state.current().temperature
     student = frame.focused(comparison)
     _title(comparison, student, T)

@@ -18,10 +18,13 @@ from bickd_viz.text import numbers, similarity
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     T = state.current().temperature
     if not comparison.students:
         page_export.title("Similarity needs a student")
-        frame.need_students(comparison)
+        frame.ask_for_students()
+        return
     head = st.container()
     student = frame.choose_student(comparison, "similarity-student")
     with head:
