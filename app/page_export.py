@@ -17,6 +17,7 @@ from app.data import comparison as comparisons
 from app.data import over_seeds, samples
 from app.data.runs import library
 from app.plain import Markdown, plain, st
+from app.registry import PAGES
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison
 
@@ -55,8 +56,18 @@ def now() -> PageContent:
 def link() -> str:
     """The address of this view, as the address bar will show it."""
     query = urlencode(state.current().to_query(), safe="/~:")
-    base = (st.context.url or "").split("?")[0]
-    return f"{base}?{query}" if query else base
+    return f"{_page_address()}?{query}" if query else _page_address()
+
+
+def app_address() -> str:
+    """The address of the app's first page, with a slash at its end."""
+    address = _page_address().rstrip("/")
+    above, _, last = address.rpartition("/")
+    return f"{above if last in {page.path for page in PAGES} else address}/"
+
+
+def _page_address() -> str:
+    return (st.context.url or "").split("?")[0]
 
 
 def comparison(comparison: Comparison) -> None:

@@ -33,7 +33,7 @@ def show() -> None:
                 key="report-page", on_click="ignore", icon=":material/article:",
             )  # fmt: skip
             comparison, T = content.comparison, content.temperature
-            address = content.link.split("?")[0].rsplit("/", 1)[0] + "/"
+            address = page_export.app_address()
             st.download_button(
                 "The whole comparison",
                 access.in_session(lambda: page_export.comparison_report(comparison, T, address)),

@@ -84,3 +84,17 @@ def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
     assert "http://host:8501/?teacher=caltech95/teacher&amp;students=" in html
     assert "temperature=2" in html
     assert html.count("CC BY 4.0") == 1
+
+
+@pytest.mark.parametrize(
+    ("page_address", "expected"),
+    [
+        ("http://localhost:8501", "http://localhost:8501/"),
+        ("http://localhost:8501/class_geometry", "http://localhost:8501/"),
+        ("https://lab.example/bickd", "https://lab.example/bickd/"),
+        ("https://lab.example/bickd/overview", "https://lab.example/bickd/"),
+    ],
+)
+def test_the_apps_address_is_that_of_its_first_page(monkeypatch, page_address, expected):
+    monkeypatch.setattr(page_export, "_page_address", lambda: page_address)
+    assert page_export.app_address() == expected
