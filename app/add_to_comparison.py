@@ -34,16 +34,16 @@ def opened(
         if not teacher and shown is not None and same_data(shown, run_info):
             teacher = view.teacher
         if teacher and teacher != key and teacher in known:
-            shown_students = (
-                [s for s in view.students if s != key] if teacher == view.teacher else []
-            )
-            if len(shown_students) == MAX_STUDENTS:
-                shown_students.remove(replaced_student(shown_students, known))
+            students = list(view.students) if teacher == view.teacher else []
+            if key not in students:
+                if len(students) == MAX_STUDENTS:
+                    students.remove(replaced_student(students, known))
+                students.append(key)
             return ViewState(
                 **{
                     **vars(fresh),
                     "teacher": teacher,
-                    "students": (*shown_students, key),
+                    "students": tuple(students),
                     "student": key,
                 }
             )
@@ -95,11 +95,11 @@ def change_sentence(
     Args:
         names_before, names_after: names of the models by key.
     """
-    if (before.teacher, before.students) == (after.teacher, after.students):
+    if before.teacher == after.teacher and set(before.students) == set(after.students):
         return ""
-    name = names_after.get(key, key)
+    students = [names_after.get(k, k) for k in after.students]
     if before.teacher != after.teacher:
-        students = [names_after.get(k, k) for k in after.students]
+        name = names_after.get(key, key)
         if after.teacher == key or not students:
             return (
                 f"The comparison now shows {name}{f' with {listed(students)}' if students else ''}."
@@ -108,9 +108,11 @@ def change_sentence(
         return f"The comparison now shows {', '.join(students)} and {teacher_text}."
     gone = [names_before.get(k, k) for k in before.students if k not in after.students]
     new = [names_after.get(k, k) for k in after.students if k not in before.students]
-    if len(new) > 1:
-        instead = f" in place of {listed(gone)}" if gone else ""
-        return f"The comparison now shows {listed(new)}{instead}."
-    if gone:
-        return f"{name} replaced {listed(gone)}. A comparison holds up to four students."
-    return f"{name} was added to the comparison."
+    if len(new) == 1 and not gone:
+        return f"{new[0]} was added to the comparison."
+    if len(new) == len(gone) == 1 and len(students) == MAX_STUDENTS:
+        return f"{new[0]} replaced {gone[0]}. A comparison holds up to four students."
+    if not new:
+        return f"The comparison now shows {listed(students)}."
+    instead = f" in place of {listed(gone)}" if gone else ""
+    return f"The comparison now shows {listed(new)}{instead}."

@@ -100,3 +100,30 @@ def test_the_sentence_says_who_left():
     assert (
         said == "The comparison now shows KD (x) and DIST (y) in place of CE, KD, DIST and BicKD."
     )
+
+
+def test_the_sentence_does_not_name_a_run_that_was_there_before():
+    named = {"a": "CE", "b": "KD", "c": "DIST", "d": "BicKD"}
+    before = ViewState(teacher="t", students=("a", "b", "c", "d"))
+    turned = ViewState(teacher="t", students=("d", "a", "b", "c"))
+    assert change_sentence(before, turned, "b", named, named) == ""
+    fewer = ViewState(teacher="t", students=("a", "b"))
+    assert (
+        change_sentence(before, fewer, "b", named, named) == "The comparison now shows CE and KD."
+    )
+    other = ViewState(teacher="t", students=("a", "b", "x"))
+    assert change_sentence(before, other, "t", named, {**named, "x": "PKT"}) == (
+        "The comparison now shows PKT in place of DIST and BicKD."
+    )
+    more = ViewState(teacher="t", students=("a", "b", "x", "c"))
+    joined = ViewState(teacher="t", students=("a", "b", "c"))
+    assert change_sentence(joined, more, "t", named, {"x": "PKT"}) == (
+        "PKT was added to the comparison."
+    )
+
+
+def test_a_student_that_is_compared_keeps_its_place(known):
+    view = ViewState(teacher=TEACHER, students=STUDENTS)
+    again = opened(view, STUDENTS[1], known[STUDENTS[1]], known.items())
+    assert again.students == view.students
+    assert again.student == STUDENTS[1]
