@@ -23,10 +23,14 @@ CLEAR = 0.05
 
 
 def p_text(p: float) -> str:
-    """A p value with two digits: "p = 0.031", "p = 0.0042", "p < 0.0001"."""
+    """A p value with two digits: "p = 0.031", "p = 0.0042", "p < 0.0001". Beside 0.05 it has more,
+    so that its side shows: "p = 0.0498"."""
     if p < 1e-4:
         return "p < 0.0001"
-    return "p = 1" if p > 0.995 else f"p = {p:.2g}"
+    if p > 0.995:
+        return "p = 1"
+    digits = next((n for n in range(2, 8) if float(f"{p:.{n}g}") != 0.05), 2)
+    return f"p = {p:.{digits}g}"
 
 
 def outcome_title(

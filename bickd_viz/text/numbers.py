@@ -29,7 +29,9 @@ class Interval(Protocol):
 
 
 def _signed(text: str) -> str:
-    return text.replace("-", MINUS)
+    """A number with a real minus, and without a sign if it is rounded to 0."""
+    zero = not any(digit in text for digit in "123456789")
+    return text.lstrip("+-") if zero else text.replace("-", MINUS)
 
 
 def _finite(value: float | None) -> TypeGuard[float]:
@@ -78,13 +80,13 @@ def percent_number(value: float, decimals: int = 1) -> float:
     return round(100 * value, decimals)
 
 
-def signed(value: float) -> str:
-    """A difference with its sign and three decimals.
+def signed(value: float, decimals: int = 3) -> str:
+    """A difference with its sign. One that is rounded to 0 has none.
 
-    >>> signed(-0.0368), signed(0.5)
-    ('−0.037', '+0.500')
+    >>> signed(-0.0368), signed(0.5), signed(-0.0001)
+    ('−0.037', '+0.500', '0.000')
     """
-    return _signed(f"{value:+.3f}")
+    return _signed(f"{value:+.{decimals}f}")
 
 
 def points(value: float | None, decimals: int = 1) -> str:
@@ -174,7 +176,7 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     >>> listed(["CE", "KD", "DIST"]), listed(["CE", "KD"], "or"), listed(["CE"])
     ('CE, KD and DIST', 'CE or KD', 'CE')
     """
-    return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def duration(seconds: float | None) -> str:

@@ -194,6 +194,13 @@ def test_mcnemars_sentence_says_n_p_and_the_finding():
     )
 
 
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0498, "0.0498"), (0.04999, "0.04999"), (0.0502, "0.0502"), (0.05, "0.05")]
+)
+def test_a_p_value_shows_its_side_of_5_percent(p, text):
+    assert words.p_text(p) == f"p = {text}"
+
+
 def test_classes_are_read_beside_what_chance_gives():
     assert words.classes_sentence(2, 3, 95, "KD", "CE").startswith(
         "Of these two models, KD is clearly better than CE on 2 of 95 classes and clearly worse on"

@@ -138,3 +138,13 @@ def test_a_difference_has_the_digits_of_its_interval_and_no_end_is_rounded_to_no
     assert numbers.with_interval(Between(12.3, -4.0, 28.6)) == "12 [−4, 29]"
     assert numbers.with_interval(Between(0.0, 0.0, 0.0)) == "0.000 [0.000, 0.000]"
     assert numbers.with_interval(Between(0.1, None, None)) == "0.100"
+
+
+def test_a_difference_that_is_rounded_to_0_has_no_sign():
+    assert numbers.points(-0.0004) == numbers.points(0.0004) == numbers.points(-0.0) == "0.0 points"
+    assert numbers.points(-0.0006) == "−0.1 points"
+    assert numbers.signed(-0.04, 1) == "0.0"
+
+
+def test_a_list_of_nothing_is_empty():
+    assert numbers.listed([]) == ""

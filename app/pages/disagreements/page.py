@@ -25,9 +25,12 @@ _DIFFERENCE = "difference, points"
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     if not comparison.students:
         page_export.title("Disagreements need two models")
-        frame.need_students(comparison)
+        frame.ask_for_students()
+        return
     head = st.container()
     student, other = _two(comparison)
     with head:
@@ -187,7 +190,7 @@ def _ends(low: float | None, high: float | None) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", numbers.MINUS)
+    return numbers.signed(value, 1)
 
 
 def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -> None:
