@@ -155,7 +155,7 @@ def pair_strip(
     positions = samples.pair_samples(comparison, model, pair, temperature, most)
     probabilities = measures.probabilities_at(model, positions, temperature)
     captions = [
-        (true_class(comparison, position), f"{row[pair[0]]:.0%} | {row[pair[1]]:.0%}")
+        (true_class(comparison, position), " | ".join(f"{row[c]:.0%}" for c in dict.fromkeys(pair)))
         for position, row in zip(positions, probabilities, strict=True)
     ]
     show(comparison, positions, captions, one_row=one_row, report=report)

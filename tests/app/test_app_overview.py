@@ -114,3 +114,26 @@ def test_a_run_on_images_that_changed_is_left_out_and_named(monkeypatch, tmp_pat
     (warning,) = [w.value for w in app.warning if "Left out of the seeds" in w.value]
     assert "mine1" in warning
     assert "the images changed between these runs and the ones shown" in warning
+
+
+def test_one_class_in_focus_is_no_pair(monkeypatch):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["view"] = ViewState(
+        teacher="caltech95/teacher", students=("caltech95/kd-s0",), pair=("crab", "crab")
+    )
+    app.run()
+    assert not app.exception, app.exception
+    assert "In focus: crab" in [each.value for each in app.subheader]
+    assert not [each.value for each in app.caption if "Cosine of the two classes" in each.value]
+
+
+def test_a_link_with_unknown_classes_explains_the_pair_that_is_shown_instead(monkeypatch):
+    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["view"] = ViewState(
+        teacher="caltech95/teacher", students=("caltech95/kd-s0",), pair=("cat", "unicorn")
+    )
+    app.run()
+    assert not app.exception, app.exception
+    assert not [each.value for each in app.subheader if "In focus" in each.value]

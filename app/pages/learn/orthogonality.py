@@ -44,7 +44,7 @@ def show(comparison: Comparison, height: int) -> None:
 
 
 def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) -> None:
-    row, column = frame.focused_pair(comparison, student, lens.temperature)
+    row, column = frame.focused_pair(comparison, student, lens.temperature, distinct=True)
     cosine, at_teacher = (
         float(class_geometry.gram(comparison, m, lens).gram[row, column])
         for m in (student, comparison.teacher)

@@ -10,6 +10,7 @@ from app.pages.learn import simplex
 from app.pages.learn.lesson import Lesson, needs_a_student
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison
+from bickd_viz.text import numbers
 
 
 def show(comparison: Comparison, height: int) -> None:
@@ -48,11 +49,18 @@ def show(comparison: Comparison, height: int) -> None:
             " reconstruction of BicKD.",
             help=(
                 f"For each class you see the {comparison.split} {comparison.nouns} on which the two"
-                f" models differ most. The other {len(comparison.class_names) - 3} classes are left"
-                " out. BicKD is reconstructed from its abstract (arXiv 2602.01265), with the loss"
+                f" models differ most.{_left_out(len(comparison.class_names) - 3)} BicKD is"
+                " reconstructed from its abstract (arXiv 2602.01265), with the loss"
                 " weights of the bundled runs."
             ),
         )
+
+
+def _left_out(classes: int) -> str:
+    if not classes:
+        return ""
+    verb = "is" if classes == 1 else "are"
+    return f" The other {numbers.counted(classes, 'class', 'classes')} {verb} left out."
 
 
 def _set_temperature(T: float) -> None:

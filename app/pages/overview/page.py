@@ -40,6 +40,8 @@ from bickd_viz.theme import ModelStyle
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     view = state.current()
     student = frame.focused(comparison)
     other = frame.baseline(comparison, student)
@@ -235,11 +237,11 @@ def _pair(
 ) -> None:
     row, column = frame.focused_pair(comparison, student, T)
     names = comparison.class_names
-    chosen = state.current().pair is not None
+    chosen = state.current().pair == (names[row], names[column])
     against = other or comparison.teacher
     whole = why = ""
     if chosen:
-        title = f"In focus: {names[row]} and {names[column]}"
+        title = f"In focus: {numbers.listed(list(dict.fromkeys((names[row], names[column]))))}"
     else:
         separated = separated_pair(comparison, T, student).separated
         title = separated_pair_title(
@@ -255,10 +257,12 @@ def _pair(
     cosines_text = (
         f"{whole} Cosine of the two classes at T = {T:g}: {', '.join(cosines)}. In"
         f" {against.called}, these {comparison.nouns} contribute most to it."
+        if row != column
+        else f"In {against.called}, these {comparison.nouns} have most of its probability."
     ).lstrip()
     below = (
         f"{why} Under each {comparison.noun}: its true class, then {against.called}'s probability"
-        f" of {names[row]} | {names[column]} at T = {T:g}."
+        f" of {' | '.join(dict.fromkeys((names[row], names[column])))} at T = {T:g}."
     ).lstrip()
     st.caption(cosines_text, help=below)
     report = thumbs.InReport("overview-pair", title, f"{cosines_text} {below}")
@@ -272,7 +276,8 @@ def _maps(comparison: Comparison, student: Model, other: Model | None, T: float)
     if len(views) < len(models):
         return
     pair = frame.focused_pair(comparison, student, T)
-    st.subheader("The two classes on the prediction maps")
+    alone = pair[0] == pair[1]
+    st.subheader(f"The {'class' if alone else 'two classes'} on the prediction maps")
     layout = views[0].layout
     how = numbers.sentence_for_map(
         method="UMAP",
