@@ -157,3 +157,15 @@ def key_of_file(name: str) -> str:
     ['epoch-7-step-96', 'net.best', 'pt']
     """
     return as_key(Path(re.split(r"[\\/]", name)[-1]).stem)
+
+
+def percent_range(low: float, high: float) -> str:
+    """Two shares in per cent, with as many decimals as they need to differ, up to four.
+
+    >>> percent_range(0.5, 0.625), percent_range(0.9951, 0.99996)
+    ('50% to 62%', '99.5% to 100.0%')
+    """
+    decimals = 0
+    while decimals < 4 and f"{low:.{decimals}%}" == f"{high:.{decimals}%}":
+        decimals += 1
+    return f"{low:.{decimals}%} to {high:.{decimals}%}"

@@ -188,7 +188,8 @@ def model_style(name: str, kind: str, index: int, theme: Theme = LIGHT) -> Model
 
 
 def model_styles(models: list[tuple[str, str]], theme: Theme = LIGHT) -> list[ModelStyle]:
-    """Styles for a whole comparison, given (name, kind) pairs. No two models share a colour.
+    """Styles for a whole comparison, given (name, kind) pairs. No two of up to four students share
+    a colour.
 
     The first model of each known kind gets that kind's colour. Others of the same kind (another
     seed, another option) and unknown kinds get the fallback colours in order.

@@ -17,7 +17,11 @@ from bickd_core.runs.thumbnails import Thumbnails
 def pictures(runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
     """Return the images or texts of imported samples if a run has them, else those of the data
     set."""
-    return _pictures(dataset, split, samples_fingerprint(runs, split))
+    samples = samples_fingerprint(runs, split)
+    pictures = _pictures(dataset, split, samples)
+    if pictures.reason is not None:
+        _pictures.clear(dataset, split, samples)  # look again later: the images may come
+    return pictures
 
 
 def samples_fingerprint(runs: Sequence[RunFolder], split: Split) -> Fingerprint | None:

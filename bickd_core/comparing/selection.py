@@ -24,7 +24,7 @@ from bickd_core.geometry.calibration import confidence_bins
 from bickd_core.geometry.matching import Matching, entropies_at, match
 from bickd_core.geometry.orthogonality import cross_contributions, pair_contributions
 from bickd_core.geometry.probabilities import class_probabilities, top_class
-from bickd_core.naming import nearest
+from bickd_core.naming import nearest, percent_range
 from bickd_core.runs.predictions import Predictions
 
 CARRIED = 0.8
@@ -181,6 +181,25 @@ def resolve(rule: Rule, scene: Scene) -> Selection:
     )
 
 
+def with_renamed_run(text: str, old: str, new: str) -> str:
+    """Return a rule after a run was renamed, or deleted (`new` is "").
+
+    A rule about a deleted run becomes "". A rule that cannot be read stays as it is.
+    """
+    try:
+        rule = Rule.parse(text)
+    except SelectionError:
+        return text
+    names = KINDS[rule.kind][1] or ()
+    about = {i for i, name in enumerate(names) if name in RUNS}
+    if not any(i in about and word == old for i, word in enumerate(rule.arguments)):
+        return text
+    if not new:
+        return ""
+    words = (new if i in about and word == old else word for i, word in enumerate(rule.arguments))
+    return str(Rule(rule.kind, tuple(words)))
+
+
 def _of_class(scene: Scene, *names: str) -> Picked:
     """The samples of one class or of several."""
     if not names:
@@ -324,7 +343,7 @@ def _bin(scene: Scene, key: str, scheme: str, bins: str, which: str, temperature
     wrong = predicted != scene.labels()
     order = np.lexsort((-confidence[inside], ~wrong[inside]))
     return (
-        f"{scene.name(key)} with confidence {edges[number - 1]:.0%} to {edges[number]:.0%}",
+        f"{scene.name(key)} with confidence {percent_range(edges[number - 1], edges[number])}",
         inside[order],
     )
 
@@ -352,6 +371,9 @@ def _samples(scene: Scene, *ids: str) -> Picked:
 
 RANKED = ("cell", "cross", "disagree", "displaced")
 """Kinds whose samples are ordered, the strongest first. A saved selection keeps its order."""
+
+RUNS = ("run", "first run", "second run")
+"""Names of arguments that are keys of runs."""
 
 KINDS: dict[str, tuple[Callable[..., Picked], tuple[str, ...] | None]] = {
     "class": (_of_class, None),

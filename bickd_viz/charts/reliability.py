@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import plotly.graph_objects as go
 
+from bickd_core.naming import percent_range
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import (
     LIGHT,
@@ -216,10 +217,10 @@ def _points(
 
 def _hover(style: ModelStyle, bins: Bins, b: int) -> str:
     return (
-        f"<b>{plotly_text(style.name)}</b> confidence {bins.edges[b]:.0%} to"
-        f" {bins.edges[b + 1]:.0%} (mean {bins.confidence[b]:.1%})<br>accuracy"
-        f" {bins.accuracy[b]:.1%} ({bins.low[b]:.1%} to {bins.high[b]:.1%}) on"
-        f" {int(bins.counts[b]):,}"
+        f"<b>{plotly_text(style.name)}</b> confidence"
+        f" {percent_range(bins.edges[b], bins.edges[b + 1])} (mean"
+        f" {bins.confidence[b]:.1%})<br>accuracy {bins.accuracy[b]:.1%}"
+        f" ({bins.low[b]:.1%} to {bins.high[b]:.1%}) on {int(bins.counts[b]):,}"
     )
 
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from bickd_core.atomic import write_json
 from bickd_core.comparing.saved_selections import SavedSelectionError, SavedSelections
-from bickd_core.comparing.selection import KINDS, OUTCOMES, Rule, Scene, SelectionError, resolve
+from bickd_core.comparing.selection import (
+    KINDS,
+    OUTCOMES,
+    Rule,
+    Scene,
+    SelectionError,
+    resolve,
+    with_renamed_run,
+)
 from bickd_core.runs.predictions import Predictions
 
 NAMES = ("crab", "lobster", "sea ~ star")
@@ -315,3 +323,21 @@ def test_a_bin_picks_the_samples_of_the_reliability_diagrams_bin():
 def test_a_bin_that_cannot_be_read_says_why(words, says):
     with pytest.raises(SelectionError, match=says):
         resolve(Rule("bin", words), scene())
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed", "deleted"),
+    [
+        ("cell:old~old~crab", "cell:new~old~crab", ""),
+        ("outcome:a~old~both", "outcome:a~new~both", ""),
+        ("bin:old~mass~15~old~1", "bin:new~mass~15~old~1", ""),
+        ("cell:a~old~crab", "cell:a~old~crab", "cell:a~old~crab"),
+        ("class:old", "class:old", "class:old"),
+        ("kept:old", "kept:old", "kept:old"),
+        ("no rule", "no rule", "no rule"),
+        ("", "", ""),
+    ],
+)
+def test_a_rule_follows_its_run(text, renamed, deleted):
+    assert with_renamed_run(text, "old", "new") == renamed
+    assert with_renamed_run(text, "old", "") == deleted

@@ -51,7 +51,7 @@ def show(comparison: Comparison) -> None:
             max_upload_size=MAX_BYTES // 2**20,
         )
         if uploaded is not None:
-            _take(comparison, uploaded.name, uploaded.getvalue())
+            _take(comparison, uploaded.name, uploaded.getvalue(), uploaded.file_id)
         if class_groups.has_own_hierarchy(comparison) and st.button(
             "Remove my file", key="geometry-hierarchy-forget"
         ):
@@ -59,9 +59,13 @@ def show(comparison: Comparison) -> None:
             st.rerun()
 
 
-def _take(comparison: Comparison, name: str, content: bytes) -> None:
-    mark = (name, hash(content))
-    if st.session_state.get("geometry-hierarchy-taken") == mark:
+def _take(comparison: Comparison, name: str, content: bytes, upload: str) -> None:
+    """Save an uploaded file once.
+
+    Args:
+        upload: the id of this upload. The same file uploaded again has another.
+    """
+    if st.session_state.get("geometry-hierarchy-taken") == upload:
         return
     try:
         class_groups.save_hierarchy(comparison, content, name)
@@ -70,5 +74,5 @@ def _take(comparison: Comparison, name: str, content: bytes) -> None:
         sentences = [f"{problem[:1].upper()}{problem[1:]}" for problem in error.problems[:20]]
         st.markdown(lines(*(md("- {sentence}", sentence=sentence) for sentence in sentences)))
         return
-    st.session_state["geometry-hierarchy-taken"] = mark
+    st.session_state["geometry-hierarchy-taken"] = upload
     st.rerun()

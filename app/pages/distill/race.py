@@ -246,6 +246,7 @@ def _figures(
     levels = {} if reference is None else {
         "validation_accuracy": reference.accuracy, "validation_overlap": reference.overlap,
     }  # fmt: skip
+    dashes = _dashes(looks)
     figures = []
     for field, title, fmt, height in _CHARTS:
         lines = [
@@ -253,6 +254,7 @@ def _figures(
                 looks[key],
                 [record["epoch"] + 1 for record in run_records],
                 [record.get(field, float("nan")) for record in run_records],
+                dash=dashes[key],
             )
             for key, run_records in records.items()
             if run_records
@@ -261,6 +263,16 @@ def _figures(
         figure.update_xaxes(tick0=1, dtick=max(1, -(-longest // 8)), nticks=None)
         figures.append(figure)
     return figures
+
+
+def _dashes(looks: dict[str, ModelStyle]) -> dict[str, str]:
+    """Return the dash of each student's lines: solid, unless another before it has its colour."""
+    seen: set[str] = set()
+    dashes = {}
+    for key, look in looks.items():
+        dashes[key] = "dash" if look.colour in seen else "solid"
+        seen.add(look.colour)
+    return dashes
 
 
 def _results(racers: list[Racer], looks: dict[str, ModelStyle]) -> None:

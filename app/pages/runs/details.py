@@ -19,6 +19,7 @@ from app.plain import md, st
 from app.registry import open_page
 from app.run_table import Figures, card_body, students_of
 from app.state import ViewState
+from bickd_core.comparing.selection import with_renamed_run
 from bickd_core.data.normalisation import TITLES
 from bickd_core.importing.weights import HELD_OUT
 from bickd_core.reading import ReadError, opened, read_bytes
@@ -239,8 +240,20 @@ def _delete(run: RunFolder) -> None:
 def renamed(view: ViewState, old: str, new: str) -> ViewState:
     """Return the view after a run was renamed, or deleted (`new` is ""), without references to the
     old name."""
-    students = tuple(name for key in view.students if (name := new if key == old else key))
-    changed = {name: new for name in ("teacher", "student", "run") if getattr(view, name) == old}
+    students, race = (
+        tuple(name for key in keys if (name := new if key == old else key))
+        for keys in (view.students, view.race)
+    )
+    one = ("teacher", "student", "run", "against")
+    changed = {name: new for name in one if getattr(view, name) == old}
     if changed.get("teacher") == "":
         students, changed["student"] = (), ""
-    return ViewState(**{**vars(view), **changed, "students": students})
+    return ViewState(
+        **{
+            **vars(view),
+            **changed,
+            "students": students,
+            "race": race,
+            "selection": with_renamed_run(view.selection, old, new),
+        }
+    )

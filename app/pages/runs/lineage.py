@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app import settings, state
 from app.data import access, runs
-from app.distill.form_values import sentence, train_images
+from app.distill.form_values import RANGES, sentence, train_images
 from app.distill.speed import BESIDE_SECONDS
 from app.pages.distill import form
 from app.plain import st
@@ -67,12 +67,13 @@ def _extend(run: RunFolder, info: RunInfo, prefix: str) -> None:
         "Starts a new run from the last weights, with the same settings. The learning-rate schedule"
         " restarts over the new epochs. Image order and augmentation continue."
     )
+    most = int(RANGES["epochs"][2])
     epochs = st.number_input(
         "Additional epochs",
         min_value=1,
-        max_value=2000,
+        max_value=most,
         step=1,
-        value=max(1, info.config.epochs // 2),
+        value=min(most, max(1, info.config.epochs // 2)),
         key=f"{prefix}-extend-epochs",
     )
     seconds = _expected(run, info.config, epochs)

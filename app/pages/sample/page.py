@@ -4,6 +4,7 @@ maps."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -26,6 +27,8 @@ NEIGHBOURS = 9
 
 def show() -> None:
     comparison = frame.load_comparison(_first_of_class)
+    if comparison is None:
+        return
     T = state.current().temperature
     around, where = _around(comparison)
     position = _position(comparison, around)
@@ -88,9 +91,10 @@ def _first_of_class(comparison: Comparison, c: int) -> None:
             _go(comparison, int(rows[0]))
 
 
-def _open(ids: list[Any]) -> None:
-    if ids:
-        state.update(sample=str(ids[0]))
+def _open(now: str, ids: list[Any]) -> None:
+    """Open the sample that was added to the selection, which was the sample `now` alone."""
+    if added := [str(id) for id in ids if str(id) != now]:
+        state.update(sample=added[0])
 
 
 def _way(comparison: Comparison, position: int, around: np.ndarray, where: str) -> None:
@@ -233,7 +237,8 @@ def _place(comparison: Comparison, position: int, T: float) -> None:
         T=T,
     )
     scene = replace(scene, selected=np.array([position]))
-    maps.show(comparison, scene, key="sample-maps", height=340, on_select=_open)
+    shown_id = str(comparison.teacher.predictions.ids[position])
+    maps.show(comparison, scene, key="sample-maps", height=340, on_select=partial(_open, shown_id))
     st.caption(
         f"Click a point to open its {comparison.noun}. Maps distort distances, so rely on the"
         " neighbours above.",
