@@ -22,6 +22,8 @@ from bickd_viz.theme import ModelStyle
 
 def show() -> None:
     comparison = frame.load_comparison()
+    if comparison is None:
+        return
     view = state.current()
     if not epochs.has_courses(comparison):
         page_export.title("No epochs to show")
@@ -177,7 +179,7 @@ def _finding(found: Courses) -> str:
     if not others:
         return (
             f"The overlap of {best.model.name} went from {first} to {last} in"
-            f" {len(best.figures.epochs)} epochs"
+            f" {numbers.counted(len(best.figures.epochs), 'epoch')}"
         )
     gap = epochs.end_gap(found, best, others[0])
     other = numbers.number(float(others[0].figures.overlap[-1]))
@@ -251,7 +253,8 @@ def _probe_details(found: Courses, matching: Matching) -> str:
         "All models and epochs use the same images, with the same number for each class.",
         _gap(found),
         (
-            f"The matrices show every {step}th epoch and the last. The lines show all epochs."
+            f"The matrices show one in {step} epochs, the first and the last. The lines show all"
+            " epochs."
             if step > 1
             else ""
         ),
