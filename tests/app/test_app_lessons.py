@@ -14,7 +14,7 @@ import pytest
 
 from app.data import comparison as comparisons
 from app.data import lessons as facts
-from app.pages.learn import orthogonality, page
+from app.pages.learn import orthogonality, page, three_losses
 from app.state import LESSONS, ViewState
 from bickd_core.comparing import class_geometry
 from bickd_core.comparing.class_geometry import Lens
@@ -134,3 +134,21 @@ def test_zoomed_lines_pass_through_the_overlap_at_the_teachers_mean_entropy(bund
         assert np.interp(rule, curve.x, curve.y) == pytest.approx(expected, abs=1e-6)
         if matching == "mean":
             assert curve.now == pytest.approx((rule, expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_table_of_pulls_has_whole_names(bundled, monkeypatch, labelled):
+    comparison = comparisons.comparison(
+        ViewState(teacher="caltech95/teacher", students=("caltech95/kd-s0",))
+    )
+    if not labelled:
+        monkeypatch.setattr(type(comparison), "labels", None)
+    found = facts.batch_pulls(comparison, comparison.students[0], 0)
+    table = three_losses._table(comparison, found, "kd")
+    first, *classes = table.columns
+    assert first == ("true_class" if labelled else "sample")
+    assert classes == [comparison.class_names[c] for c in found.columns]
+    assert table[first].str.startswith("sample ").all() != labelled
+    np.testing.assert_allclose(
+        table[classes].to_numpy(), -found.pulls["kd"].gradient[np.ix_(found.rows, found.columns)]
+    )

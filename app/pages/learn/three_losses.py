@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from app import state
 from app.components import chart, style
@@ -70,8 +71,8 @@ def _batch(comparison: Comparison, height: int) -> None:
             drawn = _matrix(
                 comparison, found, pull.gradient, presenter.room(height - (52 if present else 40))
             )
-            export = chart.Export(f"Pull of {title}", lambda drawn=drawn: _table(drawn))  # type: ignore[misc]
-            draw(drawn, f"learn-pull-{name}", export)
+            export = chart.Export(f"Pull of {title}", partial(_table, comparison, found, name))
+            draw(drawn, f"learn-pull-{'bickd' if name == part else name}", export)
     said = lessons.sentence_for_pulls(
         found.same_way,
         found.on_differing,
@@ -95,22 +96,26 @@ def _how_to_read(comparison: Comparison, found: facts.BatchPulls) -> None:
         )
 
 
+def _row_names(comparison: Comparison, found: facts.BatchPulls) -> list[str]:
+    at = found.positions[found.rows]
+    if comparison.labels is None:
+        return [f"sample {id}" for id in comparison.teacher.predictions.ids[at]]
+    return [comparison.class_names[c] for c in comparison.labels[at]]
+
+
+def _pulls(found: facts.BatchPulls, gradient: np.ndarray) -> np.ndarray:
+    """The cells on the page."""
+    return -gradient[np.ix_(found.rows, found.columns)]
+
+
 def _matrix(comparison: Comparison, found: facts.BatchPulls, gradient: np.ndarray, height: int):
     at = found.positions[found.rows]
     truth = None if comparison.labels is None else comparison.labels[at]
-    names = [
-        (
-            comparison.class_names[truth[k]]
-            if truth is not None
-            else f"sample {comparison.teacher.predictions.ids[p]}"
-        )
-        for k, p in enumerate(at)
-    ]
     place = {int(c): k for k, c in enumerate(found.columns)}
-    shown = -gradient[np.ix_(found.rows, found.columns)]
+    shown = _pulls(found, gradient)
     return pull_matrix(
         shown,
-        names,
+        _row_names(comparison, found),
         [comparison.class_names[c] for c in found.columns],
         largest=float(np.abs(shown).max()) or 1.0,
         truths=[] if truth is None else [place.get(int(c)) for c in truth],
@@ -120,11 +125,15 @@ def _matrix(comparison: Comparison, found: facts.BatchPulls, gradient: np.ndarra
     )
 
 
-def _table(drawn: go.Figure) -> pd.DataFrame:
+def _table(comparison: Comparison, found: facts.BatchPulls, name: str) -> pd.DataFrame:
     """Return the cells on the page, with a row for each image."""
-    rows, columns = (list(axis.ticktext) for axis in (drawn.layout.yaxis, drawn.layout.xaxis))
+    rows = pd.Index(
+        _row_names(comparison, found),
+        name="sample" if comparison.labels is None else "true_class",
+    )
+    columns = [comparison.class_names[c] for c in found.columns]
     return pd.DataFrame(
-        drawn.data[0].z, index=pd.Index(rows, name="true class"), columns=columns
+        _pulls(found, found.pulls[name].gradient), index=rows, columns=columns
     ).reset_index()
 
 
