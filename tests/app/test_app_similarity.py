@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.data import comparison as comparisons
 from app.data import layers
+from app.pages.similarity import matrices
 from app.state import ViewState
 from bickd_core.comparing import measures
 from bickd_core.comparing import similarity as similarity_figures
@@ -282,3 +283,15 @@ def test_title_and_caption_show_the_same_corrected_mean(compare):
     (caption,) = [c for c in app.caption if c.value.startswith("Mean cosine: ") and c.proto.help]
     assert caption.value.startswith(f"Mean cosine: {mean} for the same class")
     assert "corrected for the number of images" in caption.proto.help
+
+
+@pytest.mark.parametrize(
+    ("rule", "cell"),
+    [("samples:{0}~{3}", (0, 3)), ("samples:{2}", (2, 2)), ("samples:{0}~{1}~{2}", None),
+     ("samples:{0}~nobody", None), ("class:a", None), ("", None)],
+)  # fmt: skip
+def test_the_outlined_cell_is_the_selection(compare, monkeypatch, rule, cell):
+    comparison = compare(n=60)
+    ids = [str(id) for id in comparison.teacher.predictions.ids]
+    monkeypatch.setattr(matrices.state, "current", lambda: ViewState(selection=rule.format(*ids)))
+    assert matrices._selected_samples(comparison) == cell

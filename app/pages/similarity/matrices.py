@@ -15,6 +15,7 @@ from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.class_groups import Part
 from bickd_viz import tables
 from bickd_viz.charts.matrix import MatrixScene
@@ -188,6 +189,7 @@ def _samples(comparison: Comparison, student: Model, T: float) -> Card:
             values,
             names,
             order,
+            selected=_selected_samples(comparison),
             x_title=f"{student.name}, {comparison.noun}",
             y_title=f"teacher, {comparison.noun}",
             label=(
@@ -200,6 +202,19 @@ def _samples(comparison: Comparison, student: Model, T: float) -> Card:
         " two different ones.",
         group="samples",
     )
+
+
+def _selected_samples(comparison: Comparison) -> tuple[int, int] | None:
+    """The cell of the current selection, or None if the selection is not one or two samples."""
+    try:
+        rule = Rule.parse(state.current().selection)
+    except SelectionError:
+        return None
+    if rule.kind != "samples" or len(rule.arguments) > 2:
+        return None
+    ids = comparison.teacher.predictions.ids.astype(str)
+    places = [int(at[0]) for id in rule.arguments if len(at := np.flatnonzero(ids == id))]
+    return (places[0], places[-1]) if places and len(places) == len(rule.arguments) else None
 
 
 def _beyond_rounding(values: np.ndarray) -> np.ndarray:
