@@ -99,8 +99,8 @@ def encoded(scene: MapScene, settings: Mapping[str, Any]) -> bytes:
             arrays[f"predicted{i}"] = np.asarray(panel.predicted, dtype="<u2")
         for name, values in (("confidence", panel.confidence), ("moved", panel.moved)):
             if values is not None:
-                shares = np.clip(np.nan_to_num(values), 0, 1)
-                arrays[f"{name}{i}"] = np.rint(shares * 250).astype("u1")
+                shares = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), 0, 1)
+                arrays[f"{name}{i}"] = np.rint(shares * 100).astype("u1")  # as tooltips show them
     head = {
         **settings,
         "n": len(scene.ids),

@@ -92,8 +92,8 @@ def test_everything_in_a_scene_comes_back():
     data = unpacked(scatter.encoded(shown, {"height": 300}))
     assert data["ids"] == ids.tolist()
     assert data["predicted0"].tolist() == [2, 0, 1]
-    assert data["confidence0"].tolist() == [0, 125, 250]
-    assert data["moved0"].tolist() == [0, 250, 62]
+    assert data["confidence0"].tolist() == [0, 50, 100]
+    assert data["moved0"].tolist() == [0, 100, 25]
     assert data["labels"].tolist() == [1, 1, 2]
     assert data["selected"].tolist() == [0, 0, 1]
     assert data["groups0"].tolist() == [0, 0, 1]

@@ -94,9 +94,8 @@ export function fillTip(tip, {ids, names, labels, panels}, i, picture) {
   if (labels) make('span', texts, 'note', `id ${ids[i]}`);
   for (const {name, colour, predicted, confidence, moved} of panels) {
     const parts = [];
-    if (predicted)
-      parts.push(names[predicted[i]] + (confidence ? ` ${Math.round(confidence[i] / 2.5)}%` : ''));
-    if (moved) parts.push(`moved ${(moved[i] / 250).toFixed(2)}`);
+    if (predicted) parts.push(names[predicted[i]] + (confidence ? ` ${confidence[i]}%` : ''));
+    if (moved) parts.push(`moved ${(moved[i] / 100).toFixed(2)}`);
     if (!parts.length) continue;
     const row = make('div', texts, 'row');
     make('span', row, 'dot').style.background = colour;
