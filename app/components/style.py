@@ -18,7 +18,7 @@ _CSS = """
   [data-testid="stCaptionContainer"] p { font-size: .88rem; line-height: 1.4; }
   .bk-dot { display: inline-block; width: .62em; height: .62em; border-radius: 50%; margin-right: .4em; }
   .bk-thumbs { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 10px; }
-  .bk-thumbs.bk-one-row { grid-auto-rows: 0; grid-template-rows: auto; row-gap: 0; overflow: hidden; }
+  .bk-thumbs.bk-one-row { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: 88px; overflow-x: auto; scrollbar-width: thin; }
   .bk-thumbs figure { margin: 0; }
   .bk-thumbs img { width: 100%; aspect-ratio: 1; border-radius: 6px; object-fit: cover; display: block;
                    image-rendering: auto; background: rgba(128,128,128,.12); }
@@ -28,8 +28,7 @@ _CSS = """
   .st-key-map-method [role="radiogroup"], .st-key-map-colour [role="radiogroup"] { flex-wrap: wrap; }
   .bk-thumbs a, .bk-pair a { display: block; border-radius: 6px; }
   .bk-thumbs.bk-texts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 190px), 1fr)); }
-  .bk-thumbs.bk-texts.bk-one-row { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: minmax(min(84%, 190px), 1fr);
-    grid-auto-rows: auto; overflow-x: auto; scrollbar-width: thin; }
+  .bk-thumbs.bk-texts.bk-one-row { grid-auto-columns: minmax(min(84%, 190px), 1fr); }
   .bk-text { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; overflow: hidden; font-style: normal;
              font-size: .78rem; line-height: 1.35; color: inherit; background: rgba(128,128,128,.12); border-radius: 6px;
              border: solid transparent; border-width: 6px 8px; /* text that is cut off shows through padding */ min-height: 2.6rem; overflow-wrap: anywhere; white-space: normal; text-decoration: none; }
@@ -98,6 +97,7 @@ _CSS = """
   .bkw-none { position: absolute; left: 0; right: 0; top: calc(50% - 6px); text-align: center; white-space: nowrap; }
   .bkw-ticks { position: relative; height: 16px; margin: 4px 6px 0 calc(var(--bkw-left) + 6px); }
   .bkw-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+  @media (forced-colors: active) { .bkw i, .bkp i, .bko i, .bkl i, .bkl td, .bk-dot { forced-color-adjust: none; } }
   .bkl { display: flex; align-items: center; gap: 4px; line-height: 1.2; }
   .bkl-y { writing-mode: vertical-rl; transform: rotate(180deg); color: var(--bkl-muted); font-size: .75rem; }
   .bkl table { flex: 1; border-collapse: separate; border-spacing: 3px; table-layout: fixed; width: 100%; margin: 0; }

@@ -137,7 +137,8 @@ def test_the_epochs_player_sends_what_its_types_name(sent):
     course = SimpleNamespace(model=SimpleNamespace(key="kd"), figures=figures, learns=True)
     courses = SimpleNamespace(courses=[course], names=("a", "b"), last=1, grouped=False)
     player.show(
-        courses, {"kd": LOOK}, key="e", theme=LIGHT, start=1, top=1.0, on_rest=lambda epoch: None
+        courses, {"kd": LOOK}, key="e", theme=LIGHT, start=1, turn=0, top=1.0,
+        on_rest=lambda epoch: None,
     )  # fmt: skip
     assert set(sent[0]) == properties("epochs_lines.js", "EpochsData")
     assert set(sent[0]["models"][0]) == properties("epochs_lines.js", "EpochModel")

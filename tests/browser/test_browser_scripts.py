@@ -3,44 +3,170 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from app.components import matrix
-from app.components.browser_part import module
-from bickd_viz.theme import LIGHT
+from app.components import export_menu, matrix
+from app.components.browser_part import module, source
+from app.pages.by_epoch import player
+from app.pages.learn import simplex
+from bickd_viz.charts.matrix import MatrixScene
+from bickd_viz.theme import LIGHT, ModelStyle
 
-MOUNT = """async ({script, sent}) => {
-  const {default: component} = await import(`data:text/javascript;base64,${script}`);
-  const parentElement = document.body.appendChild(document.createElement('div'));
-  const values = [];
-  for (const data of sent) {
-    component({data, parentElement, setTriggerValue: () => {}});
-    const view = parentElement.bkView;
-    values.push([0, 1].map(row => [0, 1].map(column => view.value(row, column))));
+MOUNT = """async ({name, script, data}) => {
+  const id = `component-${name}`;
+  let box = document.getElementById(id);
+  if (!box) {
+    box = document.body.appendChild(document.createElement('div'));
+    box.id = id;
   }
-  return values;
+  window.scripts ??= {};
+  window.scripts[name] ??= await import(`data:text/javascript;base64,${script}`);
+  window.sent = [];
+  scripts[name].default({data, parentElement: box, setTriggerValue: (...sent) => window.sent.push(sent)});
 }"""
+FIRE = """(element, [kind, name, init]) => {
+  const event = new window[kind](name, {bubbles: true, cancelable: true, ...init});
+  element.setPointerCapture = () => {};
+  element.dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+GRAM = np.array([[1.0, 0.1], [0.1, 1.0]])
 
 
-def scene(values: np.ndarray) -> dict[str, Any]:
-    """What Python sends for a matrix of two classes."""
-    theme = {name: getattr(LIGHT, name) for name in ("accent", "surface", "text", "muted", "grid")}
-    return {
-        **matrix.encoded(values), "n": 2, "names": ["cat", "dog"], "order": None, "zmin": 0, "zmax": 1,
-        "stops": [list(stop) for stop in LIGHT.sequential], "theme": theme, "selected": None,
-        "x_title": "", "y_title": "", "value_name": "cosine", "decimals": 2, "height": 300,
-        "group": "", "blocks": [], "label": "Gram", "pairs": None, "clickable": False,
-    }  # fmt: skip
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    problems: list[str] = []
+    opened = browser.new_page(viewport={"width": 500, "height": 900})
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    opened.close()
+    assert not problems
 
 
-def test_a_matrix_of_two_classes_follows_its_values(browser: Browser):
+def mount(page: Page, name: str, data: dict[str, Any]) -> None:
+    script = base64.b64encode(module(f"{name}.js").encode()).decode()
+    page.evaluate(MOUNT, {"name": name, "script": script, "data": data})
+
+
+def fire(page: Page, selector: str, kind: str, name: str, **init: Any) -> bool:
+    """Send an event; return whether the script took it from the browser."""
+    return page.locator(selector).first.evaluate(FIRE, [kind, name, init])
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `show` of a component's module sent last."""
+    found: dict[str, Any] = {}
+
+    def mounted(*, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        found.clear()
+        found.update(data)
+        return {}
+
+    for owner in (matrix, player, simplex):
+        monkeypatch.setattr(owner, "_component", mounted)
+    monkeypatch.setattr(export_menu, "offer", lambda *_, **__: None)
+    return found
+
+
+def show_matrix(page: Page, sent: dict[str, Any], values: np.ndarray, **options: Any) -> None:
+    matrix.show(MatrixScene(values, ["cat", "dog"], **options), "m", theme=LIGHT)
+    mount(page, "matrix", sent)
+
+
+def show_player(page: Page, sent: dict[str, Any], turn: int = 0) -> None:
+    """Show a model of five epochs."""
+    figures = SimpleNamespace(
+        epochs=np.arange(1, 6), grams=np.stack([GRAM] * 5), overlap=np.linspace(0.5, 0.1, 5),
+        accuracy=np.linspace(0.1, 0.5, 5), agreement=None,
+    )  # fmt: skip
+    course = SimpleNamespace(model=SimpleNamespace(key="kd"), learns=True, figures=figures)
+    courses: Any = SimpleNamespace(last=5, names=["cat", "dog"], courses=[course], grouped=False)
+    player.show(
+        courses, {"kd": ModelStyle("KD", "#E69F00")}, key="k", theme=LIGHT, start=5, turn=turn,
+        top=1.0, on_rest=lambda epoch: None,
+    )  # fmt: skip
+    mount(page, "epochs", sent)
+
+
+def test_a_matrix_of_two_classes_follows_its_values(page: Page, sent):
     """Every Gram of two classes has the same codes: only the lowest value differs."""
-    grams = [np.array([[1.0, cosine], [cosine, 1.0]]) for cosine in (0.1, 0.4)]
-    script = base64.b64encode(module("matrix.js").encode()).decode()
-    page = browser.new_page()
-    drawn = page.evaluate(MOUNT, {"script": script, "sent": [scene(gram) for gram in grams]})
-    page.close()
-    np.testing.assert_allclose(drawn, grams, atol=1e-4)
+    for cosine in (0.1, 0.4):
+        show_matrix(page, sent, np.array([[1.0, cosine], [cosine, 1.0]]))
+        drawn = page.evaluate("document.querySelector('#component-matrix').bkView.value(0, 1)")
+        assert drawn == pytest.approx(cosine, abs=1e-4)
+
+
+def test_a_cell_of_nothing_has_no_sign_and_is_spoken(page: Page, sent):
+    values = np.array([[-3.0, 0.0], [0.0, 8.0]])
+    show_matrix(page, sent, values, value_name="difference", decimals=0)
+    for key in ("ArrowDown", "ArrowRight", "ArrowUp"):
+        fire(page, ".bkm", "KeyboardEvent", "keydown", key=key)
+    expect(page.locator(".bkm .tip")).to_have_text("cat × dogdifference 0")
+    expect(page.locator(".bkm [aria-live]")).to_contain_text("difference 0")
+
+
+@pytest.mark.parametrize("modifier", ["altKey", "ctrlKey", "metaKey"])
+def test_keys_of_the_browser_stay_the_browsers(page: Page, sent, modifier: str):
+    show_matrix(page, sent, GRAM)
+    assert fire(page, ".bkm", "KeyboardEvent", "keydown", key="ArrowLeft")
+    assert not fire(page, ".bkm", "KeyboardEvent", "keydown", key="ArrowLeft", **{modifier: True})
+
+
+def test_what_a_tap_shows_stays(page: Page, sent):
+    show_matrix(page, sent, GRAM)
+    page.locator(".bkm canvas").click(position={"x": 150, "y": 150})
+    expect(page.locator(".bkm .tip")).to_be_visible()
+    fire(page, ".bkm", "PointerEvent", "pointerleave", pointerType="touch")
+    expect(page.locator(".bkm .tip")).to_be_visible()
+    fire(page, ".bkm", "PointerEvent", "pointerleave", pointerType="mouse")
+    expect(page.locator(".bkm .tip")).to_be_hidden()
+
+
+def test_a_finger_that_scrolls_leaves_the_epoch_alone(page: Page, sent):
+    show_player(page, sent)
+    line, player_box = ".lines canvas", page.locator(".bke")
+    fire(page, line, "PointerEvent", "pointerdown", isPrimary=True, clientX=60, clientY=200)
+    expect(player_box).to_have_attribute("data-epoch", "1")
+    fire(page, line, "PointerEvent", "pointercancel", isPrimary=True)
+    expect(player_box).to_have_attribute("data-epoch", "5")
+    fire(page, line, "PointerEvent", "pointermove", isPrimary=True, clientX=60, clientY=200)
+    expect(player_box).to_have_attribute("data-epoch", "5")
+    fire(page, line, "PointerEvent", "pointerdown", isPrimary=True, button=2, clientX=60)
+    expect(player_box).to_have_attribute("data-epoch", "5")
+
+
+def test_the_player_goes_back_where_python_says_so(page: Page, sent):
+    show_player(page, sent)
+    page.locator(".bke input").fill("3")
+    show_player(page, sent)
+    expect(page.locator(".bke")).to_have_attribute("data-epoch", "3")
+    show_player(page, sent, turn=1)
+    expect(page.locator(".bke")).to_have_attribute("data-epoch", "5")
+
+
+def test_the_triangle_follows_the_students_name(page: Page, sent):
+    logits = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    for name in ("KD", "KD s0"):
+        looks = (ModelStyle(name, "#E69F00"), ModelStyle("teacher", "#1E293B"))
+        batch = simplex.Batch(logits, logits, ["a", "b", "c"], [0, 2], [None, None], looks)
+        simplex.show(batch, key="s", theme=LIGHT, temperature=4.0, temperatures=[1.0, 4.0])
+        mount(page, "simplex", sent)
+        expect(page.locator(".sx .key")).to_contain_text(f"{name} (")
+
+
+def test_the_triangle_lets_a_finger_scroll_the_page():
+    style = source("simplex.css")
+    assert (
+        ".sx svg { display: block; width: 100%; height: var(--height); touch-action: pan-y;"
+        in style
+    )
+    assert "touch-action: none" in next(
+        line for line in style.splitlines() if line.startswith(".sx .pt {")
+    )

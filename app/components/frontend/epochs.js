@@ -50,6 +50,7 @@ class Player {
 
   stop() {
     if (this.timer) clearInterval(this.timer);
+    this.grams.stop();
     this.resizing.disconnect();
     this.box.remove();
   }
@@ -59,7 +60,8 @@ class Player {
     this.send = setTriggerValue;
     const before = this.data;
     this.data = data;
-    if (!before || before.start !== data.start || before.last !== data.last) this.epoch = data.start;
+    const asked = /** @type {const} */ (['start', 'last', 'turn']).some(key => before?.[key] !== data[key]);
+    if (asked) this.epoch = data.start;
     this.sent = this.epoch;
     setColours(this.box, data.theme, 'bke-');
     this.range.max = String(data.last);

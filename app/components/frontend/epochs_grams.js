@@ -35,6 +35,12 @@ export class Grams {
     this.tiles = [];
     /** @type {{model: number, row: number, column: number, x: number, y: number} | null} */
     this.hovered = null;
+    this.scrolled = () => this.hovered && this.leave(); // the tooltip's place is fixed
+    window.addEventListener('scroll', this.scrolled, {capture: true, passive: true});
+  }
+
+  stop() {
+    window.removeEventListener('scroll', this.scrolled, {capture: true});
   }
 
   /**
@@ -69,8 +75,11 @@ export class Grams {
     const cross = make('div', card, 'cross');
     const bytes = decode64(model.grams);
     const tile = {model, note, canvas, cross, bytes, first: 0, image: new ImageData(n, n)};
-    canvas.addEventListener('pointermove', event => this.hover(i, event));
-    canvas.addEventListener('pointerleave', () => this.leave());
+    for (const name of /** @type {const} */ (['pointermove', 'pointerdown']))
+      canvas.addEventListener(name, event => this.hover(i, event));
+    canvas.addEventListener('pointerleave', event => {
+      if (event.pointerType !== 'touch') this.leave(); // what a tap shows stays
+    });
     return tile;
   }
 

@@ -23,6 +23,7 @@ import {fontOf, make, prepare} from './util.js';
  * @typedef {object} EpochsData
  * @property {number} last The last epoch.
  * @property {number} start The epoch that is shown first.
+ * @property {number} turn Another number makes the player go to `start`.
  * @property {string[]} names Of classes, or of groups of classes.
  * @property {EpochModel[]} models
  * @property {number} top The end of the colour scale.
@@ -110,21 +111,32 @@ export class LineChart {
     this.figure = figure;
     this.format = format;
     this.data = data;
+    this.epoch = 1;
     /** @type {Axes | null} */
     this.axes = null;
     let held = false;
+    let from = 1; // the epoch before the drag
     const move = (/** @type {PointerEvent} */ event) => onEpoch(this.epochAt(event), false);
     canvas.addEventListener('pointerdown', event => {
+      if (event.button !== 0 || !event.isPrimary) return;
       canvas.setPointerCapture(event.pointerId);
       held = true;
+      from = this.epoch;
       move(event);
     });
     canvas.addEventListener('pointermove', event => {
       if (held) move(event);
     });
     canvas.addEventListener('pointerup', event => {
+      if (!held) return;
       held = false;
       onEpoch(this.epochAt(event), true);
+    });
+    canvas.addEventListener('pointercancel', () => {
+      if (!held) return; // the finger scrolls the page
+      held = false;
+      onEpoch(from, false);
+      onEpoch(from, true);
     });
   }
 
@@ -143,6 +155,7 @@ export class LineChart {
    */
   draw(epoch) {
     const {data, canvas} = this;
+    this.epoch = epoch;
     const width = canvas.clientWidth;
     if (!width) return false;
     const context = prepare(canvas, width, canvas.clientHeight);

@@ -51,6 +51,8 @@ class Matrix {
     this.box.setAttribute('role', 'application');
     this.canvas = make('canvas', this.box);
     this.tip = make('div', this.box, 'tip');
+    this.spoken = make('div', this.box, 'spoken');
+    this.spoken.setAttribute('aria-live', 'polite');
     this.picture = document.createElement('canvas'); // the whole matrix, one pixel a cell
     /** @type {MatrixData | null} */
     this.data = null;
@@ -74,7 +76,11 @@ class Matrix {
     /** @type {(name: string, value: unknown) => void} */
     this.send = () => {};
     this.box.addEventListener('pointermove', event => this.moved(event));
-    this.box.addEventListener('pointerleave', () => this.left());
+    this.box.addEventListener('pointerleave', event => {
+      if (event.pointerType === 'touch')
+        this.drag = null; // what a tap shows stays
+      else this.left();
+    });
     this.box.addEventListener('pointerdown', event => this.pressed(event));
     this.box.addEventListener('pointerup', event => this.released(event));
     this.box.addEventListener('dblclick', () => this.showAll());
@@ -200,7 +206,8 @@ class Matrix {
     if (!data || !frame) return;
     const name = (/** @type {number} */ place) => escapeHtml(data.names[this.order[place]]);
     const decimals = data.decimals && data.wide ? data.decimals + 1 : data.decimals;
-    const value = minus(this.value(row, column).toFixed(decimals));
+    const text = this.value(row, column).toFixed(decimals);
+    const value = minus(Number(text) === 0 ? text.replace('-', '') : text);
     const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];
     const found = pairs === 0 ? 'no pair of classes' : `${escapeHtml(data.value_name)} ${value}`;
     const over = pairs ? `, ${pairs.toLocaleString('en')} pair${pairs === 1 ? '' : 's'} of classes` : '';
@@ -235,6 +242,7 @@ class Matrix {
     }
     const cell = cellAt(this.frame, this.pointOf(event));
     clearTimeout(this.waiting);
+    if (event.pointerType === 'touch') this.hover(cell);
     if (!cell) return;
     // A click on an enlarged matrix may be the first half of a double click.
     if (this.zoom) this.waiting = setTimeout(() => this.choose(cell), DOUBLE_CLICK_MS);
@@ -257,11 +265,13 @@ class Matrix {
 
   /** @param {KeyboardEvent} event */
   typed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = ARROWS[event.key];
     if (step) {
       const [r0, r1, c0, c1] = this.visible();
       const [row, column] = this.cursor ?? (this.selected ? this.placesOf(this.selected) : [r0, c0]);
       this.hover([clamp(row + step[1], r0, r1 - 1), clamp(column + step[0], c0, c1 - 1)]);
+      this.spoken.textContent = this.tip.innerText;
     } else if ((event.key === 'Enter' || event.key === ' ') && this.cursor) this.choose(this.cursor);
     else if (event.key === 'Escape') this.showAll();
     else return;

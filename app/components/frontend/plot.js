@@ -50,6 +50,8 @@ class Plot {
     this.svg = /** @type {SVGSVGElement} */ (svg);
     this.below = /** @type {HTMLElement} */ (below);
     this.tip = /** @type {HTMLElement} */ (tip);
+    this.spoken = make('div', this.box, 'spoken');
+    this.spoken.setAttribute('aria-live', 'polite');
     this.width = 0;
     this.content = '';
     /** @type {PlotData | null} */
@@ -86,6 +88,8 @@ class Plot {
     setColours(this.box, data.theme);
     this.svg.setAttribute('aria-label', data.label);
     this.box.tabIndex = data.clickable ? 0 : -1;
+    if (data.clickable) this.box.setAttribute('role', 'application');
+    else this.box.removeAttribute('role');
     if (data.clickable) this.box.setAttribute('aria-label', `${data.label}; arrow keys move, Enter chooses`);
     const legend = data.series.map(legendHtml).join('');
     for (const [place, name] of /** @type {const} */ ([
@@ -181,7 +185,7 @@ class Plot {
 
   /** @param {KeyboardEvent} event */
   typed(event) {
-    if (!this.data?.clickable) return;
+    if (!this.data?.clickable || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (!step && event.key !== 'Enter') return;
     event.preventDefault();
@@ -193,6 +197,7 @@ class Plot {
     const marks = this.marks.filter(mark => mark.series === walked && mark.row !== null);
     const now = this.cursor ? marks.indexOf(this.cursor) : -1;
     if (marks.length) this.point(marks[clamp(now + step, 0, marks.length - 1)]);
+    this.spoken.textContent = this.tip.textContent;
   }
 }
 

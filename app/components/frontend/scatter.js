@@ -123,6 +123,7 @@ class Scatter {
   /** @param {number} milliseconds */
   painted(milliseconds) {
     this.box.dataset.paintMs = milliseconds.toFixed(1);
+    if (this.maps.hovered >= 0 && this.tip.style.display === 'flex') this.showTip(); // it follows its sample
     if (this.beyond === this.maps.beyond) return;
     this.beyond = this.maps.beyond;
     this.writeFoot();
@@ -290,20 +291,44 @@ class Scatter {
   // -- keyboard ---------------------------------------------------------------------------------------------
   /** @param {KeyboardEvent} event */
   typed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const {hovered} = this.maps;
     const step = ARROWS[event.key];
-    if (step)
-      this.point(hovered < 0 ? this.middle() : pointBeside(this.maps.panels[this.active], hovered, step));
+    if (step) this.walk(step);
     else if (event.key === 'PageUp') this.turn(-1);
     else if (event.key === 'PageDown') this.turn(1);
     else if ((event.key === 'Enter' || event.key === ' ') && hovered >= 0 && this.data.clickable)
       this.toggle(hovered);
     else if (event.key === 'Escape') this.clear();
-    else if (event.key === '+' || event.key === '=') this.zoom(1.5);
-    else if (event.key === '-') this.zoom(1 / 1.5);
+    else if (event.key === '+' || event.key === '=') this.zoomAtPoint(1.5);
+    else if (event.key === '-') this.zoomAtPoint(1 / 1.5);
     else if (event.key === '0') this.reset();
     else return;
     event.preventDefault();
+  }
+
+  /**
+   * Go to the next sample in a direction. The maps move if it is outside them.
+   * @param {XY} step
+   */
+  walk(step) {
+    const {maps, active} = this;
+    const next = maps.hovered < 0 ? this.middle() : pointBeside(maps.panels[active], maps.hovered, step);
+    this.point(next);
+    if (next < 0) return;
+    const [x, y] = maps.placeOf(active, next);
+    const {width, height} = maps.size;
+    if (x < 0 || y < 0 || x > width || y > height) maps.shift(width / 2 - x, height / 2 - y);
+  }
+
+  /**
+   * Zoom by a key. The sample that is pointed at stays where it is.
+   * @param {number} times
+   */
+  zoomAtPoint(times) {
+    const {hovered} = this.maps;
+    if (hovered < 0) this.zoom(times);
+    else this.maps.zoom(times, ...this.maps.placeOf(this.active, hovered));
   }
 
   /**

@@ -62,7 +62,9 @@ export class Pointer {
    */
   listen(canvas, panel) {
     canvas.addEventListener('pointermove', event => this.moved(event, panel));
-    canvas.addEventListener('pointerleave', () => !this.drag && this.events.onLeave());
+    canvas.addEventListener('pointerleave', event => {
+      if (!this.drag && event.pointerType !== 'touch') this.events.onLeave(); // what a tap shows stays
+    });
     canvas.addEventListener('pointerdown', event => this.pressed(event, panel));
     canvas.addEventListener('pointerup', event => this.released(event, panel));
     canvas.addEventListener('pointercancel', () => this.end());
@@ -74,7 +76,7 @@ export class Pointer {
    * @param {number} panel
    */
   pressed(event, panel) {
-    if (event.button > 1) return;
+    if (event.button > 1 || !event.isPrimary) return;
     this.maps.plots.focus({preventScroll: true});
     const from = placeIn(event);
     this.drag = {panel, from, last: from, far: false, pan: this.events.moves() || event.button === 1};
@@ -87,6 +89,7 @@ export class Pointer {
    * @param {number} panel
    */
   moved(event, panel) {
+    if (!event.isPrimary) return;
     const here = placeIn(event);
     const drag = this.drag;
     if (!drag) {
@@ -109,6 +112,7 @@ export class Pointer {
    * @param {number} panel
    */
   released(event, panel) {
+    if (!event.isPrimary) return;
     const {drag, maps} = this;
     this.drag = null;
     if (!drag) return;

@@ -52,7 +52,7 @@ class Simplex {
   update({data, setTriggerValue}) {
     this.send = setTriggerValue;
     this.data = data;
-    const {student, teacher, classes, theme, colours, colour, pictures, height, temperature} = data;
+    const {student, teacher, classes, temperature, ...rest} = data;
     const samples = JSON.stringify([student, teacher, classes]);
     if (samples !== this.samples) {
       this.samples = samples;
@@ -63,7 +63,7 @@ class Simplex {
       this.given = temperature;
       this.T = temperature;
     }
-    const built = JSON.stringify([samples, theme, colours, colour, pictures.length, height]);
+    const built = JSON.stringify([samples, rest]);
     if (built !== this.built) this.parts = this.build(data);
     this.built = built;
     this.render();

@@ -111,6 +111,7 @@ export class Triangle {
     draw(point, 'text', {fill: textOn(rgb(colour), 130)}, String(i + 1));
     const {onMove, onLook, onGrab} = this.events;
     point.addEventListener('pointerdown', event => {
+      if (event.button !== 0 || !event.isPrimary) return;
       onGrab();
       point.setPointerCapture(event.pointerId);
       point.focus({preventScroll: true});
@@ -131,7 +132,7 @@ export class Triangle {
     point.addEventListener('focus', () => onLook(i));
     point.addEventListener('keydown', event => {
       const step = ARROWS[event.key];
-      if (!step) return;
+      if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
       onGrab();
       const [x, y] = this.places[i];
       onMove(i, probabilitiesAt([x + NUDGE * SIDE * step[0], y + NUDGE * SIDE * step[1]]));

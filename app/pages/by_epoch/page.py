@@ -58,6 +58,8 @@ def show() -> None:
             st.caption(_why_none(comparison))
         return
     start = min(max(view.epoch or found.last, 1), found.last)
+    if st.session_state.pop("epoch-rested", start) != start:
+        st.session_state["epoch-turn"] = st.session_state.get("epoch-turn", 0) + 1
     with head:
         page_export.title(_finding(found))
         st.caption(_probe(found, matching), help=_probe_details(found, matching))
@@ -86,6 +88,7 @@ def _player(comparison: Comparison, found: Courses, start: int) -> None:
     looks = style.styles(comparison)
 
     def rested(epoch: int) -> None:
+        st.session_state["epoch-rested"] = epoch
         state.update(epoch=epoch if epoch < found.last else None)
 
     player.show(
@@ -94,6 +97,7 @@ def _player(comparison: Comparison, found: Courses, start: int) -> None:
         key="epoch-player",
         theme=style.theme(),
         start=start,
+        turn=st.session_state.get("epoch-turn", 0),
         top=_top(found, len(comparison.class_names)),
         on_rest=rested,
     )

@@ -31,6 +31,7 @@ def show(
     key: str,
     theme: Theme,
     start: int,
+    turn: int,
     top: float,
     on_rest: Callable[[int], None],
 ) -> None:
@@ -40,6 +41,7 @@ def show(
         looks: Run key -> its style.
         start: The epoch shown first, 1 .. of.last. Later the component keeps its own epoch. Pass
             the same value until the page is drawn again, otherwise all Grams are sent again.
+        turn: Another number makes the component go to `start`.
         top: End of the colour scale.
         on_rest: Called with the epoch where the slider came to rest.
     """
@@ -55,6 +57,7 @@ def show(
         data={
             "last": courses.last,
             "start": start,
+            "turn": turn,
             "names": list(courses.names),
             "models": [
                 _encoded(course, looks[course.model.key], theme, step) for course in courses.courses
