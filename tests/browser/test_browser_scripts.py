@@ -108,7 +108,7 @@ def test_a_cell_of_nothing_has_no_sign_and_is_spoken(page: Page, sent):
     show_matrix(page, sent, values, value_name="difference", decimals=0)
     for key in ("ArrowDown", "ArrowRight", "ArrowUp"):
         fire(page, ".bkm", "KeyboardEvent", "keydown", key=key)
-    expect(page.locator(".bkm .tip")).to_have_text("cat × dogdifference 0")
+    expect(page.locator(".bkm .tip")).to_have_text("cat × dog difference 0")
     expect(page.locator(".bkm [aria-live]")).to_contain_text("difference 0")
 
 

@@ -211,7 +211,7 @@ class Matrix {
     const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];
     const found = pairs === 0 ? 'no pair of classes' : `${escapeHtml(data.value_name)} ${value}`;
     const over = pairs ? `, ${pairs.toLocaleString('en')} pair${pairs === 1 ? '' : 's'} of classes` : '';
-    this.tip.innerHTML = `<b>${name(row)}</b> × <b>${name(column)}</b><br>${found}${over}`;
+    this.tip.innerHTML = `<b>${name(row)}</b> × <b>${name(column)}</b><br>\n${found}${over}`;
     this.tip.style.display = 'block';
     const x = frame.left + (column - frame.c0 + 0.5) * frame.cellW;
     const y = frame.top + (row - frame.r0 + 0.5) * frame.cellH;
@@ -271,7 +271,7 @@ class Matrix {
       const [r0, r1, c0, c1] = this.visible();
       const [row, column] = this.cursor ?? (this.selected ? this.placesOf(this.selected) : [r0, c0]);
       this.hover([clamp(row + step[1], r0, r1 - 1), clamp(column + step[0], c0, c1 - 1)]);
-      this.spoken.textContent = this.tip.innerText;
+      this.spoken.textContent = this.tip.textContent;
     } else if ((event.key === 'Enter' || event.key === ' ') && this.cursor) this.choose(this.cursor);
     else if (event.key === 'Escape') this.showAll();
     else return;
