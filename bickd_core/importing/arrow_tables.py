@@ -90,7 +90,7 @@ def _from_arrow(table: pyarrow.Table) -> Table:
             columns[name] = column.to_numpy()
         else:
             notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
-    return Table(columns, names=_declared(metadata), notes=tuple(notes[:5]))
+    return Table(columns, names=_declared(metadata), notes=tuple(notes[:5]), index=_index(metadata))
 
 
 def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:
@@ -116,3 +116,12 @@ def _declared(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
+
+
+def _index(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
+    """Return the columns that hold the index of a table that pandas wrote."""
+    try:
+        columns = json.loads(metadata[b"pandas"])["index_columns"]
+        return tuple(name for name in columns if isinstance(name, str))
+    except (KeyError, TypeError, ValueError):
+        return ()

@@ -20,6 +20,7 @@ from bickd_core.importing.words import (
     MODELS,
     PATHS,
     PREDICTED,
+    ROW_NUMBERS,
     TEXTS,
     UNUSED,
     is_count,
@@ -54,7 +55,9 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     used.add(model)
     label = _label(table, left, hints.label, used)
     used.add(label)
-    id = _role(table, flat, hints.id, lambda name: name not in used and _is_id(table, name))
+    ids = [name for name in flat if name not in used and _is_id(table, name)]
+    first = min(ids, key=lambda name: normal(name) in ROW_NUMBERS, default="")
+    id = first if hints.id is None else hints.id
     used = {path, text, split, model, label, id} - {""}
     scores = [
         name
@@ -63,6 +66,8 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     ]
     spelled = {same_name(name): name for name in scores}
     known = tuple(spelled.get(same_name(n), n) for n in _label_names(table, label))
+    numbering = {*table.index, *(name for name in ids if _numbers_rows(table, name))}
+    scores = [name for name in scores if name in known or name not in numbering]
     scores = _without_constants(table, scores, known)
     models = guess_models(table, scores, known, _least(table, label), label, stem)
     if hints.scale is not None:
@@ -126,6 +131,12 @@ def _is_model(table: Table, name: str) -> bool:
 def _is_id(table: Table, name: str) -> bool:
     column = table.columns[name]
     return _known(name, IDS) and (column.dtype == object or column.dtype.kind in "iu")
+
+
+def _numbers_rows(table: Table, name: str) -> bool:
+    """Return whether a column named like an id has another value in each row, or is the unnamed
+    index of pandas."""
+    return normal(name) in ROW_NUMBERS or len(set(table.columns[name].tolist())) == len(table)
 
 
 def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bickd_core.importing.layout import Hints
 from bickd_core.importing.table import Table
-from bickd_core.importing.words import IDS, MODELS, PATHS, SEEDS, is_count, normal
+from bickd_core.importing.words import MODELS, SAMPLES, SEEDS, first_named, is_count, normal
 
 
 def with_seeds_as_models(table: Table, stem: str, hints: Hints | None) -> Table:
@@ -31,7 +31,7 @@ def with_seeds_as_models(table: Table, stem: str, hints: Hints | None) -> Table:
         return table
     texts = [name for name in flat if table.columns[name].dtype == object]
     model = hints.model or next((name for name in texts if normal(name) in MODELS), "")
-    id = hints.id or next((name for name in flat if normal(name) in (*IDS, *PATHS)), "")
+    id = hints.id or first_named(flat, SAMPLES)
     seeds = [str(value) for value in table.columns[seed].tolist()]
     models = table.columns[model].tolist() if model else [stem] * len(table)
     repeats = bool(id) and len(set(table.columns[id].tolist())) < len(table)

@@ -32,6 +32,7 @@ class Table:
             number them.
         unread: names of arrays that hold Python objects, which are never unpickled.
         places: positions of the rows in the file, if only some are left; None for all.
+        index: columns that hold the index of a pandas table, so they are no scores.
     """
 
     columns: dict[str, np.ndarray]
@@ -42,6 +43,7 @@ class Table:
     row_names: tuple[str, ...] = ()
     places: np.ndarray | None = None
     unread: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

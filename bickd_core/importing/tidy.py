@@ -10,7 +10,16 @@ import numpy as np
 
 from bickd_core.importing.layout import Hints, Layout
 from bickd_core.importing.table import Table, check_filled, parsed_numbers
-from bickd_core.importing.words import IDS, LABELS, MODELS, PATHS, SCORES, UNUSED, is_count, normal
+from bickd_core.importing.words import (
+    LABELS,
+    MODELS,
+    SAMPLES,
+    SCORES,
+    UNUSED,
+    first_named,
+    is_count,
+    normal,
+)
 from bickd_core.importing.wrong_rows import wrong_rows
 
 CLASS_COLUMNS = (
@@ -37,8 +46,8 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
     """Detect such a table: ids repeat, and each pair of id and class occurs once."""
     hints = hints or Hints()
     names = [n for n, column in table.columns.items() if column.ndim == 1 and n not in hints.ignore]
-    id = hints.id if hints.id is not None else _first(names, (*IDS, *PATHS))
-    model = hints.model if hints.model is not None else _first(names, MODELS)
+    id = hints.id if hints.id is not None else first_named(names, SAMPLES)
+    model = hints.model if hints.model is not None else first_named(names, MODELS)
     scores = [
         n
         for n in names
@@ -53,7 +62,7 @@ def find_tidy(table: Table, hints: Hints | None = None) -> Tidy | None:
     if len(np.unique(samples)) == len(table):
         return None
     for word in CLASS_COLUMNS:
-        name = _first(names, (word,))
+        name = first_named(names, (word,))
         if (
             not name
             or name in (id, model, scores[0], hints.label)
@@ -168,10 +177,6 @@ def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
     names = sorted(set(cells), key=int) if numbers else sorted(set(cells))
     place = {name: i for i, name in enumerate(names)}
     return names, np.array([place[cell] for cell in cells])
-
-
-def _first(names: Sequence[str], accepted: Sequence[str]) -> str:
-    return next((name for word in accepted for name in names if normal(name) == word), "")
 
 
 def _codes(table: Table, name: str) -> np.ndarray:

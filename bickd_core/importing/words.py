@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 LABELS = (
     "label", "labels", "target", "targets", "y", "y_true", "true", "truth", "true_label",
@@ -16,11 +17,12 @@ LABELS = (
     "gold", "golds", "gold_label", "gold_labels", "intent", "true_intent", "label_text",
     "label_name", "text_label",
 )  # fmt: skip
-IDS = (
+ROW_NUMBERS = ("column_1", "unnamed_0", "index_level_0")
+"""Names of an index of pandas that has none: in csv, csv read again, and parquet or feather."""
+NAMED_IDS = (
     "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample",
-    "column_1",
-    "unnamed_0",
 )  # fmt: skip
+IDS = (*NAMED_IDS, *ROW_NUMBERS)
 PATHS = (
     "path", "paths", "file", "files", "filename", "filenames", "file_name", "filepath", "file_path",
     "image", "image_path", "img", "img_path", "image_file",
@@ -30,6 +32,8 @@ TEXTS = (
     "tweet", "message", "comment", "premise", "utterance", "utterances", "query", "sms", "input",
     "inputs", "input_text", "prompt", "sentences", "headline", "email", "post",
 )  # fmt: skip
+SAMPLES = (*NAMED_IDS, *PATHS, *ROW_NUMBERS)
+"""Names of columns that tell samples apart, the surest first."""
 SEEDS = ("seed", "seeds", "random_seed", "rng_seed")
 MODELS = ("model", "model_name", "network", "run", "arch")
 CLASSES = (
@@ -79,6 +83,18 @@ def normal(name: str) -> str:
     ('true_label', 'classes', 'y_true', 'unnamed_0')
     """
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def first_named(names: Iterable[str], accepted: Iterable[str]) -> str:
+    """Return the name that comes first in a list above; "" if none is in it.
+
+    >>> first_named(["Unnamed: 0", "Key"], IDS), first_named(["cat"], IDS)
+    ('Key', '')
+    """
+    spelled: dict[str, str] = {}
+    for name in names:
+        spelled.setdefault(normal(name), name)
+    return next((spelled[word] for word in accepted if word in spelled), "")
 
 
 def same_name(name: str) -> str:

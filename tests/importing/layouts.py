@@ -139,6 +139,14 @@ def parquet_list(folder: Path) -> list[str]:
     return ["net.parquet"]
 
 
+def parquet_index(folder: Path) -> list[str]:
+    """Rows as `train_test_split` leaves them: the index of pandas tells the samples apart."""
+    for seed, order in ((0, np.arange(N)), (1, np.random.default_rng(0).permutation(N))):
+        table = pd.DataFrame({"label": labels(), **columns("{}", logits(seed), (0, 1, 2))})
+        table.set_axis(np.arange(N)).iloc[order].to_parquet(folder / f"net{seed}.parquet")
+    return ["net0.parquet", "net1.parquet"]
+
+
 def hugging_face(folder: Path) -> list[str]:
     """As `datasets` writes them: a ClassLabel's names stand in the schema's metadata."""
     import pyarrow as pa
@@ -421,6 +429,7 @@ LAYOUTS: dict[str, Maker] = {
     "csv of `numpy.savetxt` and `labels.npy`": savetxt,
     "tsv with a text column": tabs,
     "parquet, a column of lists": parquet_list,
+    "two parquet files, pandas with its index": parquet_index,
     "parquet of Hugging Face `datasets`": hugging_face,
     "feather, `teacher.cat`, `kd.cat`: two models": feather_two,
     "jsonl, a record in each line": json_lines,

@@ -319,6 +319,19 @@ def test_few_shared_ids_of_models_in_one_file_name_the_model(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_index_of_pandas_beside_an_id_is_no_class(suffix, tmp_path):
+    table = pd.DataFrame({"id": np.arange(N) + 100, "label": labels(), **columns("{}", logits())})
+    table = table.sample(frac=1, random_state=0)
+    if suffix == "csv":
+        table.to_csv(tmp_path / "net.csv")
+    else:
+        table.rename_axis("row").to_parquet(tmp_path / "net.parquet")
+    first = read_here(tmp_path, [f"net.{suffix}"]).models[0].predictions
+    assert first.class_names == CLASSES
+    assert first.ids.tolist() == table["id"].tolist()
+
+
 def test_classes_are_matched_by_name(tmp_path):
     imported = read_here(tmp_path, LAYOUTS["two csv files with ids"](tmp_path))
     student = imported.models[1].predictions

@@ -45,6 +45,11 @@ def test_seeds_of_a_model_become_models(seed, tmp_path):
     assert f"Each seed in column '{seed}' is a model of its own" in imported.notes[0]
 
 
+def test_unnamed_index_beside_ids_does_not_hide_seeds(tmp_path):
+    table = pd.concat([rows("kd", 0), rows("kd", 1)], ignore_index=True).drop(columns="model")
+    check(read(tmp_path, table.reset_index(names="")), {"kd-s0": 1, "kd-s1": 2})
+
+
 def test_seeds_without_a_column_of_models(tmp_path):
     table = pd.concat([rows("kd", 0), rows("kd", 1)]).drop(columns="model")
     check(read(tmp_path, table), {"kd-s0": 1, "kd-s1": 2})
