@@ -18,6 +18,7 @@ from bickd_core.importing.row_matching import (
     label_positions,
     path_tails,
     row_ids,
+    unpadded,
 )
 from bickd_core.importing.text_matching import same_text, text_keys
 from bickd_core.runs.predictions import Predictions, PredictionsError
@@ -317,6 +318,9 @@ def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[obj
         tails = path_tails([first, second]) or path_tails([first, second], suffixes=False)
         if tails is not None:
             return list(tails[0]), list(tails[1])
+        counts = unpadded([first, second])
+        if counts is not None:
+            return list(counts[0]), list(counts[1])
         if a.ids is not None and b.ids is not None:
             return list(first), list(second)
     keys = text_keys([a, b])

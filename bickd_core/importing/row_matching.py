@@ -14,7 +14,7 @@ from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.class_names import are_numbers
 from bickd_core.importing.extract import FilePart, Rows
 from bickd_core.importing.text_matching import Key, same_text, text_keys
-from bickd_core.importing.words import same_name
+from bickd_core.importing.words import is_count, same_name
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError
@@ -41,6 +41,9 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
         stems = path_tails([key for key in keys if key is not None], suffixes=False)
         if stems is not None and not alone:
             return "id", [np.array(each, dtype=np.str_) for each in stems]
+        numbers = unpadded([key for key in keys if key is not None])
+        if numbers is not None and not alone:
+            return "id", [np.array(each, dtype=np.int64) for each in numbers]
     if all(part.ids is not None for part in parts):
         return ("one file" if alone else "id"), arrays
     known = next((part.ids for part in parts if part.ids is not None), None)
@@ -161,6 +164,20 @@ def path_tails(paths: list[list[str]], *, suffixes: bool = True) -> list[list[st
         if unique and (len(tails) == 1 or set.intersection(*(set(each) for each in tails))):
             return tails
     return None
+
+
+def unpadded(ids: list[list[str]]) -> list[list[int]] | None:
+    """Return ids as numbers, if all are, are unique in each file, and some are shared; else None.
+
+    >>> unpadded([["007", "010"], ["10", "7"]]), unpadded([["a"], ["7"]])
+    ([[7, 10], [10, 7]], None)
+    """
+    if not all(is_count(id) for each in ids for id in each):
+        return None
+    numbers = [[int(id) for id in each] for each in ids]
+    sets = [set(each) for each in numbers]
+    unique = all(len(one) == len(each) for one, each in zip(sets, numbers, strict=True))
+    return numbers if unique and set.intersection(*sets) else None
 
 
 def _stem(name: str) -> str:

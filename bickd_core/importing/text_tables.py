@@ -13,7 +13,7 @@ import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
-from bickd_core.importing.words import is_count
+from bickd_core.importing.words import IDS, PATHS, is_count, normal
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import first_line
 from bickd_core.reading import opened
@@ -106,6 +106,8 @@ def read_csv(path: Path) -> Table:
     if names or not bare:
         check_size(columns=len(header))
         check_unique(name for name in map(str.strip, names or header) if name)
+    titles = [] if bare and not names else [name.strip() for name in names or header]
+    codes = [i for i, name in enumerate(titles) if not name or normal(name) in (*IDS, *PATHS)]
     comma = separator not in (",", _WHITESPACE) and _decimal_commas(second, separator)
     try:
         with warnings.catch_warnings():
@@ -120,6 +122,7 @@ def read_csv(path: Path) -> Table:
                 na_values=[""],
                 low_memory=False,
                 decimal="," if comma else ".",
+                dtype={i: str for i in codes},
                 index_col=False,
                 skip_blank_lines=True,
             )
@@ -134,12 +137,16 @@ def read_csv(path: Path) -> Table:
             f"expected {len(header):,} cells in each line, but reading failed ({reason[:100]});"
             " write it again."
         ) from error
-    if names or not bare:
-        titles = names or header
-        frame.columns = [name.strip() or f"column {i + 1}" for i, name in enumerate(titles)]
+    if titles:
+        frame.columns = [name or f"column {i + 1}" for i, name in enumerate(titles)]
     if len(frame.columns) and frame.iloc[:, -1].isna().any():
         _check_lines(path, separator, len(header), len(comments))
-    columns = {str(name): _from_pandas(frame[name]) for name in frame.columns}
+    columns = {
+        str(name): _from_pandas(
+            _numbers_or_codes(frame[name], comma) if i in codes else frame[name]
+        )
+        for i, name in enumerate(frame.columns)
+    }
     notes = ("The first line holds numbers, so it was read as a row without column names.",)
     return Table(
         columns,
@@ -228,6 +235,25 @@ def _decimal_commas(line: bytes, separator: str) -> bool:
     return any(
         cell.strip(' "').replace(",", "", 1).lstrip("-").isdigit() and "," in cell for cell in cells
     )
+
+
+def _numbers_or_codes(values: Any, comma: bool) -> Any:
+    """Convert a column of text to numbers, unless it has a word or a number such as 007, whose
+    zeros belong to the name of a sample.
+
+    Args:
+        values: a pandas Series of text.
+        comma: whether numbers have decimal commas.
+    """
+    import pandas as pd
+
+    if values.str.match(r"\s*0\d").any():
+        return values
+    try:
+        numbers = pd.to_numeric(values.str.replace(",", ".") if comma else values)
+    except (ValueError, TypeError):
+        return values
+    return numbers if numbers.dtype.kind in "iuf" else values
 
 
 def _from_pandas(values: Any) -> np.ndarray:

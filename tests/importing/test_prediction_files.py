@@ -31,6 +31,7 @@ from bickd_core.importing.predictions import read_predictions
 from bickd_core.importing.read_process import parse, read_file
 from bickd_core.importing.scores import ScaleError
 from bickd_core.importing.table import Table
+from bickd_core.importing.tables import read_table
 from bickd_core.runs.predictions import PredictionsError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own.md"
@@ -317,6 +318,28 @@ def test_few_shared_ids_of_models_in_one_file_name_the_model(tmp_path):
         "Only 10 of 40 samples of a",
         "Only 10 of 40 samples of b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"), [("3 20", "i"), ("007 020", "O"), ("0 20", "i"), ("x 20", "O"), ("9 ", "f")]
+)
+def test_ids_are_numbers_unless_one_has_leading_zeros(cells, kind, tmp_path):
+    first, second = cells.split(" ")
+    (tmp_path / "net.csv").write_text(f"id;cat;dog\n{first};0,5;0,5\n{second};0,25;0,75\n")
+    column = read_table(tmp_path / "net.csv").columns["id"]
+    assert column.dtype.kind == kind
+    assert [str(value) for value in column[:1]] == [f"{first}.0" if kind == "f" else first]
+
+
+@pytest.mark.parametrize("labels_apart", [False, True])
+def test_ids_with_leading_zeros_match_numbers(labels_apart, tmp_path):
+    table = pd.DataFrame({"id": [f"{i:04d}" for i in range(N)], **columns("{}", logits())})
+    table.to_csv(tmp_path / "net.csv", index=False)
+    other = {"labels": labels()} if labels_apart else {"logits": logits(1), "labels": labels()}
+    np.savez(tmp_path / "other.npz", id=np.arange(N), **other)
+    imported = read_here(tmp_path, ["net.csv", "other.npz"])
+    assert imported.shared == N
+    assert (imported.models[-1].predictions.labels == labels()).all()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

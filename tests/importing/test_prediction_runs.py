@@ -239,6 +239,18 @@ def test_images_are_found_by_id(two, library, tmp_path):
     assert runs[0].samples().paths == {"img003": str(folder / "img003.png")}
 
 
+@pytest.mark.parametrize("column", ["id", "image", ""])
+def test_images_are_found_by_ids_with_leading_zeros(column, library, tmp_path):
+    (tmp_path / "by-id").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "by-id" / "000007.png")
+    table = {column: [f"{i:06d}" for i in range(N)], **columns("{}", logits())}
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    (run,) = create_runs(
+        read_here(tmp_path, ["net.csv"]), library, teacher="net", images=tmp_path / "by-id"
+    )
+    assert run.samples().paths == {"000007": str(tmp_path / "by-id" / "000007.png")}
+
+
 def test_folder_without_matching_images_is_refused(two, library, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "other.png")
     with pytest.raises(PredictionsError, match="none of the 40 samples has an image"):
