@@ -29,7 +29,7 @@ def read_txt(path: Path) -> Table:
         lines = [line.strip() for line in _decoded(file.read(_NAMES_BYTES)).splitlines()]
     lines = [line for line in lines if line]
     data = [line for line in lines if not line.startswith("#")]
-    if len(data) > 1 and _numbers_in(data[1], _separator(data[1], data[0], "")) > 1:
+    if len(data) > 1 and _numbers_in(data[1], _separator(data[1], data[:1], "")) > 1:
         return read_csv(path)
     pairs = [_FILE_AND_CLASS.fullmatch(line) for line in lines]
     if lines and all(pairs):
@@ -66,6 +66,8 @@ _FILE_AND_CLASS = re.compile(rf"(\S.*(?:{_SUFFIXES}))\s+(\d{{1,9}})", re.I)
 """A line of a list of images, as of ImageNet's val.txt."""
 _WHITESPACE = r"\s+"
 _MOST_COMMENTS = 100
+_FIRST_ROWS, _FIRST_BYTES = 50, 1 << 20
+"""How much is read to find the separator and the decimal mark."""
 
 
 def _decoded(content: bytes) -> str:
@@ -87,15 +89,16 @@ def read_csv(path: Path) -> Table:
         while head.startswith(b"#") and len(comments) < _MOST_COMMENTS:
             comments.append(head)
             head = file.readline(MAX_LINE)
-        second = file.readline(MAX_LINE)
-    first = _decoded(head).rstrip("\r\n")
-    if "\r" in first:  # lines end as on old Macs
-        first, after = first.split("\r")[:2]
-        second = after.encode()
+        after = file.readline(MAX_LINE)
+        for _ in range(_FIRST_ROWS - 1):
+            if len(after) < _FIRST_BYTES:
+                after += file.readline(MAX_LINE)
+    text = _decoded(head).rstrip("\r\n") + f"\n{after.decode('utf-8', errors='replace')}"
+    first, *rows = text.replace("\r", "\n").split("\n")  # old Macs end a line by \r
+    rows = [row for row in rows if row.strip()][:_FIRST_ROWS]
     if not first.strip():
         raise PredictionsError("expected a first line that names the columns, got an empty one.")
-    next_line = second.decode("utf-8", errors="replace")
-    separator = _separator(first, next_line, path.suffix.lower())
+    separator = _separator(first, rows, path.suffix.lower())
     header = _cells(first, separator)
     bare = _is_row(header)
     names = _cells(_decoded(comments[-1]).strip("# \r\n"), separator) if comments else []
@@ -108,7 +111,7 @@ def read_csv(path: Path) -> Table:
         check_unique(name for name in map(str.strip, names or header) if name)
     titles = [] if bare and not names else [name.strip() for name in names or header]
     codes = [i for i, name in enumerate(titles) if not name or normal(name) in (*IDS, *PATHS)]
-    comma = separator not in (",", _WHITESPACE) and _decimal_commas(second, separator)
+    comma = separator not in (",", _WHITESPACE) and _decimal_commas(rows, separator)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -203,17 +206,33 @@ def _check_lines(path: Path, separator: str, count: int, comments: int = 0) -> N
         )
 
 
-def _separator(first: str, second: str, suffix: str) -> str:
-    """Return what separates the cells: the most frequent of , ; and |, a tab, or the blanks
-    between numbers."""
+def _separator(first: str, rows: Sequence[str], suffix: str) -> str:
+    """Return what separates the cells: a tab, the blanks between numbers, or that of , ; and |
+    which gives most rows as many cells as the first line, and of several the most frequent there.
+
+    >>> _separator("id;a, b;c, d, e", ["0;0,5;0,5"], ".csv")
+    ';'
+    """
     if suffix == ".tsv" or "\t" in first:
         return "\t"
-    counts = {separator: first.count(separator) for separator in (",", ";", "|")}
-    if not any(counts.values()) and len(first.split()) > 1:
-        blank = len(first.split()) == len(second.split()) or not second.strip()
-        if blank and _numbers_in(second or first, _WHITESPACE) > 1:
+    if not any(separator in first for separator in ",;|") and len(first.split()) > 1:
+        blank = not rows or len(first.split()) == len(rows[0].split())
+        if blank and _numbers_in(rows[0] if rows else first, _WHITESPACE) > 1:
             return _WHITESPACE
-    return max(counts, key=lambda separator: counts[separator])
+
+    def fit(separator: str) -> tuple[int, int]:
+        cells = _cell_count(first, separator)
+        same = sum(_cell_count(row, separator) == cells for row in rows) if cells > 1 else 0
+        return same, first.count(separator)
+
+    return max(",;|", key=fit)
+
+
+def _cell_count(line: str, separator: str) -> int:
+    try:
+        return len(_cells(line, separator))
+    except csv.Error:  # a cell is longer than the reader allows
+        return 0
 
 
 def _is_row(header: list[str]) -> bool:
@@ -230,11 +249,13 @@ def _is_row(header: list[str]) -> bool:
     return not counted and any("." in cell or "e" in cell.lower() for cell in header)
 
 
-def _decimal_commas(line: bytes, separator: str) -> bool:
-    cells = line.decode("utf-8", errors="replace").strip().split(separator)
-    return any(
-        cell.strip(' "').replace(",", "", 1).lstrip("-").isdigit() and "," in cell for cell in cells
-    )
+def _decimal_commas(rows: Sequence[str], separator: str) -> bool:
+    """Return whether a cell of these rows is a number with a decimal comma."""
+    cells = (cell for row in rows for cell in row.split(separator) if "," in cell)
+    return any(_COMMA_NUMBER.fullmatch(cell.strip(' "')) for cell in cells)
+
+
+_COMMA_NUMBER = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.I)
 
 
 def _numbers_or_codes(values: Any, comma: bool) -> Any:

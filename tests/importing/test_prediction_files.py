@@ -331,6 +331,30 @@ def test_ids_are_numbers_unless_one_has_leading_zeros(cells, kind, tmp_path):
     assert [str(value) for value in column[:1]] == [f"{first}.0" if kind == "f" else first]
 
 
+WHOLE = "id;label;bird;cat\na0;bird;1;0\na1;cat;0,25;0,75\na2;bird;1,5e-1;0,85\n"
+NAMES = (
+    "id;label;tench, Tinca tinca;great white shark, white shark, man-eater\n"
+    "a0;tench, Tinca tinca;{};{}\na1;great white shark, white shark, man-eater;{};{}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        (WHOLE, (0.15, 0.85)),
+        (WHOLE.replace("\n", "\r"), (0.15, 0.85)),
+        (NAMES.format(0.75, 0.25, 0.5, 0.5), (0.5, 0.5)),
+        (NAMES.format("0,75", "0,25", "0,5", "0,5"), (0.5, 0.5)),
+        ('id|label|"a;b"|"c;d;e;f"\nx;1|a;b|0.75|0.25\ny;1|a;b|0.5|0.5\n', (0.5, 0.5)),
+    ],
+)
+def test_separator_and_decimal_mark_come_from_several_lines(text, last, tmp_path):
+    (tmp_path / "net.csv").write_text(text)
+    (model,) = read_here(tmp_path, ["net.csv"]).models
+    assert model.scale == "probabilities"
+    assert model.predictions.probabilities()[-1] == pytest.approx(last)
+
+
 @pytest.mark.parametrize("labels_apart", [False, True])
 def test_ids_with_leading_zeros_match_numbers(labels_apart, tmp_path):
     table = pd.DataFrame({"id": [f"{i:04d}" for i in range(N)], **columns("{}", logits())})
