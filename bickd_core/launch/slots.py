@@ -3,8 +3,10 @@ process ends."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from bickd_core.cores import available_cores
+from bickd_core.cores import allowed_cores, available_cores
 from bickd_core.places import count_from_environment
 
 GIB_PER_RUN = 2.0
@@ -48,6 +50,16 @@ def side_by_side(runs: int, threads: int | None) -> int:
     return max(1, min(runs, default_slots(threads or alone)))
 
 
+def slot_folder(root: Path) -> Path:
+    """Return the folder of the locks of this machine and the cores that this process may use.
+
+    Machines that share the runs have slots of their own, and so do jobs that a cluster gives
+    different cores of one machine.
+    """
+    place = f"{socket.gethostname()} {allowed_cores()}"
+    return root / ".slots" / hashlib.sha256(place.encode()).hexdigest()[:12]
+
+
 @contextmanager
 def wait_for_slot(
     root: Path, give_up: Callable[[], bool], *, slots: int | None = None
@@ -55,8 +67,11 @@ def wait_for_slot(
     """Hold one of the machine's slots; False if `give_up` returned true before one was free.
 
     Waiting processes get a slot in the order in which they were started.
+
+    Args:
+        root: the folder of the locks, such as a runs folder. It may be shared by several machines.
     """
-    folder = root / ".slots"
+    folder = slot_folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     locks = [FileLock(folder / f"slot-{i}.lock") for i in range(slots or default_slots())]
     with ExitStack() as waiting:

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from run_helpers import wait_for
 
 from bickd_core.launch import slots
-from bickd_core.launch.slots import side_by_side, wait_for_slot
+from bickd_core.launch.slots import side_by_side, slot_folder, wait_for_slot
 
 
 def never():
@@ -38,7 +38,7 @@ def test_a_second_waits_until_the_first_is_done(tmp_path):
         assert not got.is_set()
     assert got.wait(30)
     with pytest.raises(Timeout):
-        FileLock(tmp_path / ".slots" / "slot-0.lock", timeout=0).acquire()
+        FileLock(slot_folder(tmp_path) / "slot-0.lock", timeout=0).acquire()
     done.set()
     thread.join()
 
@@ -58,6 +58,21 @@ def test_two_slots_hold_two(tmp_path):
             assert (one, two, three) == (True, True, False)
         with wait_for_slot(tmp_path, never, slots=3) as three:
             assert three
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "other"),
+    [(slots.socket, "gethostname", "node-2"), (slots, "allowed_cores", [98, 99])],
+)
+def test_another_machine_and_other_cores_have_slots_of_their_own(
+    tmp_path, monkeypatch, where, name, other
+):
+    with wait_for_slot(tmp_path, never, slots=1):
+        with wait_for_slot(tmp_path, iter([False, True]).__next__, slots=1) as here:
+            assert not here
+        monkeypatch.setattr(where, name, lambda: other)
+        with wait_for_slot(tmp_path, iter([False, True]).__next__, slots=1) as there:
+            assert there
 
 
 def test_giving_up_before_the_turn_comes_takes_no_slot(tmp_path):
@@ -84,7 +99,7 @@ with wait_for_slot(Path(sys.argv[1]), lambda: False, slots=1):
             workers.append(subprocess.Popen(command))
             here = len(workers)
             wait_for(
-                lambda here=here: len(list((tmp_path / ".slots").glob("ticket-*"))) == here,
+                lambda here=here: len(list(slot_folder(tmp_path).glob("ticket-*"))) == here,
                 what=name,
             )
         workers[1].kill()  # its ticket is left behind, and holds up nobody
@@ -92,7 +107,7 @@ with wait_for_slot(Path(sys.argv[1]), lambda: False, slots=1):
     for worker in workers:
         worker.wait()
     assert done.read_text().split() == ["a", "c", "d"]
-    assert not list((tmp_path / ".slots").glob("ticket-*"))
+    assert not list(slot_folder(tmp_path).glob("ticket-*"))
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, TimeoutError])
@@ -117,7 +132,7 @@ def test_a_slot_of_a_killed_process_is_free(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
-    lock = FileLock(tmp_path / ".slots" / "slot-0.lock", timeout=0)
+    lock = FileLock(slot_folder(tmp_path) / "slot-0.lock", timeout=0)
     with pytest.raises(Timeout):
         lock.acquire()
     process.send_signal(signal.SIGKILL)
