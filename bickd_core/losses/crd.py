@@ -14,6 +14,7 @@ from other classes. Different here: negatives are drawn with replacement by the 
 generator, K is at most N, and everything is computed in logarithms.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -132,12 +133,17 @@ class CRDObjective(FeatureObjective[CRDOptions]):
         return {"parts": parts.state_dict(), "generator": self._generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Load a state after a `setup` with the same models and data. Raises a ValueError for the
-        state of another objective."""
+        """Load a state after a `setup` with the same models and data. On another kind of device,
+        later negatives differ. Raises a ValueError for the state of another objective."""
         check_state(self.kind, state, ("parts", "generator"))
         self._built().load_state_dict(state["parts"])
         self._normalised = not bool(self._built().log_normalisers.isnan().any())
-        self._generator.set_state(state["generator"].cpu())
+        saved = state["generator"].cpu()
+        if saved.shape == self._generator.get_state().shape:
+            self._generator.set_state(saved)
+        else:  # of another kind of device, such as a GPU's 16 bytes: negatives are drawn anew
+            digest = hashlib.sha256(saved.numpy().tobytes()).digest()
+            self._generator.manual_seed(int.from_bytes(digest[:7], "big"))
         self._seen = None
 
     def _contrast(self, student: Outputs, teacher: Outputs) -> Tensor:

@@ -207,6 +207,19 @@ def test_a_resumed_objective_goes_on_to_the_bit():
     assert all(torch.equal(ours["parts"][name], theirs["parts"][name]) for name in theirs["parts"])
 
 
+def test_a_state_of_another_kind_of_device_goes_on_with_new_negatives():
+    steps = list(batches(2))
+    results = {}
+    for number in (1, 1, 2):
+        state = ready().state_dict()
+        state["generator"] = torch.full((16,), number, dtype=torch.uint8)  # as of a CUDA device
+        objective = ready(seed=8)
+        objective.load_state_dict(state)
+        values = run(objective, steps)
+        assert results.setdefault(number, values) == values
+    assert results[1] != results[2]
+
+
 def test_chance_comes_from_the_seed_at_setup_and_leaves_the_global_generator_alone():
     assert run(ready(seed=1), batches(2)) == run(ready(seed=1), batches(2))
     assert run(ready(seed=1), batches(2)) != run(ready(seed=2), batches(2))
