@@ -59,10 +59,7 @@ def _measure(run: RunFolder, info: RunInfo) -> None:
     shape = info.network_shape
     model = create_model(info.arch, num_classes=info.num_classes, in_channels=shape[0])
     load_into(model, read_weights(run.weights_path), name=info.arch)
-    cost = measure(model, shape)
-    run.write_info(
-        run.info().model_copy(update={"cost": cost})
-    )  # read again: its title may be another now
+    run.change_info({"cost": measure(model, shape)})
 
 
 def main() -> None:

@@ -310,14 +310,14 @@ def settle_data(run: RunFolder, content: str | None, library: Library) -> None:
         )
     check_same_data(info, content, library)
     if info.data_content is None:
-        run.write_info(info.model_copy(update={"data_content": content}))
+        run.change_info({"data_content": content})
 
 
 def record_preprocessing(run: RunFolder, dataset: Dataset) -> None:
     """Record the network's inputs in run.yaml, unless they are there."""
     info = run.info()
     if info.preprocessing is None:
-        run.write_info(info.model_copy(update={"preprocessing": preprocessing_of(info, dataset)}))
+        run.change_info({"preprocessing": preprocessing_of(info, dataset)})
 
 
 def preprocessing_of(info: RunInfo, dataset: Dataset) -> Preprocessing:

@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -194,6 +194,15 @@ class RunFolder:
     def write_info(self, info: RunInfo) -> None:
         text = yaml.safe_dump(info.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         write_text(self.path / "run.yaml", text)
+
+    def change_info(self, changes: Mapping[str, Any]) -> None:
+        """Change fields of run.yaml, which is read again, because another process may have written
+        it since: a teacher that is renamed, for example.
+
+        Args:
+            changes: new values by field.
+        """
+        self.write_info(self.info().model_copy(update=dict(changes)))
 
     # -- status and requests -----------------------------------------------------------------------
     def status(self) -> Status:
@@ -445,7 +454,7 @@ class RunFolder:
                     f"run '{self.key}' cannot be renamed to '{name}': {explain_os_error(error)}"
                 ) from error
             renamed = RunFolder(target, key=name)
-            renamed.write_info(renamed.info().model_copy(update={"name": name}))
+            renamed.change_info({"name": name})
         for file in sorted(target.parent.glob("*/run.yaml")):
             if not file.parent.name.startswith("."):
                 RunFolder(file.parent)._follow(self.path.name, name)

@@ -27,8 +27,7 @@ def finish(job: Job, run: RunFolder, library: Library, *, say: Callable[[str], N
         )
     run.write_stages(predict_stages(job.student, job.dataset, device=job.hardware.device))
     say("measuring parameters, multiply-accumulates and latency")
-    info = run.info()
-    run.write_info(info.model_copy(update={"cost": measure(job.student, info.image_shape)}))
+    run.change_info({"cost": measure(job.student, run.info().image_shape)})
     if job.config.make_map:
         say("laying out the map")
         compute_layout(library, run, teacher=_teacher(run, library))

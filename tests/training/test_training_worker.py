@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from bickd_core.maps import store
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.card import _recipe, _with_interval, write_card
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import USERS, Library, RunError, RunFolder
+from bickd_core.runs.library import USERS, Cost, Library, RunError, RunFolder
 from bickd_core.runs.status import Status, Worker
 from bickd_core.training import engine, evaluate, finish, setup, state, worker
 from bickd_core.training.estimate import main as estimate_main
@@ -207,6 +208,27 @@ def test_a_kill_in_the_finish_is_made_up_for(student, library, monkeypatch):
     assert work(run, library, slots=1) == "finished"
     assert run.weights_path.read_bytes() == before
     assert (run.path / "README.md").exists()
+
+
+def test_a_teacher_renamed_while_its_student_is_measured_stays_renamed(
+    make_run, library, monkeypatch
+):
+    teacher = make_run("teacher")
+    run = make_run("student", info={"teacher": {"key": "teacher", "weights_sha256": ""}})
+    cost = Cost(parameters=1, macs=1, latency_ms=1.0, latency_batch_ms=1.0)
+
+    def measure(*_):
+        teacher.rename("kept")
+        return cost
+
+    for name in ("predict", "predict_stages", "write_card"):
+        monkeypatch.setattr(finish, name, MagicMock())
+    monkeypatch.setattr(finish, "measure", measure)
+    monkeypatch.setattr(RunFolder, "write_stages", MagicMock())
+    job = MagicMock()
+    job.config.make_map = False
+    finish.finish(job, run, library, say=print)
+    assert (run.info().teacher.key, run.info().cost) == ("kept", cost)
 
 
 def test_a_finished_run_is_left_alone(student, library, capsys):
