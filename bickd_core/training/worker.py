@@ -301,7 +301,7 @@ def explain(error: BaseException, then: str = "resume the run", *, logged: bool 
     """Describe an error in one sentence for the user.
 
     Args:
-        then: what to do after a disk problem is fixed.
+        then: what to do after a problem of the disk or of memory is fixed.
         logged: whether the run's log has the whole message. The sentence then says so.
     """
     if isinstance(error, ValidationError):
@@ -309,7 +309,10 @@ def explain(error: BaseException, then: str = "resume the run", *, logged: bool 
     if isinstance(error, OSError) and error.errno and error.errno != errno.ENOMEM:
         return explain_os_error(error, then)
     if out_of_memory(error):
-        return "out of memory; lower the batch size or choose a smaller model, then resume."
+        return (
+            f"out of memory; free some memory, then {then}, or start a new run with a smaller batch"
+            " size or model."
+        )
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "the worker was interrupted; resume the run to continue."
     first = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -411,14 +411,18 @@ def validation_error():
             OSError(errno.ENOSPC, "No space left on device"),
             "the disk is full; free some space, then resume the run",
         ),
-        (MemoryError(), "out of memory; lower the batch size"),
+        (
+            MemoryError(),
+            "out of memory; free some memory, then resume the run, or start a new run with a"
+            " smaller batch size or model.",
+        ),
         (
             RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-            "out of memory; lower the batch size",
+            "out of memory; free some memory, then resume",
         ),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
-            "out of memory; lower the batch",
+            "out of memory; free some memory",
         ),
         (KeyboardInterrupt(), "the worker was interrupted; resume the run to continue."),
         (
