@@ -195,7 +195,12 @@ def _joined(parts: Sequence[Any], name: str) -> np.ndarray | None:
 
 
 def _shuffles(loader: Iterable[Any]) -> bool:
-    sampler = getattr(loader, "sampler", None)
-    return isinstance(
-        sampler, torch.utils.data.RandomSampler | torch.utils.data.WeightedRandomSampler
-    )
+    """Return whether torch draws a new order for each pass; False for other samplers."""
+    data = torch.utils.data
+    random = data.RandomSampler | data.WeightedRandomSampler | data.SubsetRandomSampler
+    batches = getattr(loader, "batch_sampler", None)
+    for sampler in (getattr(loader, "sampler", None), getattr(batches, "sampler", None)):
+        shuffled = isinstance(sampler, data.DistributedSampler) and sampler.shuffle
+        if shuffled or isinstance(sampler, random):
+            return True
+    return False

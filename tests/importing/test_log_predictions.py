@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils import data
 from torch.utils.data import DataLoader, TensorDataset
 
 from bickd_core import PredictionsError, log_predictions
@@ -122,6 +123,26 @@ def test_a_loader_that_shuffles_needs_ids(net):
     made = log_predictions(net, with_ids)
     in_order = made.take(np.argsort(made.ids))
     np.testing.assert_allclose(in_order.logits, log_predictions(net, [X]).logits, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sampler": data.SubsetRandomSampler(range(10))},
+        {"sampler": data.WeightedRandomSampler([1.0] * 10, 10)},
+        {"sampler": data.DistributedSampler(range(10), num_replicas=1, rank=0)},
+        {"batch_sampler": data.BatchSampler(data.RandomSampler(range(10)), 4, drop_last=False)},
+    ],
+)
+def test_samplers_that_shuffle_need_ids(net, options):
+    with pytest.raises(PredictionsError, match="must keep its order, but it shuffles"):
+        log_predictions(net, DataLoader(TensorDataset(X, Y), **options))
+
+
+def test_a_distributed_sampler_without_shuffling_keeps_its_order(net):
+    sampler = data.DistributedSampler(range(10), num_replicas=1, rank=0, shuffle=False)
+    made = log_predictions(net, DataLoader(TensorDataset(X, Y), sampler=sampler))
+    np.testing.assert_allclose(made.logits, log_predictions(net, [X]).logits, atol=1e-6)
 
 
 @pytest.mark.parametrize(
