@@ -86,6 +86,9 @@ class Renormalised(nn.Module):
         self, images: Tensor, features: bool = False, maps: bool = False, stages: bool = False
     ) -> Outputs:
         """Return the network's outputs for images [B, ch, H, W]."""
-        return self.net.outputs(
+        outputs = self.net.outputs(
             self.own_inputs(images), features=features, maps=maps, stages=stages
         )  # type: ignore[operator]
+        if stages:  # the network may have left some out
+            self.stage_names = self.net.stage_names
+        return outputs

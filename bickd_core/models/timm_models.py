@@ -17,8 +17,8 @@ from bickd_core.naming import nearest
 def create_timm(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped:
     """Return a newly initialised network of timm, without a download.
 
-    Its stages are the layers in timm's `feature_info`. The last one also provides the maps, if it
-    has as many channels as the classifier has features.
+    Its stages are the layers in timm's `feature_info` that put out one tensor. The last listed one
+    also provides the maps, if it has as many channels as the classifier has features.
 
     Raises:
         ValueError: timm cannot be imported or does not have this network, or its classifier is not
@@ -44,7 +44,7 @@ def create_timm(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped
     listed = [info for info in getattr(net, "feature_info", []) if info["module"] in modules]
     stages = [info["module"] for info in listed]
     maps = stages[-1] if listed and listed[-1]["num_chs"] == classifier.in_features else None
-    return Wrapped(net, head=head, maps=maps, stages=stages)
+    return Wrapped(net, head=head, maps=maps, stages=stages, some_stages=True)
 
 
 def check_timm_name(timm: Any, name: str) -> None:

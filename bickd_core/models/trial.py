@@ -45,7 +45,7 @@ def _try(name: str, num_classes: int, in_channels: int, image_size: int) -> None
             ) from error
         model.cpu().eval()
         try:
-            logits = model.outputs(torch.zeros(shape)).logits
+            logits = model.outputs(torch.zeros(shape), features=True, stages=True).logits
         except Exception as error:  # of the user's code
             raise ValueError(
                 f"the network '{name}' must take images of {in_channels} x {image_size} x"

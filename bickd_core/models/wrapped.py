@@ -28,6 +28,8 @@ class Wrapped(nn.Module):
         stages: names of layers, first to last, for layer similarity. Their outputs are averaged
             over positions or tokens. The features are added as the last stage. If an in-place ReLU
             follows a layer, its output is the one after the ReLU.
+        some_stages: leave out stages that do not put out one tensor of 2 to 4 dimensions, instead
+            of raising a ValueError. The first call for stages shortens `stage_names`.
 
     Raises:
         ValueError: the network does not have a named layer, or the head is not linear.
@@ -46,6 +48,7 @@ class Wrapped(nn.Module):
         head: str | None = None,
         maps: str | None = None,
         stages: Sequence[str] = (),
+        some_stages: bool = False,
     ) -> None:
         super().__init__()
         modules = dict(net.named_modules())
@@ -66,6 +69,7 @@ class Wrapped(nn.Module):
             )
         self.net = net
         self.head, self.maps, self.stages = head, maps, tuple(stages)
+        self.some_stages = some_stages
         self.feature_size = linear.in_features
         self.stage_names = (*stages, FEATURES)
         hide_wrapper_in_state_dict(self)
@@ -88,9 +92,15 @@ class Wrapped(nn.Module):
                 "this objective needs feature maps: name the layer with the last ones as `maps`."
             )
         seen: dict[str, Tensor] = {}
-        wanted = [*(self.stages if stages else ()), *([self.maps] if maps and self.maps else [])]
-        with _watching(self.net, wanted, self.head if features or stages else None, seen):
+        needed = [self.maps] if maps and self.maps else []
+        optional = list(self.stages) if stages else []
+        if not self.some_stages:
+            needed, optional = [*needed, *optional], []
+        with _watching(self.net, needed, optional, self.head if features or stages else None, seen):
             logits = self.net(images)
+        if optional:
+            self.stages = tuple(name for name in self.stages if name in seen)
+            self.stage_names = (*self.stages, FEATURES)
         if not isinstance(logits, Tensor) or logits.ndim != 2:
             came = (
                 list(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
@@ -132,24 +142,31 @@ def _check_layer(name: str, modules: dict[str, nn.Module]) -> None:
 
 @contextlib.contextmanager
 def _watching(
-    net: nn.Module, names: Sequence[str], head: str | None, seen: dict[str, Tensor]
+    net: nn.Module,
+    needed: Sequence[str],
+    optional: Sequence[str],
+    head: str | None,
+    seen: dict[str, Tensor],
 ) -> Iterator[None]:
     """Store the outputs of the named layers in `seen`, and the head's input under FEATURES, while
-    the block runs."""
+    the block runs. Outputs of another form are left out if they are optional."""
 
     def store_output(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, given: Any, output: Any) -> None:
-            if not isinstance(output, Tensor):
+            if isinstance(output, Tensor) and 2 <= output.ndim <= 4:
+                seen[name] = output
+            elif name in needed:
+                came = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
                 raise ValueError(
-                    f"layer {name!r} must put out one tensor, got a {type(output).__name__}."
+                    f"layer {name!r} must put out one tensor of 2 to 4 dimensions, got {came}."
                 )
-            seen[name] = output
 
         return hook
 
     def store_input(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         seen[FEATURES] = given[0]
 
+    names = dict.fromkeys([*needed, *optional])
     handles = [net.get_submodule(name).register_forward_hook(store_output(name)) for name in names]
     if head is not None:
         handles.append(net.get_submodule(head).register_forward_pre_hook(store_input))

@@ -47,6 +47,12 @@ def wrapped():
 
     return Wrapped(eleven())
 
+def deep():
+    from bickd_core.models.wrapped import Wrapped
+
+    net = nn.Sequential(nn.Unflatten(1, (1, 1)), nn.Flatten(), nn.Linear(64, 10))
+    return Wrapped(net, stages=["0"])
+
 def headless(num_classes):
     return nn.Sequential(nn.Conv2d(1, num_classes, 8), nn.Flatten())
 
@@ -147,6 +153,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(module, name, words):
         ({"arch": "my_module:eleven"}, "puts out 11 classes, and the data has 10"),
         ({"arch": "my_module:fixed"}, r"must take images of 1 x 8 x 8, but failed .*RuntimeError"),
         ({"arch": "my_module:wrapped"}, r"must put out 10 numbers .* gave \(2, 11\) for two"),
+        ({"arch": "my_module:deep"}, r"layer '0' must put out one tensor of 2 to 4 dimensions"),
         ({"arch": "my_module:ten", "device": "cuda"}, "torch sees no CUDA device here"),
     ],
 )

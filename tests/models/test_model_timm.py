@@ -10,13 +10,14 @@ from run_helpers import small_config
 from bickd_core.models import recognise
 from bickd_core.models.catalogue import resolve, timm_command
 from bickd_core.models.factory import create_model
+from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.create import create_run
 
 FAKE = """
     from torch import nn
 
     def list_models():
-        return ["tiny", "tokens", "headless"]
+        return ["tiny", "pairs", "headless"]
 
     class Tiny(nn.Module):
         def __init__(self, num_classes, in_chans):
@@ -36,9 +37,22 @@ FAKE = """
         def get_classifier(self):
             return self.stage
 
+    class Both(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    class Pairs(Tiny):
+        def __init__(self, num_classes, in_chans):
+            super().__init__(num_classes, in_chans)
+            self.both = Both()
+            self.feature_info[1]["module"] = "both"
+
+        def forward(self, x):
+            return self.fc(self.both(self.stage(self.stem(x)))[0].mean((2, 3)))
+
     def create_model(name, pretrained, num_classes, in_chans):
         assert pretrained is False
-        return (Headless if name == "headless" else Tiny)(num_classes, in_chans)
+        return {"tiny": Tiny, "pairs": Pairs, "headless": Headless}[name](num_classes, in_chans)
 """
 
 
@@ -65,6 +79,18 @@ def test_a_network_of_timm_gives_features_maps_and_stages(install):
     assert model.stage_names == ("stem", "stage", "features")
     assert [stage.shape[1] for stage in outputs.stages] == [4, 8, 8]
     assert "fc.weight" in model.state_dict()
+
+
+def test_stages_that_are_pairs_of_tensors_are_left_out(install):
+    install(FAKE)
+    model = create_model("timm:pairs", num_classes=7, in_channels=1)
+    around = Renormalised(model, mean=[0.5], std=[0.5], own_mean=[0.0], own_std=[1.0])
+    for _ in range(2):
+        outputs = around.outputs(torch.rand(2, 1, 8, 8), features=True, stages=True)
+        assert model.stage_names == around.stage_names == ("stem", "features")
+        assert [stage.shape[1] for stage in outputs.stages] == [4, 8]
+    with pytest.raises(ValueError, match="layer 'both' must put out one tensor"):
+        model.outputs(torch.rand(2, 1, 8, 8), maps=True)
 
 
 def test_names_that_timm_does_not_have_and_heads_that_do_not_fit(install):

@@ -190,7 +190,9 @@ def test_outputs_of_another_form_are_refused():
         ValueError, match=r"must return logits \[batch, classes\] as one tensor, got a tuple"
     ):
         Wrapped(Pair()).outputs(torch.rand(1, 3, 2, 2))
-    with pytest.raises(ValueError, match="layer 'twice' must put out one tensor, got a tuple"):
+    with pytest.raises(
+        ValueError, match="layer 'twice' must put out one tensor of 2 to 4 dimensions, got tuple"
+    ):
         Wrapped(Pair(), stages=["twice"]).outputs(torch.rand(2, 3, 2, 2), stages=True)
     with pytest.raises(
         ValueError, match=r"the output of 'tokens' must be \[batch, features, height, width\]"
