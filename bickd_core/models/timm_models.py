@@ -44,7 +44,14 @@ def create_timm(name: str, *, num_classes: int, in_channels: int = 3) -> Wrapped
     listed = [info for info in getattr(net, "feature_info", []) if info["module"] in modules]
     stages = [info["module"] for info in listed]
     maps = stages[-1] if listed and listed[-1]["num_chs"] == classifier.in_features else None
-    return Wrapped(net, head=head, maps=maps, stages=stages, some_stages=True)
+    return Wrapped(
+        net,
+        head=head,
+        maps=maps,
+        stages=stages,
+        some_stages=True,
+        channels_last=getattr(net, "output_fmt", "NCHW") == "NHWC",
+    )
 
 
 def check_timm_name(timm: Any, name: str) -> None:

@@ -30,6 +30,8 @@ class Wrapped(nn.Module):
             follows a layer, its output is the one after the ReLU.
         some_stages: leave out stages that do not put out one tensor of 2 to 4 dimensions, instead
             of raising a ValueError. The first call for stages shortens `stage_names`.
+        channels_last: whether the named layers put out maps as [B, h, w, D], as Swin does. They are
+            returned as [B, D, h, w].
 
     Raises:
         ValueError: the network does not have a named layer, or the head is not linear.
@@ -49,6 +51,7 @@ class Wrapped(nn.Module):
         maps: str | None = None,
         stages: Sequence[str] = (),
         some_stages: bool = False,
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         modules = dict(net.named_modules())
@@ -69,7 +72,7 @@ class Wrapped(nn.Module):
             )
         self.net = net
         self.head, self.maps, self.stages = head, maps, tuple(stages)
-        self.some_stages = some_stages
+        self.some_stages, self.channels_last = some_stages, channels_last
         self.feature_size = linear.in_features
         self.stage_names = (*stages, FEATURES)
         hide_wrapper_in_state_dict(self)
@@ -98,6 +101,8 @@ class Wrapped(nn.Module):
             needed, optional = [*needed, *optional], []
         with _watching(self.net, needed, optional, self.head if features or stages else None, seen):
             logits = self.net(images)
+        if self.channels_last:
+            seen = {name: x.movedim(-1, 1) if x.ndim == 4 else x for name, x in seen.items()}
         if optional:
             self.stages = tuple(name for name in self.stages if name in seen)
             self.stage_names = (*self.stages, FEATURES)

@@ -17,7 +17,7 @@ FAKE = """
     from torch import nn
 
     def list_models():
-        return ["tiny", "pairs", "headless"]
+        return ["tiny", "pairs", "last", "headless"]
 
     class Tiny(nn.Module):
         def __init__(self, num_classes, in_chans):
@@ -37,6 +37,21 @@ FAKE = """
         def get_classifier(self):
             return self.stage
 
+    class ChannelsLast(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x).movedim(1, -1)
+
+    class Last(Tiny):
+        output_fmt = "NHWC"
+
+        def __init__(self, num_classes, in_chans):
+            super().__init__(num_classes, in_chans)
+            self.stage = ChannelsLast(self.stage)
+            del self.feature_info[0]
+
+        def forward(self, x):
+            return self.fc(self.stage(self.stem(x)).mean((1, 2)))
+
     class Both(nn.Module):
         def forward(self, x):
             return x, x
@@ -52,7 +67,8 @@ FAKE = """
 
     def create_model(name, pretrained, num_classes, in_chans):
         assert pretrained is False
-        return {"tiny": Tiny, "pairs": Pairs, "headless": Headless}[name](num_classes, in_chans)
+        kinds = {"tiny": Tiny, "pairs": Pairs, "last": Last, "headless": Headless}
+        return kinds[name](num_classes, in_chans)
 """
 
 
@@ -79,6 +95,15 @@ def test_a_network_of_timm_gives_features_maps_and_stages(install):
     assert model.stage_names == ("stem", "stage", "features")
     assert [stage.shape[1] for stage in outputs.stages] == [4, 8, 8]
     assert "fc.weight" in model.state_dict()
+
+
+def test_maps_with_the_channels_last_are_read_by_channel(install):
+    install(FAKE)
+    model = create_model("timm:last", num_classes=7, in_channels=1)
+    outputs = model.outputs(torch.rand(2, 1, 8, 6), features=True, maps=True, stages=True)
+    assert outputs.maps.shape == (2, 8, 4, 3)
+    torch.testing.assert_close(outputs.maps.mean((2, 3)), outputs.features)
+    torch.testing.assert_close(outputs.stages[0], outputs.features)
 
 
 def test_stages_that_are_pairs_of_tensors_are_left_out(install):
