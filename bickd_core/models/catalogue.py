@@ -34,6 +34,11 @@ class ModelInfo:
     widths: tuple[int, ...]
 
     @property
+    def is_outside(self) -> bool:
+        """Whether the network is built by timm, torchvision or the user's code."""
+        return self.family in ("timm", "torchvision", "own")
+
+    @property
     def feature_size(self) -> int:
         """Length D of the pooled penultimate features."""
         return self.widths[-1]

@@ -18,7 +18,7 @@ def check_network(name: str, *, num_classes: int, in_channels: int, image_size: 
     Raises:
         ValueError: it cannot be built, or its outputs are not `num_classes` numbers an image.
     """
-    if resolve(name).family not in ("timm", "torchvision", "own"):
+    if not resolve(name).is_outside:
         return
     module = name.partition(":")[0] if is_own(name) else ""
     imported = module in sys.modules

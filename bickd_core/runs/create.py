@@ -132,7 +132,7 @@ def check_trainable(info: RunInfo) -> None:
     """
     if info.config is not None:
         check_device(info.config)
-    if info.extends is None and resolve(info.arch).family in ("timm", "torchvision", "own"):
+    if info.extends is None and resolve(info.arch).is_outside:
         from bickd_core.models.trial import check_network
 
         channels, size, _ = info.image_shape

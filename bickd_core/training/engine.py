@@ -242,7 +242,7 @@ def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
 
 @contextlib.contextmanager
 def _step_rng(job: Job, at: Position) -> Iterator[None]:
-    """For a student with dropout, seed torch's generators from this step, and restore them
+    """For a student that may draw, seed torch's generators from this step, and restore them
     afterwards."""
     if not job.draws:
         yield

@@ -100,7 +100,7 @@ def choose_hardware(config: TrainConfig, say: Callable[[str], None] = print) -> 
 def _kernels(config: TrainConfig, missing: str | None) -> str:
     if config.compile:
         return "kernels by torch.compile"
-    if missing is None and resolve(config.arch).family in ("timm", "torchvision", "own"):
+    if missing is None and resolve(config.arch).is_outside:
         missing = "not a model of ours"
     return "fused kernels" if missing is None else f"torch's kernels ({missing})"
 

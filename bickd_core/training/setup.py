@@ -19,6 +19,7 @@ from bickd_core.data.preprocessing import Preprocessing
 from bickd_core.data.registry import load_dataset
 from bickd_core.kernels.norm_relu import fuse
 from bickd_core.losses import Objective, create_objective
+from bickd_core.models.catalogue import resolve
 from bickd_core.models.factory import create_model
 from bickd_core.models.folding import folded
 from bickd_core.models.outputs import Outputs
@@ -59,7 +60,7 @@ class Job:
     """Number of epochs of the runs that this one extends. Its views and orders continue from
     there."""
     draws: bool = False
-    """Whether the student draws random numbers in training (dropout)."""
+    """Whether the student may draw random numbers in training (dropout)."""
     compiled: Callable[..., Outputs] | None = None
     """The student's `outputs` compiled by torch.compile, if the config requests it."""
 
@@ -181,7 +182,7 @@ def build_race(
                 fused=hardware.device.type == "cuda",
             ),
             first_view=first,
-            draws=_draws(student),
+            draws=_draws(each.arch, student),
             compiled=compiled(student.outputs, hardware.device) if each.compile else None,  # type: ignore[arg-type]
         )
         for each, (student, objective) in zip(configs, students, strict=True)
@@ -218,8 +219,11 @@ def _on(hardware: Hardware, model: nn.Module) -> nn.Module:
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _draws(model: nn.Module) -> bool:
-    return any("drop" in type(module).__name__.lower() for module in model.modules())
+def _draws(arch: str, model: nn.Module) -> bool:
+    """Return whether a network has dropout. One from outside the catalogue may draw in any way,
+    such as by `F.dropout` or stochastic depth."""
+    dropout = any("drop" in type(module).__name__.lower() for module in model.modules())
+    return dropout or resolve(arch).is_outside
 
 
 def _live(config: TrainConfig, names: frozenset[str]) -> bool:

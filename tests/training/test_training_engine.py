@@ -8,10 +8,12 @@ import pytest
 import torch
 from run_helpers import small_config
 from safetensors.torch import load_file
+from torch import nn
 
 from bickd_core.data.registry import load_dataset
 from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
+from bickd_core.models import catalogue, register_model
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
@@ -199,6 +201,24 @@ def test_each_seed_decides_its_own_part_and_nothing_global_does(start):
         fit(job, other)
         seen.add(written(other)["weights"])
     assert len(seen) == 4
+
+
+def test_dropout_in_a_forward_of_ones_own_is_seeded_and_resumes(start, library, monkeypatch):
+    class Functional(nn.Sequential):
+        def forward(self, x):
+            return super().forward(nn.functional.dropout(x, 0.5, self.training))
+
+    monkeypatch.setattr(catalogue, "_OWN", {})
+    register_model("functional", lambda **_: Functional(nn.Flatten(), nn.Linear(64, 10)))
+    torch.manual_seed(11)
+    unbroken, job = start("unbroken", arch="functional")
+    fit(job, unbroken)
+    torch.manual_seed(99)
+    broken, job = start("broken", arch="functional")
+    assert fit(job, broken, stop_after=(1, 3)) == "stopped"
+    torch.manual_seed(5)
+    assert go_on(broken, library) == "finished"
+    assert written(broken) == written(unbroken)
 
 
 def test_two_runs_side_by_side_in_one_process_do_not_disturb_each_other(start, library):
