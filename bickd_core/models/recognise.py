@@ -33,6 +33,8 @@ _LAST = ("teacher", "model_t", "ema", "model_ema")
 _MOST_READINGS = 60
 _HEADS = ("fc", "linear", "classifier", "head")
 """Names of the last linear layer."""
+_BODIES = ("backbone", "encoder")
+"""Names of all layers before the last one, if the last one is beside them."""
 _SHORTCUTS = (".downsample.", ".shortcut.")
 """Names of the convolution in a shortcut."""
 _AVERAGED = "ema"
@@ -94,7 +96,7 @@ def readings(names: Iterable[str]) -> Iterator[Reading]:
             if dot:
                 groups.setdefault(first, {})[rest] = stored
         whole = len(groups) == 1 and len(next(iter(groups.values()))) == len(reading.names)
-        below = []
+        below = list(_bodies_with_heads(reading, groups))
         for first in sorted(groups, key=_rank):
             others = (
                 ()
@@ -106,6 +108,24 @@ def readings(names: Iterable[str]) -> Iterator[Reading]:
                     Reading(f"{reading.under}{first}.", groups[first], reading.others or others)
                 )
         waiting += below
+
+
+def _bodies_with_heads(reading: Reading, groups: Mapping[str, dict[str, str]]) -> Iterator[Reading]:
+    """Yield readings of a body and a head that are beside each other, such as `backbone.` with
+    `head.fc.` (mmpretrain) or with `fc.`.
+
+    >>> groups = {"backbone": {"conv1.weight": "a"}, "head": {"fc.weight": "b"}}
+    >>> [found.names for found in _bodies_with_heads(Reading("", {}), groups)]
+    [{'conv1.weight': 'a', 'fc.weight': 'b'}]
+    """
+    for body in _BODIES:
+        for head in _HEADS:
+            if body in groups and head in groups:
+                own = "" if "weight" not in groups[head] else f"{head}."
+                last = {f"{own}{name}": stored for name, stored in groups[head].items()}
+                others = tuple(sorted({n.partition(".")[0] for n in reading.names} - {body, head}))
+                if last.keys().isdisjoint(groups[body]):
+                    yield Reading(reading.under, groups[body] | last, reading.others or others)
 
 
 def _rank(first: str) -> tuple[int, str]:

@@ -91,6 +91,17 @@ LAYOUTS = {
     "prefix `_orig_mod.`": (lambda state: prefixed("_orig_mod.", state), "_orig_mod"),
     "prefix `module._orig_mod.`": (lambda state: prefixed("module._orig_mod.", state), "module._orig_mod"),
     "prefix `backbone.`, or any other": (lambda state: prefixed("backbone.", state), "backbone"),
+    "prefixes `backbone.` and `head.`, as in mmpretrain": (
+        lambda state: {
+            "meta": {"epoch": 9},
+            "state_dict": {("head." if k.startswith("fc.") else "backbone.") + k: v for k, v in state.items()},
+        },
+        "state_dict",
+    ),
+    "prefix `encoder.`, and the last layer beside it": (
+        lambda state: {k if k.startswith("fc.") else f"encoder.{k}": v for k, v in state.items()},
+        "",
+    ),
     "Lightning's `.ckpt`": (
         lambda state: {
             "state_dict": prefixed("model.", state),

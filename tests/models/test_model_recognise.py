@@ -55,6 +55,17 @@ def test_a_student_is_found_beside_its_teacher_and_what_is_left_out_is_told():
     assert (alone.name, alone.reading.under) == ("resnet56", "teacher.")
 
 
+@pytest.mark.parametrize(("body", "head"), [("backbone", "head.fc."), ("encoder", "classifier.")])
+def test_a_body_and_the_head_beside_it_are_one_network(body, head):
+    own = {
+        (key.replace("linear.", head) if key.startswith("linear.") else f"{body}.{key}"): shape
+        for key, shape in shapes("resnet18-imagenet").items()
+    }
+    (found,) = recognise({**own, "teacher.fc.weight": [3, 5]})
+    assert (found.name, found.num_classes) == ("resnet18-imagenet", 95)
+    assert (found.reading.under, found.reading.others) == ("", ("teacher",))
+
+
 def test_a_head_of_another_name_is_the_head():
     (found,) = recognise(
         {key.replace("fc.", "linear."): shape for key, shape in shapes("resnet20").items()}
