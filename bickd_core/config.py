@@ -207,7 +207,7 @@ class TrainConfig(Strict):
         None, max_length=5000, description="run key or folder of a finished run to train further"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: the best for the device"
+        "auto", description="auto: the best for the device; fp32 is without TF32"
     )
     compile: bool = Field(
         False,

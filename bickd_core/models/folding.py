@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bickd_core.models.outputs import Outputs
+from bickd_core.models.tf32 import without_tf32
 
 TOLERANCE = 1e-4
 """Largest allowed difference from the original outputs, relative to their largest value."""
@@ -93,7 +94,7 @@ def _watched(
 
 
 def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[Tensor]:
-    with torch.backends.cudnn.flags(allow_tf32=False):  # TF32 differs by more than the tolerance
+    with without_tf32():  # TF32 differs by more than the tolerance
         outputs: Outputs = model.outputs(images, features="features" in names, maps="maps" in names)  # type: ignore[operator]
     return [
         tensor for tensor in (outputs.logits, outputs.features, outputs.maps) if tensor is not None

@@ -19,6 +19,7 @@ import torch
 from bickd_core.data.base import mix64
 from bickd_core.geometry.orthogonality import overlap
 from bickd_core.geometry.probabilities import softmax
+from bickd_core.models.tf32 import without_tf32
 from bickd_core.runs.checkpoints import save_weights
 from bickd_core.runs.library import RunFolder
 from bickd_core.runs.predictions import NotFiniteError, to_half
@@ -209,6 +210,7 @@ def fit(
     return runner.state
 
 
+@without_tf32()
 def train_step(job: Job, picked: torch.Tensor, at: Position) -> StepValues:
     """Do one step on these positions of the training split; returns loss terms, accuracy and
     learning rate.

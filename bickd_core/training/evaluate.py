@@ -1,5 +1,5 @@
-"""Predict a whole split with a model, always in fp32, so that figures do not depend on the
-device."""
+"""Predict a whole split with a model, always in fp32 and never in TF32, so that figures do not
+depend on the device."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from torch import nn
 
 from bickd_core.data.base import Dataset, Split
 from bickd_core.data.device import Normaliser
+from bickd_core.models.tf32 import without_tf32
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import PROBE_SPLIT, Stages, stage_probe
 
 
 @torch.no_grad()
+@without_tf32()
 def predict(
     model: nn.Module,
     split: Split,
@@ -62,6 +64,7 @@ def predict(
 
 
 @torch.no_grad()
+@without_tf32()
 def predict_stages(
     model: nn.Module, dataset: Dataset, *, device: torch.device | str = "cpu", batch_size: int = 256
 ) -> Stages:

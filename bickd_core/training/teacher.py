@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bickd_core.data.device import DeviceSplit
 from bickd_core.models.outputs import Outputs
+from bickd_core.models.tf32 import without_tf32
 from bickd_core.training.view_store import ViewStore
 
 PASS_BATCH = 128
@@ -72,6 +73,7 @@ class LiveTeacher:
         return iter(())
 
     @torch.no_grad()
+    @without_tf32()
     def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:
         with self._autocast():
             return self.model.outputs(  # type: ignore[operator]

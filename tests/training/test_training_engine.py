@@ -20,6 +20,7 @@ from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.records import TIMES
 from bickd_core.training import engine, setup
 from bickd_core.training.engine import TrainingError, fit
+from bickd_core.training.evaluate import predict_stages
 from bickd_core.training.hardware import cpu_has_bf16
 from bickd_core.training.setup import build_job, load_run_model
 
@@ -219,6 +220,25 @@ def test_dropout_in_a_forward_of_ones_own_is_seeded_and_resumes(start, library, 
     torch.manual_seed(5)
     assert go_on(broken, library) == "finished"
     assert written(broken) == written(unbroken)
+
+
+def test_neither_training_nor_predictions_use_tf32(start, library, monkeypatch):
+    allowed = []
+
+    def look(*_):
+        allowed.append(torch.backends.cudnn.allow_tf32)
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    run, job = start("run", epochs=1, precision="fp32", teacher_outputs="live")
+    for model in (job.student, job.teacher, job.batches.teacher.live.model):
+        (last,) = (layer for layer in model.modules() if isinstance(layer, nn.Linear))
+        last.register_forward_hook(look)
+        last.register_full_backward_hook(look)
+    fit(job, run)
+    predict_stages(job.student, job.dataset)
+    assert len(allowed) > 2 * job.steps
+    assert not any(allowed)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_two_runs_side_by_side_in_one_process_do_not_disturb_each_other(start, library):
