@@ -28,6 +28,12 @@ class DeviceSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def order_device(self) -> torch.device:
+        """Where to keep the order of the rows. The rows of a file are read by positions on the CPU,
+        and a step would wait for a GPU to get them back."""
+        return torch.device("cpu") if isinstance(self.images, Rows) else self.labels.device
+
     def take(self, positions: torch.Tensor | slice) -> "DeviceSplit":
         """Return the rows at `positions`: int64 [B] on the same device, or a slice, which copies
         nothing."""
@@ -40,7 +46,7 @@ class DeviceSplit:
         return DeviceSplit(images, self.labels[positions], self.ids[positions])
 
     def batch(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return a batch at `positions`, int64 [B].
+        """Return a batch at `positions`, int64 [B], best on `order_device`.
 
         Returns:
             Images uint8 [B, ch, H, W], labels [B] and ids [B], all on the device.

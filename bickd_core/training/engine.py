@@ -135,7 +135,7 @@ class Runner:
         self._teacher_cpu = time.process_time() - used
         self._order = sample_order(
             len(self.job.train), self.job.config.seeds.order, self.job.first_view + self.at.epoch
-        ).to(self.job.hardware.device)
+        ).to(self.job.train.order_device)
         self._epoch = self.at.epoch
         self.job.student.train()
         return True

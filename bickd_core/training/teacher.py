@@ -126,8 +126,8 @@ class StoredTeacher:
         self._view = view
 
     def _pass(self, start: int, size: int, view: int) -> dict[str, Tensor]:
-        device = self._train.labels.device
-        picked = torch.arange(start, min(start + size, len(self._train)), device=device)
+        end = min(start + size, len(self._train))
+        picked = torch.arange(start, end, device=self._train.order_device)
         outputs = self.live.outputs(picked, self._inputs(picked, view))
         named = {"logits": outputs.logits, "features": outputs.features, "maps": outputs.maps}
         return {name: tensor for name, tensor in named.items() if tensor is not None}

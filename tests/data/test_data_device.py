@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from bickd_core.data.base import Split
-from bickd_core.data.device import Normaliser, to_device
+from bickd_core.data.device import DeviceSplit, Normaliser, to_device
+from bickd_core.data.rows import Rows
 
 
 def made_split() -> Split:
@@ -33,6 +34,14 @@ def test_a_batch_is_the_rows_at_the_positions_in_their_order():
     np.testing.assert_array_equal(images.numpy(), split.images[[4, 1, 4]])
     assert (labels.tolist(), ids.tolist()) == ([1, 1, 1], [104, 101, 104])
     assert images.dtype == torch.uint8
+
+
+def test_the_order_stays_on_the_cpu_for_rows_of_a_file():
+    on_device = torch.arange(6, device="meta")
+    held = DeviceSplit(torch.empty(6, 3, 4, 5, device="meta"), on_device, on_device)
+    assert held.order_device.type == "meta"
+    streamed = DeviceSplit(object.__new__(Rows), on_device, on_device)
+    assert streamed.order_device.type == "cpu"
 
 
 def test_normalise_is_the_formula():

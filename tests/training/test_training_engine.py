@@ -222,6 +222,14 @@ def test_dropout_in_a_forward_of_ones_own_is_seeded_and_resumes(start, library, 
     assert written(broken) == written(unbroken)
 
 
+def test_the_order_is_kept_where_the_images_are_picked(start, monkeypatch):
+    run, job = start("run", objective="ce")
+    monkeypatch.setattr(type(job.train), "order_device", torch.device("meta"))
+    runner = engine.Runner(job, run)
+    assert runner.ready()
+    assert runner._order.device.type == "meta"
+
+
 def test_neither_training_nor_predictions_use_tf32(start, library, monkeypatch):
     allowed = []
 
