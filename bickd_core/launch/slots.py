@@ -63,8 +63,9 @@ def slot_folder(root: Path) -> Path:
 @contextmanager
 def wait_for_slot(
     root: Path, give_up: Callable[[], bool], *, slots: int | None = None
-) -> Iterator[bool]:
-    """Hold one of the machine's slots; False if `give_up` returned true before one was free.
+) -> Iterator[int]:
+    """Hold one of the machine's slots; yields its number from 1, or 0 if `give_up` returned true
+    before one was free.
 
     Waiting processes get a slot in the order in which they were started.
 
@@ -77,19 +78,18 @@ def wait_for_slot(
     with ExitStack() as waiting:
         ticket = waiting.enter_context(_ticket(folder))
         while not give_up():
-            held = (
-                next((lock for lock in locks if _taken(lock)), None) if _is_first(ticket) else None
-            )
-            if held is None:
+            free = (number for number, lock in enumerate(locks, 1) if _taken(lock))
+            held = next(free, 0) if _is_first(ticket) else 0
+            if not held:
                 time.sleep(POLL_SECONDS)
                 continue
             waiting.close()
             try:
-                yield True
+                yield held
             finally:
-                held.release()
+                locks[held - 1].release()
             return
-    yield False
+    yield 0
 
 
 @contextmanager

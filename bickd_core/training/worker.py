@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ from pydantic import ValidationError
 from bickd_core.config import TrainConfig, one_sentence
 from bickd_core.disk import explain_os_error
 from bickd_core.file_sizes import out_of_memory
+from bickd_core.launch.gpus import VARIABLE, gpu_of_slot
 from bickd_core.launch.slots import wait_for_slot
 from bickd_core.launch.stop_signals import SIGNALS
 from bickd_core.runs.create import file_sha256, record_preprocessing, settle_data
@@ -139,6 +141,7 @@ def work_race(
     *,
     slots: int | None = None,
     leave: Callable[[], bool] = lambda: False,
+    on_slot: Callable[[int], None] = lambda slot: None,
 ) -> list[State]:
     """Train runs that share their batches side by side; returns the final state of each.
 
@@ -146,14 +149,15 @@ def work_race(
 
     Args:
         leave: called before every step. If it returns true, all runs are saved and stopped.
+        on_slot: called with the number of the slot, before torch is imported.
     """
     with ExitStack() as stack:
         entrants = [entrant for run in runs if (entrant := _enter(run, stack, leave)) is not None]
         if entrants:
             try:
-                if stack.enter_context(
-                    wait_for_slot(library.root, _all_stopped(entrants), slots=slots)
-                ):
+                waiting = wait_for_slot(library.root, _all_stopped(entrants), slots=slots)
+                if slot := stack.enter_context(waiting):
+                    on_slot(slot)
                     _train(entrants, library)
             except BaseException as error:
                 traceback.print_exc()
@@ -327,6 +331,14 @@ def explain(error: BaseException, then: str = "resume the run", *, logged: bool 
     return f"{type(error).__name__}: {first} ({where})."
 
 
+def _take_gpu(slot: int) -> None:
+    """Let this process see one of several GPUs. CUDA reads the variable when it starts."""
+    gpu = gpu_of_slot(slot, os.environ)
+    if gpu is not None:
+        os.environ[VARIABLE] = gpu
+        print(f"GPU {gpu}, as this is worker {slot} of this machine", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Work on one run folder until it is finished.")
     parser.add_argument(
@@ -351,7 +363,7 @@ def main() -> None:
 
     for each in SIGNALS:
         signal.signal(each, terminate)
-    states = set(work_race(runs, library, leave=terminated.is_set))
+    states = set(work_race(runs, library, leave=terminated.is_set, on_slot=_take_gpu))
     if terminated.is_set() and states != {"finished"}:
         sys.exit(
             128 + signal.SIGTERM

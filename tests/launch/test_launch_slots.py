@@ -55,9 +55,9 @@ def test_two_slots_hold_two(tmp_path):
         wait_for_slot(tmp_path, never, slots=2) as two,
     ):
         with wait_for_slot(tmp_path, give_up, slots=2) as three:
-            assert (one, two, three) == (True, True, False)
+            assert (one, two, three) == (1, 2, 0)
         with wait_for_slot(tmp_path, never, slots=3) as three:
-            assert three
+            assert three == 3
 
 
 @pytest.mark.parametrize(
