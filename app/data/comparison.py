@@ -30,17 +30,20 @@ def comparison(view: ViewState) -> Comparison:
                 " finish."
             )
         fingerprints.append(fingerprint_of(path))
-    samples = samples_fingerprint(runs, view.split)
-    return _comparison(tuple(run.key for run in runs), tuple(fingerprints), samples, view.split)
+    changing = (
+        samples_fingerprint(runs, view.split),
+        *(fingerprint_of(run.path / "run.yaml") for run in runs),
+    )
+    return _comparison(tuple(run.key for run in runs), tuple(fingerprints), changing, view.split)
 
 
 def _comparison(
     keys: tuple[str, ...],
     fingerprints: tuple[Fingerprint, ...],
-    samples: Fingerprint | None,
+    changing: tuple[Fingerprint | None, ...],
     split: Split,
 ) -> Comparison:
-    key = ("comparison", keys, fingerprints, samples, split)
+    key = ("comparison", keys, fingerprints, changing, split)
     return figures_cache(key, lambda: _load(keys, fingerprints, split))
 
 
@@ -52,7 +55,7 @@ def _load(keys: tuple[str, ...], fingerprints: tuple[Fingerprint, ...], split: S
         infos,
         [predictions_at(fingerprint) for fingerprint in fingerprints],
         split,
-        pictures(runs, infos[0].dataset, split),
+        pictures(runs, infos[0].dataset, split, infos[0].data_content),
         key=content_key(runs, split),
         cache=figures_cache,
     )

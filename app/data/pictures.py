@@ -14,13 +14,19 @@ from bickd_core.runs.sample_file import SampleFile
 from bickd_core.runs.thumbnails import Thumbnails
 
 
-def pictures(runs: Sequence[RunFolder], dataset: str, split: Split) -> Thumbnails:
+def pictures(
+    runs: Sequence[RunFolder], dataset: str, split: Split, content: str | None
+) -> Thumbnails:
     """Return the images or texts of imported samples if a run has them, else those of the data
-    set."""
+    set.
+
+    Args:
+        content: of the user's own images that the first run saw.
+    """
     samples = samples_fingerprint(runs, split)
-    pictures = _pictures(dataset, split, samples)
+    pictures = _pictures(dataset, split, samples, content)
     if pictures.reason is not None:
-        _pictures.clear(dataset, split, samples)  # look again later: the images may come
+        _pictures.clear(dataset, split, samples, content)  # look again later: the images may come
     return pictures
 
 
@@ -31,7 +37,9 @@ def samples_fingerprint(runs: Sequence[RunFolder], split: Split) -> Fingerprint 
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _pictures(dataset: str, split: Split, samples: Fingerprint | None) -> Thumbnails:
+def _pictures(
+    dataset: str, split: Split, samples: Fingerprint | None, content: str | None
+) -> Thumbnails:
     if samples is not None:
         try:
             return Thumbnails.of_samples(SampleFile.load(Path(samples[0])))
@@ -39,4 +47,6 @@ def _pictures(dataset: str, split: Split, samples: Fingerprint | None) -> Thumbn
             reason = f"The texts and images of the samples cannot be read: {error}"
             return Thumbnails(None, reason, noun="sample")
     shelf = library().shelf / dataset
-    return Thumbnails.for_dataset(dataset, split, shelf=shelf if shelf.exists() else None)
+    return Thumbnails.for_dataset(
+        dataset, split, shelf=shelf if shelf.exists() else None, content=content
+    )

@@ -25,7 +25,10 @@ def pair_samples(
 
 def thumbnails(comparison: Comparison) -> Thumbnails:
     return pictures(
-        [model.run for model in comparison.models], comparison.dataset, comparison.split
+        [model.run for model in comparison.models],
+        comparison.dataset,
+        comparison.split,
+        comparison.teacher.info.data_content,
     )
 
 

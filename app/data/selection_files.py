@@ -26,7 +26,8 @@ def selection_table(
         models,
         selection.positions,
         temperature=temperature,
-        paths=samples.paths or sample_paths(comparison.dataset, comparison.split),
+        paths=samples.paths
+        or sample_paths(comparison.dataset, comparison.split, comparison.teacher.info.data_content),
         texts=samples.texts,
     )
 

@@ -458,11 +458,15 @@ def held_out_table(rows: Sequence[tuple[int, str]]) -> str:
     return buffer.getvalue()
 
 
-def sample_paths(name: str, split: str) -> dict[int, str] | None:
+def sample_paths(name: str, split: str, content: str | None = None) -> dict[int, str] | None:
     """Return the file of each sample id in the original release; None if the source has no separate
-    files."""
+    files.
+
+    Args:
+        content: of the images that a run saw, see `any_store`.
+    """
     if name != "caltech95":
-        stored = any_store(name) if external.is_external(name) else None
+        stored = any_store(name, content) if external.is_external(name) else None
         if stored is None:
             return None
         return dict(enumerate(chain(*(stored.paths[part] for part in stored.parts(split))))) or None

@@ -140,13 +140,19 @@ def _content(
     return digest.hexdigest()
 
 
-def any_store(name: str) -> Stored | None:
+def any_store(name: str, content: str | None = None) -> Stored | None:
     """Return the store with a data set's largest images; None if it was never decoded here.
 
-    Stores of an earlier state of the source are left out.
+    Stores of another state of the source are left out.
+
+    Args:
+        content: of a store of the wanted state. Default: the newest state.
     """
     files = [path for _, path in stores_in(folder_of(name))]
     stores = [(path, stored) for path in files if (stored := read_store(path)) is not None]
+    if content is not None:
+        states = {stored.fingerprint for _, stored in stores if stored.content == content}
+        return next((stored for _, stored in stores if stored.fingerprint in states), None)
     if not stores:
         return None
     newest = max(stores, key=lambda each: each[0].stat().st_mtime_ns)[1].fingerprint

@@ -127,7 +127,9 @@ class Thumbnails:
         return cls(None, samples=samples, noun=noun)
 
     @classmethod
-    def for_dataset(cls, name: str, split: str, shelf: str | Path | None = None) -> "Thumbnails":
+    def for_dataset(
+        cls, name: str, split: str, shelf: str | Path | None = None, content: str | None = None
+    ) -> "Thumbnails":
         """Return pictures for one split of a data set.
 
         Args:
@@ -136,11 +138,12 @@ class Thumbnails:
             split: "train", "validation" or "test". Train and validation share the ids of the train
                 file.
             shelf: a folder that may have `images-<split>.png` (see `sprite_path`), or such a file.
+            content: of the user's own images that a run saw. Those of another state are not its.
         """
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
         if external.is_external(name):
-            return cls(lambda: _from_store(name, split))
+            return cls(lambda: _from_store(name, split, content))
         if name not in DATASETS:
             return cls(
                 None,
@@ -270,13 +273,15 @@ def _fashion_mnist_images(folder: Path, part: str) -> np.ndarray:
     return read_idx(folder / file.name, file)[:, None, :, :]
 
 
-def _from_store(name: str, split: str) -> Callable[[int], bytes | None]:
-    stored = any_store(name)
+def _from_store(name: str, split: str, content: str | None = None) -> Callable[[int], bytes | None]:
+    stored = any_store(name, content)
     if stored is None:
         kind, _, path = name.partition(":")
         command = (
             f", or call `bickd relocate --dataset {kind}:PATH` with its path here" if path else ""
         )
+        if content is not None and any_store(name) is not None:
+            raise DataError(f"the images of {dataset_title(name)} changed since this run saw them.")
         raise DataError(
             f"{dataset_title(name)} was not decoded on this machine; train on it once{command}."
         )

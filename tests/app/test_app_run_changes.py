@@ -47,10 +47,10 @@ def test_missing_pictures_are_looked_for_again(monkeypatch):
     answers = [Thumbnails(None, "not here"), Thumbnails(lambda: lambda id: b"png")]
     monkeypatch.setattr(pictures, "library", lambda: SimpleNamespace(shelf=pictures.Path("none")))
     monkeypatch.setattr(Thumbnails, "for_dataset", lambda *_, **__: answers.pop(0))
-    assert pictures.pictures([], "some data", "test").reason == "not here"
-    found = pictures.pictures([], "some data", "test")
+    assert pictures.pictures([], "some data", "test", None).reason == "not here"
+    found = pictures.pictures([], "some data", "test", None)
     assert found.reason is None
-    assert pictures.pictures([], "some data", "test") is found  # stored, as no answer is left
+    assert pictures.pictures([], "some data", "test", None) is found  # stored, as no answer is left
 
 
 def test_no_two_lines_of_a_race_look_alike():

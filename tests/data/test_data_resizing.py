@@ -1,6 +1,8 @@
 """How images that are not square become square: cut, stretched or padded; each way has a store of
 its own."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from own_files import digest
@@ -8,10 +10,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from bickd_core.data.pixels import to_array
-from bickd_core.data.registry import load_dataset
+from bickd_core.data.registry import load_dataset, sample_paths
 from bickd_core.data.resizing import DEFAULT, Resizing
 from bickd_core.data.store import any_store, folder_of, store_key, stores_in
 from bickd_core.data.stored_images import stored_images
+from bickd_core.runs.thumbnails import Thumbnails
 
 STRIPES = np.repeat(np.array([10, 60, 110, 160], dtype=np.uint8), 4)[None, :].repeat(8, 0)
 """[8, 16]: four upright stripes, each 4 pixels wide."""
@@ -108,3 +111,24 @@ def test_a_store_that_is_made_again_leaves_the_others(stripes):
 def test_sets_that_come_along_are_not_resized():
     with pytest.raises(ValueError, match="images of digits are already square"):
         load_dataset("digits", resizing=Resizing(resize="pad"))
+
+
+def test_a_run_finds_the_images_that_it_saw(stripes):
+    """Ids are positions: after an image was added, they mean others."""
+    folder = Path(stripes.removeprefix("folder:"))
+    old = load_dataset(stripes)
+    large = load_dataset(stripes, image_size=16)
+    Image.fromarray(STRIPES).save(folder / "a" / "0-new.png")
+    new = load_dataset(stripes)
+    assert old.content != new.content
+    assert any_store(stripes).content == new.content
+    assert any_store(stripes, new.content).content == new.content
+    found = any_store(stripes, old.content)
+    assert found is None or found.content in (old.content, large.content)
+    assert any_store(stripes, "other") is None
+    names = sample_paths(stripes, "test", old.content) or {}
+    assert "a/0-new.png" not in names.values()
+    assert "a/0-new.png" in sample_paths(stripes, "test", new.content).values()
+    picture = Thumbnails.for_dataset(stripes, "test", content="other")
+    assert picture.png(0) is None
+    assert picture.reason.endswith("changed since this run saw them.")
