@@ -60,14 +60,16 @@ class SavedSelections:
         origin: str = "",
         ranked: bool = False,
     ) -> str:
-        """Save ids and return the name of the selection. An existing selection is replaced.
+        """Save ids and return the name of the selection. An existing selection of the same data and
+        split is replaced.
 
         Args:
             name: default: a short hash, which is the same for the same ids.
             origin, ranked: see `SavedSelection`.
 
         Raises:
-            SavedSelectionError: there are no ids, or the name is not allowed.
+            SavedSelectionError: there are no ids, or the name is not allowed, or it is that of a
+                selection for other data.
         """
         if not len(ids):
             raise SavedSelectionError("a selection must hold at least one sample, got none.")
@@ -79,6 +81,13 @@ class SavedSelections:
                 "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a"
                 f" letter or digit first; got '{name:.70}'."
             )
+        if self.has(name):
+            stored = self._read(self._path(name))
+            if not _fits(stored, dataset, split):
+                raise SavedSelectionError(
+                    f"'{name}' is the name of a selection of {stored['dataset']},"
+                    f" {stored['split']}; choose another name."
+                )
         self.folder.mkdir(parents=True, exist_ok=True)
         comparison = {
             "dataset": dataset,

@@ -341,3 +341,14 @@ def test_a_bin_that_cannot_be_read_says_why(words, says):
 def test_a_rule_follows_its_run(text, renamed, deleted):
     assert with_renamed_run(text, "old", "new") == renamed
     assert with_renamed_run(text, "old", "") == deleted
+
+
+def test_a_name_is_not_taken_from_a_selection_for_other_data(tmp_path):
+    saved = SavedSelections(tmp_path)
+    digits = {"dataset": "digits", "split": "test"}
+    saved.save([1, 2], name="hard", **digits)
+    for other in ({"dataset": "pets", "split": "test"}, {**digits, "split": "validation"}):
+        with pytest.raises(SavedSelectionError, match="of digits, test; choose another name"):
+            saved.save([3], name="hard", **other)
+    saved.save([4], name="hard", **digits)
+    assert saved.find("hard", **digits).ids.tolist() == [4]
