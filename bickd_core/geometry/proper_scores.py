@@ -149,7 +149,13 @@ def fit_temperature(
 
 
 def _minimum(logits: np.ndarray, labels: np.ndarray, low: float, high: float) -> tuple[float, bool]:
-    """Return 1 / T of the minimum, and whether it is inside [low, high]."""
+    """Return 1 / T of the minimum, and whether it is inside [low, high].
+
+    If every sample's own class is on top, sharper is always better, so there is no minimum. Slopes
+    of large margins underflow, so this is not left to the steps.
+    """
+    if _all_right(logits, labels):
+        return high, False
     ends = (low, high)
     near = 1e-12 if pass_dtype(logits) is np.float64 else 1e-7
     beta = min(max(1.0, low), high)
@@ -165,6 +171,16 @@ def _minimum(logits: np.ndarray, labels: np.ndarray, low: float, high: float) ->
             return beta, True
         beta = within_bracket(float(proposal), low, high, ends)
     return beta, True
+
+
+def _all_right(logits: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether every sample's own class has the largest logit, and some logits differ."""
+    differ = False
+    for rows, shifted in shifted_blocks(logits):
+        if (shifted[np.arange(len(shifted)), labels[rows]] < 0).any():
+            return False
+        differ = differ or bool((shifted < 0).any())
+    return differ
 
 
 def _derivatives(

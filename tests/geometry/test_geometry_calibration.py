@@ -279,3 +279,10 @@ def test_every_figure_is_finite_and_inside_its_interval(seed, n, c, scale):
     for T in (0.9 * at, 1.1 * at):
         if 0.05 <= T <= 20:
             assert nll(logits, labels, T).mean() >= fitted.nll - 1e-9 * max(1.0, fitted.nll)
+
+
+@pytest.mark.parametrize("margin", [9.0, 12.0, 50.0, 1e4])
+def test_a_model_that_is_always_right_has_no_best_temperature(margin):
+    labels = np.arange(300) % 5
+    logits = margin * np.eye(5)[labels] + np.random.default_rng(0).uniform(0, 1, (300, 5))
+    assert not fit_temperature(logits, labels, np.arange(300) % 10).reached
