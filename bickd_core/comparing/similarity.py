@@ -66,18 +66,32 @@ class Chance:
 
 
 def chance(comparison: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
-    """Return the permuted null of the least similar student. All other students are further from
-    chance."""
+    """Return the permuted null of the student nearest to chance.
+
+    For students with rows of one width, this is the least similar one. Chance depends on the width,
+    so students of several widths are all compared with theirs.
+    """
     values = [
         (similarity(comparison, m, measure, basis, temperature), m) for m in comparison.students
     ]
     known = [(value.estimate, model) for value, model in values if value is not None]
     if not known:
         return None
+    relevant = _relevant(measure, basis, temperature)
     worst = max if measure == "procrustes" else min
-    estimate, model = worst(known, key=lambda pair: pair[0])
-    null = _chance(comparison, model, measure, basis, _relevant(measure, basis, temperature))
-    return None if null.observed is None else Chance(model, estimate, null)
+    if len({_width(model, basis) for _, model in known}) == 1:
+        known = [worst(known, key=lambda pair: pair[0])]
+    nulls = [
+        Chance(model, estimate, null)
+        for estimate, model in known
+        if (null := _chance(comparison, model, measure, basis, relevant)).observed is not None
+    ]
+    return max(nulls, key=lambda found: found.null.p_value, default=None)
+
+
+def _width(model: Model, basis: str) -> int:
+    rows = measures.rows_of(model, basis)
+    return 0 if rows is None else rows.shape[1]
 
 
 def sampled(comparison: Comparison) -> np.ndarray:

@@ -70,12 +70,13 @@ def chance_sentence(
     alone: bool = False,
     noun: str = "image",
 ) -> str:
-    """Whether the least similar student is more similar to the teacher than shuffled images are.
+    """Whether the student nearest to chance is more similar to the teacher than shuffled images
+    are.
 
     Args:
         measure: Name of the measure.
-        student: Name of the least similar student.
-        observed: Its value.
+        student: Name of the student nearest to chance.
+        observed: Its plain value, as those of the shuffles: not corrected for the number of images.
         shuffled: The values of shuffled images.
         p_value: From the shuffles.
         alone: Whether it is the only student.
@@ -89,9 +90,13 @@ def chance_sentence(
     if p_value <= 1.0 / (1 + len(values)) + 1e-12:
         best_shuffle = f"best of {count(len(values))} shuffles: {best_value}"
         if alone:
-            return f"{student} is beyond chance ({value}, {best_shuffle})."
-        return f"All are beyond chance (least similar: {student} {value}, {best_shuffle})."
-    subject = student if alone else f"{student}, the least similar,"
+            return f"{student} is beyond chance (plain value {value}, {best_shuffle})."
+        return (
+            f"All are beyond chance (nearest to it: {student}, plain value {value},"
+            f" {best_shuffle})."
+        )
+    subject = student if alone else f"{student}, the nearest to chance,"
+    value = f"plain value {value}"
     if p_value < 0.05:
         return f"{subject} is beyond chance: {value}, p = {p_value:.2f} from {shuffles}."
     return f"{subject} shows no difference from chance: {value}, p = {p_value:.2f} from {shuffles}."
@@ -124,19 +129,22 @@ def layers_sentence(
     best = {i: int(np.nanargmax(values[i])) for i in known}
     paired = [i for i in known if rows[i] in columns]
     own = [i for i in paired if columns[best[i]] == rows[i]]
+    both = len(paired) < len(known)
+    which = (
+        f"the {len(paired)} layers that both have"
+        if both
+        else f"the teacher's {len(paired)} layers"
+    )
     text = ""
     if paired and len(own) == len(paired):
-        text = (
-            f"Each of the teacher's {len(paired)} layers is most similar to {student}'s layer of"
-            " the same name."
-        )
+        text = f"Each of {which} is most similar to {student}'s layer of the same name."
     elif paired:
         other = [i for i in paired if i not in own]
         moved = [f"{rows[i]} (most similar to {columns[best[i]]})" for i in other[:_MOST_NAMED]]
         rest = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
         text = (
-            f"{len(own)} of the teacher's {len(paired)} layers {'is' if len(own) == 1 else 'are'}"
-            f" most similar to {student}'s layer of the same name."
+            f"{len(own)} of {which} {'is' if len(own) == 1 else 'are'} most similar to"
+            f" {student}'s layer of the same name."
             f" Exception{'s' if len(other) > 1 else ''}: {', '.join(moved)}{rest}."
         )
     least = min(

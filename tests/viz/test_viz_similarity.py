@@ -129,18 +129,21 @@ def test_who_is_more_like_the_teacher(measure, ends, said):
 def test_chance_is_said_from_the_shuffles():
     shuffled = np.linspace(-0.05, 0.05, 49)
     best = words.chance_sentence("cka", "CE", 0.67, shuffled, 1 / 50)
-    assert best == "All are beyond chance (least similar: CE 0.670, best of 49 shuffles: 0.050)."
+    assert (
+        best
+        == "All are beyond chance (nearest to it: CE, plain value 0.670, best of 49 shuffles: 0.050)."
+    )
     alone = words.chance_sentence("procrustes", "CE", 0.4, 0.9 + shuffled, 1 / 50, alone=True)
-    assert alone == "CE is beyond chance (0.400, best of 49 shuffles: 0.850)."
+    assert alone == "CE is beyond chance (plain value 0.400, best of 49 shuffles: 0.850)."
     some = words.chance_sentence("cka", "CE", 0.045, shuffled, 0.04)
     assert (
-        some == "CE, the least similar, is beyond chance: 0.045, p = 0.04 from 49 shuffles of the"
-        " images."
+        some == "CE, the nearest to chance, is beyond chance: plain value 0.045, p = 0.04 from 49"
+        " shuffles of the images."
     )
     none = words.chance_sentence("cka", "CE", 0.01, shuffled, 0.4)
     assert (
-        none == "CE, the least similar, shows no difference from chance: 0.010, p = 0.40 from 49"
-        " shuffles of the images."
+        none == "CE, the nearest to chance, shows no difference from chance: plain value 0.010,"
+        " p = 0.40 from 49 shuffles of the images."
     )
 
 
@@ -159,6 +162,8 @@ def test_which_layers_go_together():
     assert "All cells are above chance" in same
     other = words.layers_sentence("KD", np.eye(2), ("a", "b"), ("c", "d"), chance=0.1, shuffles=9)
     assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles, no cell reached 0.100."
+    fewer = words.layers_sentence("KD", np.eye(3)[:, :2], "abc", "ab", chance=-0.5, shuffles=9)
+    assert fewer.startswith("Each of the 2 layers that both have is most similar to KD's layer of")
     nothing = words.layers_sentence(
         "KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9
     )

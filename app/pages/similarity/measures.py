@@ -121,11 +121,12 @@ def _finding(
             )
         )
     shuffled = null.null
+    assert shuffled.observed is not None  # as `chance` returns it
     said.append(
         words.chance_sentence(
             measure,
             null.student.name,
-            null.estimate,
+            shuffled.observed,
             shuffled.values,
             shuffled.p_value,
             alone=len(comparison.students) == 1,
