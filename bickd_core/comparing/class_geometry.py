@@ -82,6 +82,14 @@ def gram(comparison: Comparison, model: Model, lens: Lens) -> ClassGeometry:
     return measures.class_view(comparison, model, *lens.on(model).arguments)[0]
 
 
+def gram_difference(one: ClassGeometry, other: ClassGeometry) -> np.ndarray:
+    """One Gram minus another, [C, C]; 0 for a class that one of the models never predicts."""
+    difference = one.gram - other.gram
+    either = one.empty | other.empty
+    difference[either], difference[:, either] = 0.0, 0.0
+    return difference
+
+
 def overlap(comparison: Comparison, model: Model, lens: Lens) -> float | None:
     """The overlap of one model: the estimate of `gram_figures`."""
     replicated = measures.overlap_at(comparison, model, *lens.on(model).arguments)

@@ -8,10 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from bickd_core.comparing import measures
-from bickd_core.comparing.class_geometry import Lens, cross_gram, gram, gram_figures
+from bickd_core.comparing.class_geometry import (
+    Lens,
+    cross_gram,
+    gram,
+    gram_difference,
+    gram_figures,
+)
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.figures import OVER_SEEDS
 from bickd_core.comparing.report_data import ReportData
+from bickd_core.geometry.class_groups import MOST_CLASSES, Group, by_neighbours, group_matrix
 from bickd_core.wording import worded
 from bickd_viz import tables
 from bickd_viz.charts.histogram import angles_plot
@@ -89,19 +96,39 @@ def grams(
     ends = colour_ends(comparison, lens, models, student)
     order = measures.class_order(comparison, "cluster")
 
-    def scene(title: str, values: np.ndarray) -> MatrixScene:
-        return MatrixScene(values, comparison.class_names, order, ends, label=title)
+    groups = group_of_classes(comparison, order)
+
+    def scene(
+        title: str, values: np.ndarray, empty: np.ndarray, *, ordered: bool = False
+    ) -> MatrixScene:
+        whole = MatrixScene(values, comparison.class_names, order, ends, label=title)
+        if not groups:
+            return whole
+        means = group_matrix(values, groups, empty, ordered=ordered)
+        return replace(
+            whole,
+            values=np.nan_to_num(means.values),
+            class_names=[group.name for group in groups],
+            order=None,
+            pairs=means.pairs,
+            value_name="mean cosine",
+        )
 
     scenes: list[tuple[str, MatrixScene]] = []
     for model in models or comparison.models:
         interval = gram_figures(comparison, model, lens).overlap
         overlap = "" if interval is None else f", overlap {numbers.number(interval.estimate)}"
-        values = gram(comparison, model, lens).gram
-        scenes.append((model.name, scene(f"{model.name}{overlap}", values)))
+        own = gram(comparison, model, lens)
+        scenes.append((model.name, scene(f"{model.name}{overlap}", own.gram, own.empty)))
     if not student.is_teacher:
-        first, second = (gram(comparison, m, lens).gram for m in (student, comparison.teacher))
+        first, second = (gram(comparison, m, lens) for m in (student, comparison.teacher))
+        empty = first.empty | second.empty
         difference = replace(
-            scene(f"{student.name} − teacher (below 0: further apart)", first - second),
+            scene(
+                f"{student.name} − teacher (below 0: further apart)",
+                gram_difference(first, second),
+                empty,
+            ),
             ends=(-0.4, 0.4),
             scale="diverging",
             value_name="difference",
@@ -109,10 +136,19 @@ def grams(
         across = scene(
             f"Teacher (rows) × {student.name} (columns)",
             cross_gram(comparison, student, lens).gram,
+            empty,
+            ordered=True,
         )
         scenes.append((f"{student.name}-minus-teacher", difference))
         scenes.append((f"teacher-by-{student.name}", across))
     return [_matrix(name, scene, theme, height, width) for name, scene in scenes]
+
+
+def group_of_classes(comparison: Comparison, order: np.ndarray) -> tuple[Group, ...]:
+    """Return the groups of neighbouring classes that matrices of many classes show; none for up to
+    200 classes."""
+    names = comparison.class_names
+    return by_neighbours(names, order).parts if len(names) > MOST_CLASSES else ()
 
 
 def colour_ends(

@@ -13,7 +13,7 @@ from bickd_core.comparing.comparison import (
     preparation_sentence,
     seen_sentence,
 )
-from bickd_core.comparing.measures import summary
+from bickd_core.comparing.measures import class_order, summary
 from bickd_core.comparing.report_data import ReportData
 from bickd_core.data.registry import image_credit
 from bickd_viz import tables
@@ -24,6 +24,7 @@ from bickd_viz.report.build import Figures, Part, Report, Section, versions
 from bickd_viz.report.tables import compared_table, figures_table
 from bickd_viz.scales import describe_ends
 from bickd_viz.text import numbers, seeds
+from bickd_viz.text.classes import groups_sentence
 from bickd_viz.theme import ModelStyle, model_styles
 
 
@@ -151,9 +152,13 @@ def _scope(data: ReportData) -> str:
 def _gram_note(data: ReportData, lens: Lens) -> str:
     ends = charts.colour_ends(data.comparison, lens)
     scale = f" {describe_ends(ends)}." if ends[0] > 0 else ""
+    order = class_order(data.comparison, "cluster")
+    groups = charts.group_of_classes(data.comparison, order)
+    means = f" {groups_sentence([len(group.members) for group in groups])}" if groups else ""
+    cell = "A cosine" if groups else "Each cell"
     return (
-        f"One run of each model, named above, at T = {data.temperature:g}, not matched. Each cell"
-        " is the cosine between two class columns of the probability matrix. Colour off the"
+        f"One run of each model, named above, at T = {data.temperature:g}, not matched.{means}"
+        f" {cell} is the cosine between two class columns of the probability matrix. Colour off the"
         " diagonal means that two classes share probability. Classes are in the teacher's cluster"
         f" order. All matrices share one colour scale.{scale} Overlap is corrected for the number"
         f" of {data.comparison.nouns}, matrices are not."

@@ -101,10 +101,13 @@ def test_figures_are_told_with_their_interval_or_without():
 
 def test_spectrum_class_overlap_sharpness_and_epoch_sentences_follow_the_figures():
     assert (
-        words.sentence_for_spectrum([("the teacher", 50.9), ("KD", 36.0)], 95)
+        words.sentence_for_spectrum([("the teacher", 50.9, 95), ("KD", 36.0, 95)])
         == "Effective rank out of 95: the teacher 50.9, KD 36.0."
     )
-    assert words.sentence_for_spectrum([], 95) == ""
+    assert words.sentence_for_spectrum([]) == ""
+    assert words.sentence_for_spectrum([("the teacher", 4.5, 5), ("KD", 3.94, 4)]) == (
+        "Effective rank: the teacher 4.50 of 5, KD 3.94 of 4."
+    )
     assert (
         words.sentence_for_class_overlap("KD", "cannon", 0.184, (0.162, 0.207), 0.094)
         == "In KD, cannon overlaps most with the others: 0.184 [0.162, 0.207]. The median class has"

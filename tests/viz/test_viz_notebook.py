@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from run_helpers import random_predictions
 
 from bickd_core import Predictions, PredictionsError
 from bickd_core.comparing import measures
+from bickd_core.comparing.class_geometry import Lens, gram_difference
 from bickd_core.comparing.figures import FIGURES
 from bickd_core.comparing.measures import class_order, geometry, summary
 from bickd_core.comparing.report_data import read_report_data
@@ -21,6 +23,7 @@ from bickd_viz import compare
 from bickd_viz.charts.grid import Panel, grid_figure
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.whiskers import whisker_rows
+from bickd_viz.report import charts as report_charts
 from bickd_viz.text.numbers import number
 from bickd_viz.theme import DARK, LIGHT
 
@@ -245,3 +248,28 @@ print(sorted({"torch", "plotly", "streamlit", "umap"} & set(sys.modules)))
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_many_classes_are_shown_as_groups_without_pairs_of_a_class_with_itself():
+    n, c = 420, 210
+    labels = np.arange(n) % c
+    logits = np.zeros((n, c), dtype=np.float32)
+    logits[np.arange(n), labels] = 30.0  # each class has its own samples: every cosine is 0
+    one = Predictions(
+        logits=logits, class_names=[f"class {i}" for i in range(c)], ids=np.arange(n), labels=labels
+    )
+    comparison = compare(one, [one]).data.comparison
+    first, *_ = report_charts.grams(comparison, Lens(1.0))
+    drawn = first.figure().data[0].z
+    assert len(drawn) < 41
+    assert np.abs(drawn).max() < 1e-3
+
+
+def test_a_class_that_one_model_never_predicts_has_no_difference():
+    def gram(*empty: int) -> SimpleNamespace:
+        mask = np.isin(np.arange(3), empty)
+        return SimpleNamespace(gram=np.full((3, 3), 0.4 - 0.1 * len(empty)), empty=mask)
+
+    difference = gram_difference(gram(1), gram())
+    assert difference[1].tolist() == difference[:, 1].tolist() == [0, 0, 0]
+    assert difference[0, 2] == pytest.approx(-0.1)

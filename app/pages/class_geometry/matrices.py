@@ -110,7 +110,7 @@ def _tiles(
         note = f"class Gram, {text.at_temperature(lens.at(comparison, student))}"
         difference = replace(
             gram,
-            values=own.gram - teacher.gram,
+            values=class_geometry.gram_difference(own, teacher),
             ends=(-0.4, 0.4),
             scale="diverging",
             value_name=f"difference in {lens.what}",

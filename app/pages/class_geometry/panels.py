@@ -170,13 +170,15 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
             (looks[model.key], class_geometry.spectrum(comparison, model, lens)) for model in shown
         ]
         figures = [
-            (model.called, class_geometry.gram_figures(comparison, model, lens).effective_rank)
-            for model in shown
+            (model.called, class_geometry.gram_figures(comparison, model, lens)) for model in shown
         ]
-        ranks = [(name, 0.0 if rank is None else rank.estimate) for name, rank in figures]
         sentence = text.sentence_for_spectrum(
-            ranks, class_geometry.gram(comparison, comparison.teacher, lens).n_classes_used
-        )
+            [
+                (name, 0.0 if each.effective_rank is None else each.effective_rank.estimate,
+                 each.n_classes_used)
+                for name, each in figures
+            ]
+        )  # fmt: skip
         plot.show(
             spectrum_plot(values, height=HEIGHT),
             "geometry-spectrum",

@@ -217,8 +217,15 @@ def _selected_samples(comparison: Comparison) -> tuple[int, int] | None:
     return (places[0], places[-1]) if places and len(places) == len(rule.arguments) else None
 
 
+def _differences(comparison: Comparison, model: Model, T: float) -> np.ndarray:
+    """1 − cosine of each class's columns in teacher and model, [C]. A class that one of them never
+    predicts has no column, and NaN."""
+    empty = [measures.geometry(comparison, side, T).empty for side in (comparison.teacher, model)]
+    return np.where(empty[0] | empty[1], np.nan, 1 - measures.same_class(comparison, model, T))
+
+
 def _beyond_rounding(values: np.ndarray) -> np.ndarray:
-    return np.where(values > numbers.ROUNDING, values, 0.0)
+    return np.where((values > numbers.ROUNDING) | np.isnan(values), values, 0.0)
 
 
 def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
@@ -231,7 +238,7 @@ def _least_similar(comparison: Comparison, student: Model, T: float) -> None:
         )
         looks, names = style.styles(comparison), comparison.class_names
         models = [
-            (looks[model.key], _beyond_rounding(1 - measures.same_class(comparison, model, T)))
+            (looks[model.key], _beyond_rounding(_differences(comparison, model, T)))
             for model in comparison.students
         ]
         plot.show(
