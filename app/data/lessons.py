@@ -18,7 +18,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.gradients import Pull
 from bickd_core.comparing.measures import geometry, teacher_entropies
 from bickd_core.geometry.layout import align_to
-from bickd_core.geometry.probabilities import class_probabilities, entropy
+from bickd_core.geometry.probabilities import entropy, softmax
 from bickd_core.geometry.reseeding import layout_width, reseeding_displacement
 from bickd_core.runs.predictions import positions
 
@@ -86,10 +86,9 @@ def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triang
     teacher = comparison.teacher
     columns = np.array(classes)
     truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
-    inner = (
-        class_probabilities(model.predictions.logits, 4.0, classes) for model in (teacher, student)
+    own, other = (
+        softmax(model.predictions.logits[:, columns], 4.0) for model in (teacher, student)
     )
-    own, other = (parts / parts.sum(axis=1, keepdims=True) for parts in inner)
     at = lessons.furthest_of_each(own, other, truth, classes, each)
     return Triangle(
         classes,

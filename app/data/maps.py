@@ -11,7 +11,7 @@ from app.data.comparison import file_of, predictions_at
 from app.data.runs import Fingerprint, fingerprint_of, library
 from bickd_core.comparing.cache import cached_in_memory
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.geometry.layout import Layout, align_to
+from bickd_core.geometry.layout import Layout, on_teacher
 from bickd_core.geometry.probabilities import class_probabilities, probability_blocks
 from bickd_core.geometry.simplex import Simplex, simplex_view
 from bickd_core.maps import jobs
@@ -50,10 +50,7 @@ def _map_view(
     layout = maps.stored(model.run)
     if layout is None:
         return None
-    coordinates = layout.coordinates
-    base = maps.stored(maps.teacher) if layout.method == "umap" and not model.is_teacher else None
-    if base is not None:  # the position and rotation of a UMAP mean nothing
-        coordinates = align_to(base.coordinates, coordinates, scaled=False)
+    coordinates = on_teacher(None if model.is_teacher else maps.stored(maps.teacher), layout)
     # A map has a row for each sample of the teacher.
     teacher_ids = predictions_at(file_of(comparison, comparison.teacher.run)).ids
     rows = positions(teacher_ids, comparison.teacher.predictions.ids)

@@ -12,7 +12,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.seeds import Recipes, Scored, on_other_data, one_run_per_seed
 from bickd_core.npz import content_key
 from bickd_core.runs.library import RunFolder
-from bickd_core.runs.predictions import PredictionsError
+from bickd_core.runs.predictions import PredictionsError, align
 
 
 def recipes(comparison: Comparison, temperature: float) -> Recipes:
@@ -42,7 +42,7 @@ def _alike(comparison: Comparison, model: Model) -> list[RunFolder]:
     return [
         run
         for run in with_predictions(comparison.split)
-        if run.key != model.key and _recipe(run) == own
+        if run.key not in (model.key, comparison.teacher.key) and _recipe(run) == own
     ]
 
 
@@ -55,9 +55,18 @@ def left_out(comparison: Comparison, temperature: float) -> list[str]:
         fingerprint = file_of(comparison, run)
         reason = _reason(fingerprint)
         if reason is None and _scored(comparison, fingerprint, temperature) is None:
-            reason = f"{run.key} lacks some of the samples shown."
+            reason = _why_not(comparison, fingerprint, run.key)
         reasons += [] if reason is None else [reason]
     return list(dict.fromkeys(reasons))
+
+
+def _why_not(comparison: Comparison, fingerprint: Fingerprint, key: str) -> str:
+    """Return why predictions cannot be scored on the comparison's samples."""
+    try:
+        align([comparison.teacher.predictions, predictions_at(fingerprint)])
+    except PredictionsError as error:
+        return f"{key} is left out: {error}"
+    return f"{key} lacks some of the samples shown."
 
 
 def _recipe(run: RunFolder) -> tuple[object, ...]:

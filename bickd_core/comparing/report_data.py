@@ -10,9 +10,9 @@ import numpy as np
 from bickd_core.comparing.comparison import Comparison, assemble
 from bickd_core.comparing.finding import Finding, finding
 from bickd_core.comparing.seeds import Recipes, Scored, score, scored, siblings
-from bickd_core.geometry.layout import Layout
+from bickd_core.geometry.layout import Layout, on_teacher
 from bickd_core.maps.store import stored_layout
-from bickd_core.runs.library import Library, RunError, RunFolder, Split
+from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 from bickd_core.runs.thumbnails import Thumbnails
 
 
@@ -70,7 +70,7 @@ def read_report_data(
     runs = [library.locate(key) for key in (teacher, *students)]
     _check_runs(runs, split)
     infos = [run.info() for run in runs]
-    pictures = _pictures(library, runs, infos[0].dataset, split)
+    pictures = _pictures(library, runs, infos[0], split)
     predictions = [run.predictions(split) for run in runs]
     comparison = assemble(runs, infos, predictions, split, pictures)
     left_out: list[str] = []
@@ -109,6 +109,7 @@ def report_data(
         model.key: stored_layout(library, model.run, teacher=teacher, split=comparison.split)
         for model in comparison.models
     }
+    base = layouts[comparison.teacher.key]
     return ReportData(
         comparison=comparison,
         temperature=temperature,
@@ -116,7 +117,7 @@ def report_data(
         pictures=pictures,
         left_out=tuple(left_out),
         maps={
-            key: StoredMap(layout, layout.coordinates[places])
+            key: StoredMap(layout, on_teacher(base, layout)[places])
             for key, layout in layouts.items()
             if layout is not None
         },
@@ -140,15 +141,20 @@ def _check_runs(runs: Sequence[RunFolder], split: Split) -> None:
 
 
 def _pictures(
-    library: Library, runs: Sequence[RunFolder], dataset: str, split: Split
+    library: Library, runs: Sequence[RunFolder], info: RunInfo, split: Split
 ) -> Thumbnails:
     """Return the images or texts of imported samples if a run has them, else those of the data
     set."""
     imported = next((run for run in runs if run.samples_path(split).exists()), None)
     if imported is not None:
         return Thumbnails.of_samples(imported.samples(split))
-    shelf = library.shelf / dataset
-    return Thumbnails.for_dataset(dataset, split, shelf=shelf if shelf.exists() else None)
+    shelf = library.shelf / info.dataset
+    return Thumbnails.for_dataset(
+        info.dataset,
+        split,
+        shelf=shelf if shelf.exists() else None,
+        content=info.data_content,
+    )
 
 
 def _recipes(
@@ -164,7 +170,7 @@ def _recipes(
         left_out: called with the reason why a run is not counted.
     """
     teacher = comparison.teacher
-    alike = siblings(library, students, comparison.split, left_out)
+    alike = siblings(library, students, comparison.split, left_out, teacher=teacher.run)
     runs: dict[str, tuple[Scored, ...]] = {teacher.key: (scored(comparison, teacher, T),)}
     for model, (_, *others) in zip(comparison.students, alike, strict=True):
         seeds = [score(teacher.predictions, run, T) for run in others]

@@ -98,6 +98,8 @@ def siblings(
     keys: Sequence[str],
     split: Split,
     left_out: Callable[[str], object] = lambda reason: None,
+    *,
+    teacher: RunFolder | None = None,
 ) -> list[list[Predictions]]:
     """Read the predictions of some runs and of the other runs of their recipes.
 
@@ -107,6 +109,7 @@ def siblings(
         keys: keys or folders of the runs.
         left_out: called with a sentence for each run of the library that cannot be read, and for
             runs whose images changed.
+        teacher: a run that is nobody's seed here, because the others are compared with it.
 
     Returns:
         A list for each key: its predictions, then those of the other seeds.
@@ -119,8 +122,9 @@ def siblings(
     wanted = [recipe(info) for info in infos.values()]
     read = {run.path: run.predictions(split) for run in requested}
     others, changed = [], set()
+    skipped = {*read, *([] if teacher is None else [teacher.path])}
     for run in library.runs():
-        if run.path not in read and run.has_predictions(split):
+        if run.path not in skipped and run.has_predictions(split):
             try:
                 info = run.info()
                 changed |= {name for own in infos.values() for name in on_other_data(own, [info])}
@@ -265,7 +269,7 @@ def recipe_figures(runs: Sequence[Scored], labels: np.ndarray | None) -> dict[st
         scores = np.array([run.shares[field] for run in runs], dtype=np.float64)
         over_images = (
             proportion_interval(runs[0].shares[field], labels)
-            if len(runs) == 1
+            if len(runs) == 1 or scores.min() == scores.max()  # all right: images still vary
             else mean_interval(scores.mean(axis=0), labels, bounds=(0.0, 1.0))
         )
         figures[field] = _figure(scores.mean(axis=1), over_images)

@@ -219,3 +219,15 @@ def with_quality(
         len(space),
         quality_n,
     )
+
+
+def on_teacher(base: Layout | None, layout: Layout) -> np.ndarray:
+    """Return a map's coordinates, those of a UMAP shifted and turned onto the teacher's: the
+    position and rotation of a UMAP mean nothing.
+
+    Args:
+        base: the teacher's map of the same samples; None to leave the map as it is.
+    """
+    if base is None or base is layout or layout.method != "umap":
+        return layout.coordinates
+    return align_to(base.coordinates, layout.coordinates, scaled=False)

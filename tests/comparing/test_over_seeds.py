@@ -10,6 +10,7 @@ import pytest
 
 from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.finding import Finding, finding
+from bickd_core.comparing.report_data import read_report_data
 from bickd_core.comparing.seeds import (
     Recipes,
     Scored,
@@ -293,3 +294,29 @@ def test_a_separated_pair_does_not_contradict_a_headline_that_classes_are_closer
         if closer
         else ""
     )
+
+
+def test_the_teacher_is_no_seed_of_its_student():
+    library = Library(SHELF, SHELF / "none")
+    data = read_report_data(library, "caltech95/ce-s0", ["caltech95/ce-s1"])
+    assert data.recipes.seeds("caltech95/ce-s1") == 2
+    assert all((one.shares["agreement"] < 1).any() for one in data.recipes.runs["caltech95/ce-s1"])
+
+
+def test_runs_that_are_right_everywhere_have_the_interval_of_one():
+    right = Scored({"accuracy": np.ones(200, dtype=bool)}, {})
+    one, three = (recipe_figures([right] * runs, None)["accuracy"].interval for runs in (1, 3))
+    assert (three.low, three.high) == (one.low, one.high)
+    assert three.low < 1
+
+
+def test_a_reports_maps_are_turned_onto_the_teachers_as_on_the_page():
+    library = Library(SHELF, SHELF / "none")
+    data = read_report_data(library, "caltech95/teacher", ["caltech95/kd-s0"])
+    teacher, student = data.maps["caltech95/teacher"], data.maps["caltech95/kd-s0"]
+    np.testing.assert_array_equal(teacher.coordinates, teacher.layout.coordinates)
+    moved = [
+        np.linalg.norm(each - teacher.coordinates, axis=1).mean()
+        for each in (student.coordinates, student.layout.coordinates)
+    ]
+    assert moved[0] < 0.7 * moved[1]
