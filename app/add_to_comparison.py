@@ -98,7 +98,7 @@ def change_sentence(
     if before.teacher == after.teacher and set(before.students) == set(after.students):
         return ""
     students = [names_after.get(k, k) for k in after.students]
-    if before.teacher != after.teacher:
+    if before.teacher != after.teacher or not students:
         name = names_after.get(key, key)
         if after.teacher == key or not students:
             return (

@@ -63,6 +63,8 @@ def app_address() -> str:
     """The address of the app's first page, with a slash at its end."""
     address = _page_address().rstrip("/")
     above, _, last = address.rpartition("/")
+    if above.endswith(":/"):
+        return f"{address}/"  # the last part is the host
     return f"{above if last in {page.path for page in PAGES} else address}/"
 
 

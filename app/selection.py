@@ -69,7 +69,7 @@ def save(
 
     Raises:
         RunError: this server is read-only.
-        SavedSelectionError: the name is not allowed.
+        SavedSelectionError: the name is not allowed, or is that of a selection for other data.
     """
     return SavedSelections(runs.library().home() / FOLDER).save(
         ids,

@@ -28,7 +28,7 @@ _CSS = """
   .st-key-map-method [role="radiogroup"], .st-key-map-colour [role="radiogroup"] { flex-wrap: wrap; }
   .bk-thumbs a, .bk-pair a { display: block; border-radius: 6px; }
   .bk-thumbs.bk-texts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 190px), 1fr)); }
-  .bk-thumbs.bk-texts.bk-one-row { grid-auto-columns: minmax(min(84%, 190px), 1fr); }
+  .bk-thumbs.bk-texts.bk-one-row { grid-template-columns: none; grid-auto-columns: minmax(min(84%, 190px), 1fr); }
   .bk-text { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; overflow: hidden; font-style: normal;
              font-size: .78rem; line-height: 1.35; color: inherit; background: rgba(128,128,128,.12); border-radius: 6px;
              border: solid transparent; border-width: 6px 8px; /* text that is cut off shows through padding */ min-height: 2.6rem; overflow-wrap: anywhere; white-space: normal; text-decoration: none; }

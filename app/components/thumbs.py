@@ -42,7 +42,7 @@ def show(
     Args:
         positions: Rows of the comparison [n].
         captions: (first line, second line) of each.
-        one_row: Show only as many tiles as fit in one row.
+        one_row: Show one row, which scrolls sideways if not all tiles fit.
         report: How they appear in the page's report. None leaves them out.
         say_why: Explain why there are no images. Once per page is enough.
     """

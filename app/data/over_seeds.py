@@ -63,7 +63,7 @@ def left_out(comparison: Comparison, temperature: float) -> list[str]:
 def _why_not(comparison: Comparison, fingerprint: Fingerprint, key: str) -> str:
     """Return why predictions cannot be scored on the comparison's samples."""
     try:
-        align([comparison.teacher.predictions, predictions_at(fingerprint)])
+        align([comparison.teacher.predictions, predictions_at(fingerprint)], ["the teacher", key])
     except PredictionsError as error:
         return f"{key} is left out: {error}"
     return f"{key} lacks some of the samples shown."

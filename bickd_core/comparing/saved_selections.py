@@ -81,7 +81,7 @@ class SavedSelections:
                 "a selection's name takes letters, digits, spaces and . , + - _, at most 60 and a"
                 f" letter or digit first; got '{name:.70}'."
             )
-        if self.has(name):
+        if named and self.has(name):
             stored = self._read(self._path(name))
             if not _fits(stored, dataset, split):
                 raise SavedSelectionError(

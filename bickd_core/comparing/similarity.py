@@ -56,13 +56,19 @@ class Chance:
     """The result of shuffled images.
 
     Attributes:
-        student: the one that is least similar to the teacher.
-        estimate: its figure, as shown.
+        student: the one whose similarity to the teacher is nearest to that of shuffled images.
     """
 
     student: Model
-    estimate: float
     null: PermutedNull
+
+    @property
+    def nearness(self) -> tuple[float, float]:
+        """The p value, and in a tie how near the figure is to those of the shuffles, in their
+        standard deviations."""
+        assert self.null.observed is not None
+        away = abs(self.null.observed - self.null.values.mean())
+        return self.null.p_value, -float(away / (self.null.values.std() or 1.0))
 
 
 def chance(comparison: Comparison, measure: str, basis: str, temperature: float) -> Chance | None:
@@ -82,11 +88,11 @@ def chance(comparison: Comparison, measure: str, basis: str, temperature: float)
     if len({_width(model, basis) for _, model in known}) == 1:
         known = [worst(known, key=lambda pair: pair[0])]
     nulls = [
-        Chance(model, estimate, null)
-        for estimate, model in known
+        Chance(model, null)
+        for _, model in known
         if (null := _chance(comparison, model, measure, basis, relevant)).observed is not None
     ]
-    return max(nulls, key=lambda found: found.null.p_value, default=None)
+    return max(nulls, key=lambda found: found.nearness, default=None)
 
 
 def _width(model: Model, basis: str) -> int:

@@ -281,7 +281,10 @@ def _from_store(name: str, split: str, content: str | None = None) -> Callable[[
             f", or call `bickd relocate --dataset {kind}:PATH` with its path here" if path else ""
         )
         if content is not None and any_store(name) is not None:
-            raise DataError(f"the images of {dataset_title(name)} changed since this run saw them.")
+            raise DataError(
+                f"{dataset_title(name)} is not stored here as this run saw it: its images changed,"
+                " or were decoded at another size."
+            )
         raise DataError(
             f"{dataset_title(name)} was not decoded on this machine; train on it once{command}."
         )

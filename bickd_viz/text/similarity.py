@@ -129,14 +129,19 @@ def layers_sentence(
     best = {i: int(np.nanargmax(values[i])) for i in known}
     paired = [i for i in known if rows[i] in columns]
     own = [i for i in paired if columns[best[i]] == rows[i]]
-    both = len(paired) < len(known)
+    shared = len(paired) < len(known)
     which = (
         f"the {len(paired)} layers that both have"
-        if both
+        if shared
         else f"the teacher's {len(paired)} layers"
     )
     text = ""
-    if paired and len(own) == len(paired):
+    if len(paired) == 1:
+        layer = f"The teacher's layer {rows[paired[0]]}"
+        text = f"{layer} is most similar to {student}'s layer " + (
+            "of the same name." if own else f"{columns[best[paired[0]]]}."
+        )
+    elif paired and len(own) == len(paired):
         text = f"Each of {which} is most similar to {student}'s layer of the same name."
     elif paired:
         other = [i for i in paired if i not in own]

@@ -127,3 +127,10 @@ def test_a_student_that_is_compared_keeps_its_place(known):
     again = opened(view, STUDENTS[1], known[STUDENTS[1]], known.items())
     assert again.students == view.students
     assert again.student == STUDENTS[1]
+
+
+def test_a_teacher_without_its_students_is_named():
+    before = ViewState(teacher="t", students=("imported",))
+    assert change_sentence(before, ViewState(teacher="t"), "t", {}, {"t": "the teacher"}) == (
+        "The comparison now shows the teacher."
+    )

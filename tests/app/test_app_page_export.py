@@ -90,6 +90,8 @@ def test_the_whole_comparison_is_the_command_lines_report(monkeypatch):
     ("page_address", "expected"),
     [
         ("http://localhost:8501", "http://localhost:8501/"),
+        ("http://runs", "http://runs/"),
+        ("http://runs/runs", "http://runs/"),
         ("http://localhost:8501/class_geometry", "http://localhost:8501/"),
         ("https://lab.example/bickd", "https://lab.example/bickd/"),
         ("https://lab.example/bickd/overview", "https://lab.example/bickd/"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -161,12 +162,39 @@ def test_the_triangle_follows_the_students_name(page: Page, sent):
         expect(page.locator(".sx .key")).to_contain_text(f"{name} (")
 
 
-def test_the_triangle_lets_a_finger_scroll_the_page():
-    style = source("simplex.css")
-    assert (
-        ".sx svg { display: block; width: 100%; height: var(--height); touch-action: pan-y;"
-        in style
+def swipe(page: Page, x: float, y: float, by: float) -> None:
+    """Move a finger up or down, as the browser gets it from a screen."""
+    screen = page.context.new_cdp_session(page)
+    screen.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
     )
-    assert "touch-action: none" in next(
-        line for line in style.splitlines() if line.startswith(".sx .pt {")
+    for step in range(1, 9):
+        point = {"x": x, "y": y + by * step / 8}
+        screen.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    screen.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_finger_drags_a_point_of_the_triangle_and_scrolls_beside_it(browser: Browser, sent):
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 700})
+    page = context.new_page()
+    logits = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    looks = (ModelStyle("KD", "#E69F00"), ModelStyle("teacher", "#1E293B"))
+    batch = simplex.Batch(logits, logits, ["a", "b", "c"], [0, 2], [None, None], looks)
+    simplex.show(batch, key="s", theme=LIGHT, temperature=4.0, temperatures=[1.0, 4.0])
+    page.evaluate("document.body.style.height = '3000px'")
+    page.evaluate(
+        f"document.head.append(Object.assign(document.createElement('style'), {{textContent: {json.dumps(source('simplex.css'))}}}))"
     )
+    mount(page, "simplex", sent)
+    point = page.locator(".sx .pt").first
+    before = point.get_attribute("transform")
+    box = point.bounding_box()
+    assert box is not None
+    swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 60)
+    assert point.get_attribute("transform") != before
+    assert page.evaluate("scrollY") == 0
+    area = page.locator(".sx svg").bounding_box()
+    assert area is not None
+    swipe(page, area["x"] + 8, area["y"] + area["height"] - 8, -200)
+    page.wait_for_function("scrollY > 0")
+    context.close()

@@ -20,7 +20,7 @@ def test_the_setting_returns_when_the_last_block_ends(before, monkeypatch):
             entered.set()
             leave.wait()
 
-    thread = threading.Thread(target=other)
+    thread = threading.Thread(target=other, daemon=True)
     with contextlib.suppress(KeyError), without_tf32():
         thread.start()
         entered.wait()

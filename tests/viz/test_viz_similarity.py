@@ -164,6 +164,10 @@ def test_which_layers_go_together():
     assert other == "2 of 4 cells are above chance: in 95% of 9 shuffles, no cell reached 0.100."
     fewer = words.layers_sentence("KD", np.eye(3)[:, :2], "abc", "ab", chance=-0.5, shuffles=9)
     assert fewer.startswith("Each of the 2 layers that both have is most similar to KD's layer of")
+    one = words.layers_sentence("KD", np.eye(2)[:1], "a", "ab", chance=-0.5, shuffles=9)
+    assert one.startswith(
+        "The teacher's layer a is most similar to KD's layer of the same name. The"
+    )
     nothing = words.layers_sentence(
         "KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9
     )

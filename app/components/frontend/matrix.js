@@ -81,6 +81,7 @@ class Matrix {
         this.drag = null; // what a tap shows stays
       else this.left();
     });
+    this.box.addEventListener('pointercancel', () => this.left());
     this.box.addEventListener('pointerdown', event => this.pressed(event));
     this.box.addEventListener('pointerup', event => this.released(event));
     this.box.addEventListener('dblclick', () => this.showAll());

@@ -109,6 +109,8 @@ class Scatter {
     setColours(this.box, this.data.theme);
     this.plots.setAttribute('aria-label', `${this.data.label}; ${KEYS}`);
     this.maps.update(this.data);
+    this.active = Math.min(this.active, Math.max(0, this.data.panels.length - 1));
+    if (this.maps.hovered >= 0 && !this.maps.shows(this.active, this.maps.hovered)) this.point(-1);
     this.countSelected();
     fillLegend(this.legend, this.data);
     this.writeFoot();
@@ -184,7 +186,8 @@ class Scatter {
   showTip() {
     const {data, tip, box} = this;
     const i = this.maps.hovered;
-    this.spoken.textContent = fillTip(tip, data, i, this.pictureOf(i));
+    const text = fillTip(tip, data, i, this.pictureOf(i));
+    if (this.spoken.textContent !== text) this.spoken.textContent = text;
     tip.style.display = 'flex';
     const outer = box.getBoundingClientRect();
     const area = this.maps.panels[this.active].area.getBoundingClientRect();

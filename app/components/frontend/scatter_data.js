@@ -37,8 +37,8 @@ import {unpack} from './util.js';
  * @property {Uint16Array} codes Two for each sample: its x and its y.
  * @property {Uint8Array} groups The group of each sample, or HIDDEN.
  * @property {Uint16Array | null} predicted The top-1 class.
- * @property {Uint8Array | null} confidence 250 is 100%.
- * @property {Uint8Array | null} moved The distance from the teacher's place; 250 is 1.
+ * @property {Uint8Array | null} confidence In per cent.
+ * @property {Uint8Array | null} moved The distance from the teacher's place, in hundredths.
  */
 
 /**

@@ -122,6 +122,7 @@ export class Triangle {
     point.addEventListener('pointermove', event => {
       if (this.dragged === i) onMove(i, probabilitiesAt(this.placeAt(event)));
     });
+    point.addEventListener('touchstart', event => event.preventDefault(), {passive: false}); // no scrolling
     for (const name of ['pointerup', 'pointercancel'])
       point.addEventListener(name, () => {
         this.dragged = null;

@@ -44,8 +44,8 @@ def show(
             )
     if pair[0] == pair[1]:
         st.caption(
-            f"The diagonal compares a class with itself. These {comparison.nouns} have most of its"
-            " probability."
+            f"The diagonal compares a class with itself. These {comparison.nouns} have the highest"
+            " probability of it."
         )
     for model in (comparison.teacher, *([student] if comparison.students else [])):
         with st.container(

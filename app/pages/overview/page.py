@@ -258,7 +258,8 @@ def _pair(
         f"{whole} Cosine of the two classes at T = {T:g}: {', '.join(cosines)}. In"
         f" {against.called}, these {comparison.nouns} contribute most to it."
         if row != column
-        else f"In {against.called}, these {comparison.nouns} have most of its probability."
+        else f"In {against.called}, these {comparison.nouns} have the highest probability of"
+        f" {names[row]}."
     ).lstrip()
     below = (
         f"{why} Under each {comparison.noun}: its true class, then {against.called}'s probability"
