@@ -10,6 +10,7 @@ import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.layout import ROLES, Hints, Layout
+from bickd_core.importing.other_columns import other_notes, sample_number, without_others
 from bickd_core.importing.score_groups import guess_models
 from bickd_core.importing.splits import is_split_column, without_split
 from bickd_core.importing.table import Table, check_columns, parsed_numbers
@@ -69,7 +70,13 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     numbering = {*table.index, *(name for name in ids if _numbers_rows(table, name))}
     scores = [name for name in scores if name in known or name not in numbering]
     scores = _without_constants(table, scores, known)
-    models = guess_models(table, scores, known, _least(table, label), label, stem)
+    least = _least(table, label)
+    models = guess_models(table, scores, known, least, label, stem)
+    models, others = without_others(table, models, known, least)
+    if hints.id is None:
+        id = id or sample_number(table, others)
+    others = [name for name in others if name != id]
+    notes = other_notes(table, models[0], others, known, label) if models else ()
     if hints.scale is not None:
         models = tuple(replace(each, scale=hints.scale) for each in models)
     classes = next((name for name in table.extras if normal(name) in CLASSES), "")
@@ -83,6 +90,7 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         classes=classes,
         split=split,
         rows_of=hints.rows_of,
+        notes=notes,
     )
 
 
@@ -130,7 +138,11 @@ def _is_model(table: Table, name: str) -> bool:
 
 def _is_id(table: Table, name: str) -> bool:
     column = table.columns[name]
-    return _known(name, IDS) and (column.dtype == object or column.dtype.kind in "iu")
+    if column.dtype.kind == "f":  # numpy.savetxt writes 1.0
+        return _known(name, IDS) and bool(
+            (np.isfinite(column) & (column == np.round(column))).all()
+        )
+    return _known(name, IDS) and column.dtype.kind in "Oiu"
 
 
 def _numbers_rows(table: Table, name: str) -> bool:

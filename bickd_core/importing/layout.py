@@ -54,6 +54,7 @@ class Layout:
         tidy: the column of classes, in a table with a row for each sample and class.
         split: the split of each row: train (not used), validation or test.
         rows_of: the split of all rows, if no column says it.
+        notes: one sentence for each column of numbers that is not used as a class.
     """
 
     models: tuple[ScoreColumns, ...] = ()
@@ -66,6 +67,7 @@ class Layout:
     tidy: str = ""
     split: str = ""
     rows_of: FileSplit = "test"
+    notes: tuple[str, ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:

@@ -197,6 +197,7 @@ def parse(
         layout = guess_layout(table, stem_of(path), hints)
         check_one_split(layout)
         table = with_unused_constants(table, layout)
+        table = replace(table, notes=(*table.notes, *layout.notes))
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)
     table = without_repeats(table, layout)
     return table, layout, extract(table, layout)

@@ -144,6 +144,8 @@ def _layout(fields: Fields, reading: Reading) -> None:
         name for name, description in content.columns.items() if not description.startswith("lists")
     ]
     scored = {column for model in content.layout.models for column in model.columns}
+    if len(single) <= MOST_COLUMNS:
+        scored = set()  # a column of labels or ids may have been taken for scores
     with st.container(horizontal=True, key=f"byo-layout-{abs(hash(reading.source.key))}"):
         for role, (label, help) in _ROLES.items():
             guessed = getattr(content.layout, role) or _NONE

@@ -1,0 +1,94 @@
+"""Columns of numbers beside the scores are no classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from layouts import CLASSES, N, columns, labels, logits, names, softmax
+
+from bickd_core.importing.matching import Imported, match
+from bickd_core.importing.read_process import parse
+
+SHARES = softmax(logits())
+TABLE = columns("{}", SHARES)
+
+
+def read(folder: Path, table: dict[str, object]) -> Imported:
+    pd.DataFrame(table).to_csv(folder / "net.csv", index=False)
+    return match([("net.csv", part) for part in parse(folder / "net.csv")[2]])
+
+
+def check(imported: Imported, scale: str = "probabilities") -> None:
+    for model in imported.models:
+        assert model.predictions.class_names == CLASSES
+        assert model.scale == scale
+
+
+@pytest.mark.parametrize("truth", [names(), labels()], ids=["names", "numbers"])
+@pytest.mark.parametrize("other", ["score", "prob", "uncertainty", "n_tokens", "step"])
+def test_a_number_beside_probabilities_is_no_class(other, truth, tmp_path):
+    values = np.arange(N) if other in ("n_tokens", "step") else SHARES.max(axis=1)
+    imported = read(tmp_path, {**TABLE, other: values, "label": truth})
+    check(imported)
+    assert any(note.startswith(f"net.csv: '{other}' is not used") for note in imported.notes)
+    assert imported.models[0].predictions.ids.tolist() == list(range(N))
+
+
+def test_two_numbers_behind_the_probabilities_are_no_classes(tmp_path):
+    entropy = -(SHARES * np.log(SHARES)).sum(axis=1)
+    extra = {"top_share": SHARES.max(axis=1), "doubt": entropy}
+    check(read(tmp_path, {**TABLE, **extra, "label": labels()}))
+
+
+@pytest.mark.parametrize("name", ["image", "ImageId", "row_id", "id"])
+def test_a_number_of_the_sample_is_its_id(name, tmp_path):
+    values = 1.0 + np.arange(N) if name == "id" else 1 + np.arange(N)
+    for scores, scale in ((SHARES, "probabilities"), (logits(), "logits")):
+        imported = read(tmp_path, {name: values, **columns("{}", scores), "label": labels()})
+        check(imported, scale)
+        assert imported.models[0].predictions.ids.tolist() == list(range(1, N + 1))
+
+
+@pytest.mark.parametrize("suffix", ["pred", "confidence"])
+@pytest.mark.parametrize("truth", [names(), labels()], ids=["names", "numbers"])
+def test_predictions_and_confidences_of_two_models_are_no_classes(suffix, truth, tmp_path):
+    table: dict[str, object] = {}
+    for seed, model in enumerate(("kd", "ce")):
+        shares = softmax(logits(seed))
+        extra = shares.argmax(axis=1) if suffix == "pred" else shares.max(axis=1)
+        table |= {**columns(f"{model}_{{}}", shares), f"{model}_{suffix}": extra}
+    imported = read(tmp_path, {**table, "label": truth})
+    assert [model.name for model in imported.models] == ["kd", "ce"]
+    check(imported)
+
+
+def test_numbers_that_may_be_labels_are_named(tmp_path):
+    imported = read(tmp_path, {**TABLE, "kind": labels()})
+    check(imported)
+    assert any("If it holds the true classes" in note for note in imported.notes)
+
+
+@pytest.mark.parametrize("scores", [logits(), 1 / (1 + np.exp(-logits())), np.round(logits())])
+def test_logits_stay_as_they_are(scores, tmp_path):
+    check(read(tmp_path, {**columns("{}", scores), "label": labels()}), "logits")
+
+
+@pytest.mark.parametrize("value", [0.0, -100.0])
+def test_a_class_that_is_masked_stays_a_class(value, tmp_path):
+    scores = logits()
+    scores[:, 1] = np.where(np.arange(N) % 2, value, 0)
+    check(read(tmp_path, {**columns("{}", scores), "label": labels()}), "logits")
+
+
+def test_a_class_without_a_label_is_named_if_it_may_be_none(tmp_path):
+    extra = {"elapsed": np.linspace(0, 1, N)}
+    imported = read(tmp_path, {**columns("{}", logits()), **extra, "label": names()})
+    assert len(imported.notes) == 1
+    assert "'elapsed' is used as a class that no row has as its label." in imported.notes[0]
+
+
+def test_a_class_called_like_a_confidence_stays_if_it_belongs_to_the_probabilities(tmp_path):
+    table = {"p:yes": SHARES[:, 0], "p:no": SHARES[:, 1], "p:correct": SHARES[:, 2]}
+    [model] = read(tmp_path, table).models
+    assert model.predictions.class_names == ("yes", "no", "correct")
