@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
-from bickd_core.importing.layout import ROLES, Hints, Layout
+from bickd_core.importing.layout import ROLES, Hints, Layout, ScoreColumns
 from bickd_core.importing.other_columns import other_notes, sample_number, without_others
 from bickd_core.importing.score_groups import guess_models
 from bickd_core.importing.splits import is_split_column, without_split
@@ -23,6 +23,7 @@ from bickd_core.importing.words import (
     PREDICTED,
     ROW_NUMBERS,
     TEXTS,
+    TRUE,
     UNUSED,
     is_count,
     normal,
@@ -73,6 +74,8 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     least = _least(table, label)
     models = guess_models(table, scores, known, least, label, stem)
     models, others = without_others(table, models, known, least)
+    if hints.label is None and label:
+        label = _unless_predicted(table, label, models)
     if hints.id is None:
         id = id or sample_number(table, others)
     others = [name for name in others if name != id]
@@ -154,7 +157,8 @@ def _numbers_rows(table: Table, name: str) -> bool:
 def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str]) -> str:
     """Return the column of true classes; "" if there is none.
 
-    It has a usual name, and of several the one whose values are names of scores. A column with
+    It has a usual name. Of several it is one whose values are names of scores, that is not the
+    class with the largest score in every row, and whose name says that it is true. A column with
     another name is taken if its values are names of scores, it is the only one, and it does not
     have the class with the largest score in every row.
     """
@@ -163,16 +167,17 @@ def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str])
     left = [name for name in names if name not in used]
     flat = [name for name in left if table.columns[name].ndim == 1]
     named = [name for name in left if _may_be_label(table, name)]
-    named.sort(key=lambda name: LABELS.index(normal(name)))
+    named.sort(key=lambda name: (not _says_true(name), LABELS.index(normal(name))))
     scores = [name for name in flat if not _is_text(table, name) and _is_score(table, name)]
     naming = {
         name: columns
         for name in flat
         if _is_text(table, name) and (columns := _scores_named_by(table, name, scores)) is not None
     }
-    for name in named:
-        if name in naming:
-            return name
+    text = [name for name in named if name in naming]
+    text.sort(key=lambda name: _has_largest_score(table, name, naming[name]))
+    if text:
+        return text[0]
     if named and not _is_text(table, named[0]):
         return named[0]
     others = [
@@ -184,6 +189,37 @@ def _label(table: Table, names: Sequence[str], hint: str | None, used: set[str])
         return others[0]
     declared = [name for name in table.names if name in left]
     return named[0] if named else declared[0] if len(declared) == 1 else ""
+
+
+def _says_true(name: str) -> bool:
+    """Return whether a column is called the true class, so that another one may be predicted.
+
+    >>> _says_true("True Label"), _says_true("gt_class"), _says_true("label")
+    (True, True, False)
+    """
+    return bool({*normal(name).split("_")} & TRUE)
+
+
+def _unless_predicted(table: Table, label: str, models: Sequence[ScoreColumns]) -> str:
+    """Return the column of true classes: another one with a usual name, if `label` has the
+    prediction of a model in every row and the other one in more than half of them."""
+    names = [name for name in table.columns if _known(name, LABELS) and _may_be_label(table, name)]
+    if len(names) < 2 or table.columns[label].dtype.kind not in "iuf":
+        return label
+    for model in models:
+        scores = [table.columns[name] for name in model.columns]
+        if model.ranked or model.binary or any(each.dtype.kind not in "iuf" for each in scores):
+            continue
+        predicted = (scores[0] if scores[0].ndim == 2 else np.stack(scores, axis=1)).argmax(axis=1)
+        right = {
+            name: float((table.columns[name] == predicted).mean())
+            for name in names
+            if table.columns[name].ndim == 1
+        }
+        others = [name for name in right if 0.5 < right[name] < 1]
+        if right.get(label) == 1 and others:
+            return min(others, key=lambda name: LABELS.index(normal(name)))
+    return label
 
 
 def _scores_named_by(table: Table, name: str, scores: Sequence[str]) -> dict[str, str] | None:

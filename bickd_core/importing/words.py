@@ -74,6 +74,8 @@ PREDICTED = {
     "top1", "best", "output", "guess",
 }  # fmt: skip
 """Words in the name of a column of predicted classes."""
+TRUE = {"true", "trues", "truth", "groundtruth", "gt", "gts", "gold", "golds", "actual"}
+"""Words in the name of a column of true classes."""
 
 
 def normal(name: str) -> str:

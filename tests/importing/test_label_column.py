@@ -109,3 +109,24 @@ def test_long_texts_are_not_compared_with_scores():
     texts = np.array([f"{i} {'word ' * 300}" for i in range(20_000)], dtype=object)
     table = Table({"note": texts, **columns("{}", np.zeros((20_000, 3)))})
     assert not guess_layout(table, "net").label
+
+
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize(
+    ("predicted", "true"),
+    [("label", "true_label"), ("label", "target"), ("y", "y_true"), ("class", "gold")],
+)
+def test_the_true_class_is_not_the_predicted_one(predicted, true, text, tmp_path):
+    truth = logits().argmax(axis=1)
+    truth[:10] = (truth[:10] + 1) % len(CLASSES)
+    values = WORDS if text else np.arange(len(CLASSES))
+    table = {predicted: values[logits().argmax(axis=1)], true: values[truth]}
+    [model] = read(tmp_path, {**columns("{}", logits()), **table}).models
+    assert (model.predictions.labels == truth).all()
+
+
+def test_a_model_without_an_error_keeps_its_labels_beside_coarse_ones(tmp_path):
+    truth = logits().argmax(axis=1)
+    table = {"label": truth, "category": truth // 2, **columns("{}", logits())}
+    [model] = read(tmp_path, table).models
+    assert (model.predictions.labels == truth).all()
