@@ -101,7 +101,8 @@ def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:
     """Order the two classes. The second is the one that the column names, else the last in
     alphabetical order."""
     first, second = known or ("0", "1")
-    ends = [class_name for class_name in known if normal(class_name) in normal(column).split("_")]
+    words = f"_{normal(column)}_"
+    ends = [class_name for class_name in known if f"_{normal(class_name)}_" in words]
     if ends == [first]:
         first, second = second, first
     return ScoreColumns(name, (column,), (first, second), binary=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +20,12 @@ from bickd_core.importing.words import (
     IDS,
     LABELS,
     MODELS,
+    NAMED_IDS,
+    OTHER_IDS,
     PATHS,
     PREDICTED,
     ROW_NUMBERS,
+    SCORES,
     TEXTS,
     TRUE,
     UNUSED,
@@ -33,6 +37,7 @@ from bickd_core.importing.words import (
 _SAMPLE = 200
 _FEWEST_ROWS = 20
 """Rows in which a column must have the same value to be no score."""
+_LONGEST_ID = 200
 
 
 def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
@@ -58,8 +63,10 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     label = _label(table, left, hints.label, used)
     used.add(label)
     ids = [name for name in flat if name not in used and _is_id(table, name)]
-    first = min(ids, key=lambda name: normal(name) in ROW_NUMBERS, default="")
-    id = first if hints.id is None else hints.id
+    usual = [name for name in ids if not _known(name, OTHER_IDS)]
+    first = min(usual, key=lambda name: normal(name) in ROW_NUMBERS, default="")
+    named_otherwise = "" if first or path or text else _other_id(table, flat, used, (model, split))
+    id = (first or named_otherwise) if hints.id is None else hints.id
     used = {path, text, split, model, label, id} - {""}
     scores = [
         name
@@ -80,6 +87,8 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         id = id or sample_number(table, others)
     others = [name for name in others if name != id]
     notes = other_notes(table, models[0], others, known, label) if models else ()
+    if id and id == named_otherwise:
+        notes = (*notes, f"'{id[:40]}' is used as the id, because it differs in every row.")
     if hints.scale is not None:
         models = tuple(replace(each, scale=hints.scale) for each in models)
     classes = next((name for name in table.extras if normal(name) in CLASSES), "")
@@ -127,7 +136,7 @@ def _sample(table: Table, name: str) -> list[str]:
 
 
 def _is_path(table: Table, name: str) -> bool:
-    if not _is_text(table, name) or _known(name, IDS):
+    if not _is_text(table, name) or _known(name, (*NAMED_IDS, *ROW_NUMBERS)):
         return False
     ends = [value.lower().endswith(IMAGE_SUFFIXES) for value in _sample(table, name)]
     return (bool(ends) and sum(ends) > len(ends) / 2) or _known(name, PATHS)
@@ -146,6 +155,36 @@ def _is_id(table: Table, name: str) -> bool:
             (np.isfinite(column) & (column == np.round(column))).all()
         )
     return _known(name, IDS) and column.dtype.kind in "Oiu"
+
+
+def _other_id(table: Table, names: Sequence[str], used: set[str], parts: Sequence[str]) -> str:
+    """Return a column that tells the samples apart under a less usual name, or under any name if
+    it is a short text without blanks; "" if there is none.
+
+    Args:
+        used: columns with another role.
+        parts: columns that divide the rows into models and splits, within which ids are unique.
+    """
+    groups = [table.columns[name].tolist() for name in parts if name]
+
+    def fits(name: str) -> bool:
+        column = table.columns[name]
+        cells = column.tolist()
+        if len({*zip(cells, *groups, strict=True)}) < len(table) or None in cells or "" in cells:
+            return False
+        if _known(name, OTHER_IDS):
+            return _is_id(table, name)
+        words = {*normal(name).split("_")}
+        return (
+            column.dtype == object
+            and not words & {*PREDICTED, *SCORES, "time", "timestamp", "date", "datetime"}
+            and not _is_score(table, name)
+            and all(len(cell) <= _LONGEST_ID and not re.search(r"\s", cell) for cell in cells)
+        )
+
+    left = [name for name in names if name not in used]
+    left.sort(key=lambda name: not _known(name, OTHER_IDS))
+    return next((name for name in left if fits(name)), "")
 
 
 def _numbers_rows(table: Table, name: str) -> bool:

@@ -22,7 +22,12 @@ ROW_NUMBERS = ("column_1", "unnamed_0", "index_level_0")
 NAMED_IDS = (
     "id", "ids", "sample_id", "image_id", "uid", "uuid", "key", "index", "idx", "sample",
 )  # fmt: skip
-IDS = (*NAMED_IDS, *ROW_NUMBERS)
+OTHER_IDS = (
+    "image_name", "img_id", "img_name", "file_id", "isic_id", "row_id", "row_name", "row_names",
+    "sample_name", "example_id", "sample_idx", "image_idx", "guid", "uri", "url",
+)  # fmt: skip
+"""Names of ids in a table without one of the names above, without paths and without texts."""
+IDS = (*NAMED_IDS, *OTHER_IDS, *ROW_NUMBERS)
 PATHS = (
     "path", "paths", "file", "files", "filename", "filenames", "file_name", "filepath", "file_path",
     "image", "image_path", "img", "img_path", "image_file",
@@ -32,7 +37,7 @@ TEXTS = (
     "tweet", "message", "comment", "premise", "utterance", "utterances", "query", "sms", "input",
     "inputs", "input_text", "prompt", "sentences", "headline", "email", "post",
 )  # fmt: skip
-SAMPLES = (*NAMED_IDS, *PATHS, *ROW_NUMBERS)
+SAMPLES = (*NAMED_IDS, *PATHS, *OTHER_IDS, *ROW_NUMBERS)
 """Names of columns that tell samples apart, the surest first."""
 SEEDS = ("seed", "seeds", "random_seed", "rng_seed")
 MODELS = ("model", "model_name", "network", "run", "arch")
@@ -83,8 +88,15 @@ def normal(name: str) -> str:
 
     >>> normal("True Label"), normal("classes_"), normal("y-true"), normal("Unnamed: 0")
     ('true_label', 'classes', 'y_true', 'unnamed_0')
+    >>> normal("ImageId"), normal("trueLabel"), normal("sampleID"), normal("ResNet50")
+    ('image_id', 'true_label', 'sample_id', 'res_net50')
     """
+    name = _CAMEL.sub("_", name)
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=ID\b)")
+"""Where a word in a name such as "ImageId" ends."""
 
 
 def first_named(names: Iterable[str], accepted: Iterable[str]) -> str:

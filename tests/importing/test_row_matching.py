@@ -1,10 +1,17 @@
 """Which row of which file is which sample, if the files have no ids."""
 
+from pathlib import Path
+
+import layouts
 import numpy as np
+import pandas as pd
 import pytest
 
 from bickd_core.importing.extract import FileModel, FilePart
+from bickd_core.importing.guess import guess_layout
 from bickd_core.importing.matching import Imported, match
+from bickd_core.importing.read_process import parse
+from bickd_core.importing.table import Table
 from bickd_core.runs.predictions import PredictionsError, align
 
 N = 200
@@ -156,3 +163,52 @@ def test_fifty_thousand_texts_are_matched():
     ]
     imported = match([("a.csv", parts[0]), ("b.csv", parts[1])])
     assert agreement(imported) == 1
+
+
+def two_tables(folder: Path, key: str, values: list[object]) -> Imported:
+    """The same model twice, in a table with this column and in the same one in another order."""
+    table = pd.DataFrame({key: values, **layouts.columns("{}", layouts.logits())})
+    table.to_csv(folder / "a.csv", index=False)
+    table.sample(frac=1, random_state=0).to_csv(folder / "b.csv", index=False)
+    return match([(name, part) for name in ("a.csv", "b.csv") for part in parse(folder / name)[2]])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image_name", "abc{}"),
+        ("isic_id", "ISIC_{}"),
+        ("img_id", 7),
+        ("row_names", 1),
+        ("ImageId", 3),
+        ("sampleID", "s{}"),
+        ("name", "abc{}"),
+        ("url", "https://example.org/{}"),
+        ("ID_code", "test_{}"),
+        ("StudyInstanceUID", "1.2.{}.4"),
+    ],
+)
+def test_ids_have_many_names(key, value, tmp_path):
+    numbers = range(layouts.N)
+    values = [value.format(i) if isinstance(value, str) else value * i for i in numbers]
+    imported = two_tables(tmp_path, key, values)
+    assert imported.rule == "id"
+    assert agreement(imported) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "cell"), [("remark", "a b {}"), ("created_time", "10:{}"), ("kind", "same")]
+)
+def test_texts_that_are_no_ids(key, cell):
+    cells = np.array([cell.format(i) for i in range(layouts.N)], dtype=object)
+    assert not guess_layout(Table({key: cells, **layouts.columns("{}", layouts.logits())}), "a").id
+
+
+def test_a_less_usual_id_does_not_replace_paths_or_ids(tmp_path):
+    numbers = np.arange(layouts.N)
+    scores = layouts.columns("{}", layouts.logits())
+    ids = np.array(layouts.ids(), dtype=object)
+    paths = np.array(layouts.paths(), dtype=object)
+    assert guess_layout(Table({"img_id": numbers, "key": ids, **scores}), "a").id == "key"
+    assert not guess_layout(Table({"img_id": numbers, "path": paths, **scores}), "a").id
+    assert guess_layout(Table({"img_id": paths, **scores}), "a").path == "img_id"
