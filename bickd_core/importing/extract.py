@@ -11,6 +11,7 @@ from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
 from bickd_core.importing.scores import Scores, to_logits, two_columns, without_infinite
 from bickd_core.importing.splits import by_split
 from bickd_core.importing.table import Table, check_columns, check_filled, parsed_numbers
+from bickd_core.importing.words import ROW_NUMBERS, normal
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.runs.predictions import PredictionsError
 
@@ -28,6 +29,7 @@ class FilePart:
         class_names: names of the columns, from an array or a file of names; empty if not given.
         notes: sentences for the user.
         split: the split of the samples.
+        counted: whether the ids are an index of pandas, which may only number the rows.
     """
 
     models: tuple[FileModel, ...] = ()
@@ -39,6 +41,7 @@ class FilePart:
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     split: FileSplit = "test"
+    counted: bool = False
 
     def __len__(self) -> int:
         held = (self.labels, self.ids, self.paths, self.texts)
@@ -122,6 +125,7 @@ def _part(table: Table, layout: Layout) -> FilePart:
         class_names=class_names,
         notes=tuple(notes),
         split=layout.rows_of,
+        counted=normal(layout.id) in ROW_NUMBERS or layout.id in table.index,
     )
 
 

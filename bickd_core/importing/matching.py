@@ -14,12 +14,14 @@ from bickd_core.importing.layout import FILE_SPLITS, FileSplit, Scale
 from bickd_core.importing.row_matching import (
     Rule,
     check_order,
+    file_stems,
     key_names,
     label_positions,
     path_tails,
     row_ids,
     unpadded,
 )
+from bickd_core.importing.row_numbers import elsewhere, without_row_numbers
 from bickd_core.importing.text_matching import same_text, text_keys
 from bickd_core.runs.predictions import Predictions, PredictionsError
 
@@ -159,6 +161,9 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
             " ... or by their classes."
         )
     notes = [f"{source.file}: {note}" for source in sources for note in source.part.notes]
+    sources, more_notes = without_row_numbers(sources)
+    notes += more_notes
+    scored = [source for source in sources if source.part.models]
     scored, more_notes = with_class_names(
         scored, [source for source in sources if not source.part.models], class_names
     )
@@ -201,6 +206,7 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
         (
             *_few_shared(scored, shared, rule),
             *_other_texts(scored, ids),
+            *_other_paths(scored, ids),
             *label_warnings([(model.name, model.predictions) for model in models]),
         ),
     )
@@ -239,6 +245,28 @@ def _other_texts(scored: Sequence[Rows], ids: Sequence[np.ndarray]) -> list[str]
             )
         if not by_id:
             first_file, by_id = source.file, texts
+    return warnings
+
+
+def _other_paths(scored: Sequence[Rows], ids: Sequence[np.ndarray]) -> list[str]:
+    """Return a warning for each part whose image paths belong to other samples in the first one
+    with paths."""
+    first_file, warnings = "", []
+    by_id: dict[object, str] = {}
+    for source, source_ids in zip(scored, ids, strict=True):
+        stems = file_stems(source)
+        if stems is None:
+            continue
+        here = dict(zip(source_ids.tolist(), stems, strict=True))
+        moved = elsewhere(here, by_id)
+        if moved:
+            warnings.append(
+                f"{len(moved):,} samples have another image path in {source.file} than in"
+                f" {first_file}, first '{moved[0]}' ('{here[moved[0]][-40:]}' and"
+                f" '{by_id[moved[0]][-40:]}'). Check that the same sample has the same id in both."
+            )
+        if not by_id:
+            first_file, by_id = source.file, here
     return warnings
 
 

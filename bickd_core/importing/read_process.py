@@ -136,6 +136,7 @@ def _load(folder: Path, number: int, info: dict[str, Any]) -> FilePart:
         class_names=tuple(info["class_names"]),
         notes=tuple(info["notes"]),
         split=info["split"],
+        counted=info["counted"],
     )
 
 
@@ -259,7 +260,8 @@ def _arrays(part: FilePart) -> dict[str, np.ndarray]:
 def _part_info(part: FilePart) -> dict[str, Any]:
     models = [{"name": m.name, "classes": list(m.classes), "scale": m.scale} for m in part.models]
     names = {"label_names": list(part.label_names), "class_names": list(part.class_names)}
-    return {"models": models, **names, "notes": list(part.notes), "split": part.split}
+    about = {"notes": list(part.notes), "split": part.split, "counted": part.counted}
+    return {"models": models, **names, **about}
 
 
 def _column_kind(column: np.ndarray) -> str:

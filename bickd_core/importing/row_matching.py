@@ -98,7 +98,7 @@ def check_order(sources: Sequence[Rows]) -> None:
     checks: tuple[tuple[str, Callable[[Rows], list[str] | None], Callable], ...] = (
         ("labels", _label_names, eq),
         ("texts", _texts, same_text),
-        ("paths", _file_stems, eq),
+        ("paths", file_stems, eq),
     )
     for what, values_of, same in checks:
         known = [
@@ -136,7 +136,7 @@ def _texts(source: Rows) -> list[str] | None:
     return None if source.part.texts is None else source.part.texts.tolist()
 
 
-def _file_stems(source: Rows) -> list[str] | None:
+def file_stems(source: Rows) -> list[str] | None:
     """Return the file names of the paths, without folders and suffixes of images."""
     paths = source.part.paths
     return None if paths is None else [_stem(_path_parts(path)[-1]) for path in paths.tolist()]

@@ -212,3 +212,52 @@ def test_a_less_usual_id_does_not_replace_paths_or_ids(tmp_path):
     assert guess_layout(Table({"img_id": numbers, "key": ids, **scores}), "a").id == "key"
     assert not guess_layout(Table({"img_id": numbers, "path": paths, **scores}), "a").id
     assert guess_layout(Table({"img_id": paths, **scores}), "a").path == "img_id"
+
+
+def shuffled(folder: Path, key: str, values: list[str], *, labels: bool = False) -> list[str]:
+    """Two tables with pandas' default index, the second numbered after it was shuffled."""
+    scores = layouts.columns("{}", layouts.logits())
+    table = pd.DataFrame({key: values, **scores, "label": layouts.names()})
+    other = table.sample(frac=1, random_state=0).reset_index(drop=True)
+    (table[[key, "label"]] if labels else table.drop(columns="label")).to_csv(folder / "a.csv")
+    other.drop(columns="label").to_csv(folder / "b.csv")
+    return ["a.csv", "b.csv"]
+
+
+def import_here(folder: Path, files: list[str]) -> Imported:
+    return match([(name, part) for name in files for part in parse(folder / name)[2]])
+
+
+@pytest.mark.parametrize("key", ["path", "text"])
+def test_row_numbers_that_contradict_paths_or_texts_are_no_ids(key, tmp_path):
+    values = layouts.sentences() if key == "text" else [f"x/{i}.jpg" for i in range(layouts.N)]
+    imported = import_here(tmp_path, shuffled(tmp_path, key, values))
+    assert imported.rule == key
+    assert agreement(imported) == 1
+    assert "row numbers" in imported.notes[-1]
+
+
+def test_labels_are_not_matched_by_row_numbers_that_contradict_paths(tmp_path):
+    files = shuffled(tmp_path, "path", [f"x/{i}.jpg" for i in range(layouts.N)], labels=True)
+    [model] = import_here(tmp_path, files).models
+    place = {f"{i}.jpg": name for i, name in enumerate(layouts.names())}
+    ids, labels = model.predictions.ids.tolist(), model.predictions.labels
+    assert [layouts.CLASSES[label] for label in labels] == [place[id] for id in ids]
+
+
+def test_row_numbers_that_agree_with_paths_stay_ids(tmp_path):
+    values = [f"x/{i}.jpg" for i in range(layouts.N)]
+    table = pd.DataFrame({"path": values, **layouts.columns("{}", layouts.logits())})
+    for name in ("a.csv", "b.csv"):
+        table.to_csv(tmp_path / name)
+    imported = import_here(tmp_path, ["a.csv", "b.csv"])
+    assert (imported.rule, imported.notes) == ("id", ())
+
+
+def test_ids_whose_paths_belong_to_other_samples_are_a_warning():
+    paths = np.array([f"{i}.jpg" for i in range(N)], dtype=object)
+    here, there = part(paths=paths), part(ORDER, paths=paths)
+    numbered = [FilePart(each.models, ids=np.arange(N), paths=each.paths) for each in (here, there)]
+    imported = match([("a.csv", numbered[0]), ("b.csv", numbered[1])])
+    assert imported.rule == "id"
+    assert "have another image path in b.csv than in a.csv" in imported.warnings[0]
