@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bickd_core.data.folders import IMAGE_SUFFIXES
+from bickd_core.importing.scores import recognised
 from bickd_core.importing.table import Table, check_size, check_unique, stacked
 from bickd_core.importing.text_tables import names_or_labels
 from bickd_core.importing.words import (
@@ -21,6 +24,7 @@ from bickd_core.importing.words import (
     PATHS,
     SCORES,
     TEXTS,
+    is_count,
     normal,
 )
 from bickd_core.importing.wrong_rows import wrong_rows
@@ -41,13 +45,14 @@ def read_json(path: Path) -> Table:
     if names:
         return names_or_labels(names) if isinstance(content, list) else _named(names)
     if isinstance(content, dict):
-        content = _columns_and_rows(content)
+        content, has_index = _columns_and_rows(content)
         lists = {name: values for name, values in content.items() if isinstance(values, list)}
         inner = next(iter(lists.values())) if len(lists) == 1 else []
         if inner and all(isinstance(record, dict) for record in inner):
             content = inner  # {"predictions": [...]}
         elif lists:
-            return _from_columns(lists)
+            table = _from_columns(lists)
+            return _with_index(table) if has_index else table
     if isinstance(content, list):
         content = [_record(entry) for entry in content]
     if not isinstance(content, list) or not content:
@@ -98,9 +103,12 @@ def _named(names: Sequence[str]) -> Table:
     return Table({}, extras={"class_names": np.array(names, dtype=object)})
 
 
-def _columns_and_rows(content: Record) -> Record:
-    """Return an object of lists, from an object of columns and rows (pandas' `orient="split"`, a
-    table of W&B) or of objects with the same keys (pandas' `to_json()`)."""
+def _columns_and_rows(content: Record) -> tuple[Record, bool]:
+    """Return an object of lists, and whether one of them is an index.
+
+    The content has columns and rows (pandas' `orient="split"`, a table of W&B), or objects with the
+    same keys (pandas' `to_json()`).
+    """
     names, rows = content.get("columns"), content.get("data")
     if isinstance(names, list) and isinstance(rows, list) and names and rows:
         other = [
@@ -119,16 +127,39 @@ def _columns_and_rows(content: Record) -> Record:
             )
         check_size(rows=len(rows), columns=len(names))
         check_unique(map(str, names))
-        return {str(name): [cells[i] for cells in rows] for i, name in enumerate(names)}
-    return _by_column(content) or content
+        found = {str(name): [cells[i] for cells in rows] for i, name in enumerate(names)}
+        return _and_index(found, content.get("index"))
+    found, has_index = _by_column(content)
+    return found or content, has_index
 
 
-def _by_column(content: Record) -> Record:
-    """Return the columns of an object that has a column or a sample under each key; empty for
-    anything else.
+_INDEX = "index"
 
-    Columns have the rows "0", "1", ... of pandas. Samples have as many values as there are classes,
-    or one label: {"a.jpg": [2.1, -0.3]}, {"a.jpg": {"cat": 2.1}}, {"a.jpg": "cat"}.
+
+def _and_index(columns: Record, index: object) -> tuple[Record, bool]:
+    """Return the columns with the index of the rows, and True, unless it only counts them."""
+    rows = len(next(iter(columns.values())))
+    if not isinstance(index, list) or len(index) != rows or _INDEX in columns:
+        return columns, False
+    keys = [int(key) if isinstance(key, str) and is_count(key) else key for key in index]
+    if keys == [*range(rows)] or not all(isinstance(key, int | str) for key in keys):
+        return columns, False
+    whole = all(isinstance(key, int) for key in keys)
+    return {**columns, _INDEX: keys if whole else index}, True
+
+
+def _with_index(table: Table) -> Table:
+    note = f"The index of the pandas table is read as the column '{_INDEX}'."
+    return replace(table, index=(_INDEX,), notes=(*table.notes, note))
+
+
+def _by_column(content: Record) -> tuple[Record, bool]:
+    """Return the columns of an object that has a column or a sample under each key, and whether one
+    of them is an index; empty for anything else.
+
+    Columns have the rows of pandas: {"cat": {"0": 2.1, "1": -0.3}}. Samples have as many values as
+    there are classes, or one label: {"a.jpg": [2.1, -0.3]}, {"a.jpg": {"cat": 2.1}},
+    {"a.jpg": "cat"}.
     """
     names, values = list(content), list(content.values())
     if len(values) < 2 or any(normal(name) in _COLUMN_NAMES for name in names):
@@ -139,15 +170,60 @@ def _by_column(content: Record) -> Record:
     else:
         samples = len({type(value) for value in values}) == 1 and isinstance(values[0], int | str)
     if samples:
-        return {"id": names, "label" if isinstance(values[0], int | str) else "scores": values}
+        return {
+            "id": names,
+            "label" if isinstance(values[0], int | str) else "scores": values,
+        }, False
     if len(values) < 2 or not all(isinstance(value, dict) for value in values):
-        return {}
+        return {}, False
     keys = values[0].keys()
     if len(keys) < 2 or any(value.keys() != keys for value in values):
-        return {}
-    if [*keys] == [str(row) for row in range(len(keys))]:
-        return {name: [value[key] for key in keys] for name, value in content.items()}
-    return {"id": names} | {str(key): [value[key] for value in values] for key in keys}
+        return {}, False
+    if _are_columns(names, [*keys], values):
+        found = {name: [value[key] for key in keys] for name, value in content.items()}
+        return _and_index(found, [*keys])
+    return {"id": names} | {key: [value[key] for value in values] for key in keys}, False
+
+
+def _are_columns(names: list[str], keys: list[str], values: list[Record]) -> bool:
+    """Return whether the outer names of an object of objects are columns, and not samples.
+
+    >>> scores = [{"a.jpg": 2.1, "b.jpg": 0.3}, {"a.jpg": -1.4, "b.jpg": 5.0}]
+    >>> _are_columns(["cat", "dog"], ["a.jpg", "b.jpg"], scores)
+    True
+    """
+    if keys == [str(row) for row in range(len(keys))]:
+        return True
+    numbers, outer_numbers = all(map(is_count, keys)), all(map(is_count, names))
+    if numbers and not _are_numbered(keys):
+        return not outer_numbers or _are_numbered(names)
+    if outer_numbers:
+        return False
+    inner, outer = any(map(_names_a_column, keys)), any(map(_names_a_column, names))
+    if inner != outer:
+        return outer
+    inner, outer = any(map(_names_an_image, keys)), any(map(_names_an_image, names))
+    if inner != outer:
+        return inner
+    if any(not isinstance(cell, int | float) for value in values for cell in value.values()):
+        return len(keys) > len(names)
+    scores = np.array([[*value.values()] for value in values], dtype=np.float64)
+    by_row, by_column = recognised(scores) != "logits", recognised(scores.T) != "logits"
+    return by_column if by_row != by_column else len(keys) > len(names)
+
+
+def _are_numbered(names: list[str]) -> bool:
+    """Return whether these are the numbers of classes: 0, 1, ... or 1, 2, ... in any order."""
+    numbers = sorted(map(int, names))
+    return numbers in ([*range(len(names))], [*range(1, len(names) + 1)])
+
+
+def _names_a_column(name: str) -> bool:
+    return normal(name) in _COLUMN_NAMES - {*SCORES}
+
+
+def _names_an_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 _COLUMN_NAMES = {*LABELS, *IDS, *PATHS, *TEXTS, *SCORES, *CLASSES, *FEATURES, *MODELS}

@@ -283,6 +283,44 @@ def test_json_of_pandas(orient, tmp_path):
     check(read(tmp_path, "net.json"))
 
 
+@pytest.mark.parametrize("orient", ["split", "columns", "index"])
+@pytest.mark.parametrize("truth", [names(), labels()], ids=["names", "numbers"])
+def test_json_of_pandas_with_an_index(orient, truth, tmp_path):
+    table = pd.DataFrame({**columns("{}", logits()), "label": truth}).set_axis(ids())
+    table.to_json(tmp_path / "net.json", orient=orient)
+    imported = read(tmp_path, "net.json")
+    check(imported)
+    assert imported.models[0].predictions.ids.tolist() == ids()
+
+
+@pytest.mark.parametrize("orient", ["split", "columns"])
+@pytest.mark.parametrize("scores", [logits(), softmax(logits())], ids=["logits", "shares"])
+def test_json_of_a_pandas_table_in_another_order(orient, scores, tmp_path):
+    table = pd.DataFrame(columns("{}", scores)).set_axis([3 * i + 7 for i in range(N)])
+    (table if orient == "split" else table[::-1]).to_json(tmp_path / "b.json", orient=orient)
+    table.assign(label=names()).to_csv(tmp_path / "a.csv", index_label="id")
+    imported = read(tmp_path, "a.csv", "b.json")
+    assert imported.rule == "id"
+    first, second = (model.predictions for model in imported.models)
+    assert second.class_names == CLASSES
+    assert sorted(second.ids.tolist()) == first.ids.tolist() == [3 * i + 7 for i in range(N)]
+
+
+@pytest.mark.parametrize("key", ["{}", "a{}.jpg", "sample {}"])
+@pytest.mark.parametrize("names_of_classes", [CLASSES, ("1", "2", "3"), ("email", "sms", "x")])
+def test_samples_under_keys_stay_samples(key, names_of_classes, tmp_path):
+    if key == "{}" and names_of_classes[0] == "1":
+        return  # numbers on both sides may also be a table with numbered columns
+    content = {
+        key.format(3 * i + 7): dict(zip(names_of_classes, scores, strict=True))
+        for i, scores in enumerate(softmax(logits()).tolist())
+    }
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    [model] = read(tmp_path, "net.json").models
+    assert model.predictions.class_names == names_of_classes
+    assert model.predictions.ids.tolist() == [*content]
+
+
 def test_table_of_weights_and_biases(tmp_path):
     rows = [
         [i, truth, *scores]
