@@ -157,7 +157,7 @@ def labelled(
     rows = label_rows(file, parts=not all_test)
     if all_test:
         rows = [row._replace(part="test") for row in rows]
-    images = _images(file, folder, rows, suffixes)
+    rows, images = _images(file, folder, rows, suffixes)
     classes = sorted({row.label for row in rows})
     paths: dict[str, dict[str, list[Path]]] = {}
     for part in ("train", "validation", "test", "all"):
@@ -184,8 +184,7 @@ def annotated(
     Raises:
         DataError: the file cannot be read, or names an image or a class that does not exist.
     """
-    rows = label_rows(file, parts=False)
-    images = _images(file, folder, rows, suffixes)
+    rows, images = _images(file, folder, label_rows(file, parts=False), suffixes)
     known = {same_name(name): name for name in classes}
     numbers = {int(name): name for name in classes if name.isascii() and name.isdigit()}
     paths_by_class: dict[str, list[Path]] = {name: [] for name in classes}
@@ -208,11 +207,11 @@ def _sorted(paths_by_class: dict[str, list[Path]]) -> dict[str, list[Path]]:
 
 def _images(
     file: Path, folder: Path, rows: Sequence[LabelRow], suffixes: Collection[str]
-) -> list[Path]:
-    """Return the image of each row.
+) -> tuple[list[LabelRow], list[Path]]:
+    """Return the rows without repeated images, and the image of each.
 
     Raises:
-        DataError: the folder has no such image.
+        DataError: the folder has no such image, or see `rows_once`.
     """
     by_name = images_by_name(folder, suffixes)
     images = []
@@ -224,10 +223,39 @@ def _images(
                 f" {as_text(folder)} has no such image."
             )
         images.append(image)
-    left = len(set(by_name.values())) - len(rows)
+    first = rows_once(file, rows, images)
+    left = len(set(by_name.values())) - len(first)
     if left > 0:
         note(logger, f"{as_text(file)} names no class for {left} images, which are left out.")
-    return images
+    return [rows[i] for i in first], [images[i] for i in first]
+
+
+def rows_once(file: Path, rows: Sequence[LabelRow], images: Sequence[Path]) -> list[int]:
+    """Return the position of each image's first row. A table of boxes has a row for each box, and a
+    repeated image would be in train and in test.
+
+    Raises:
+        DataError: two rows give an image another class or part.
+    """
+    first: dict[Path, int] = {}
+    for i, (row, image) in enumerate(zip(rows, images, strict=True)):
+        before = rows[first.setdefault(image, i)]
+        if (row.label, row.part) != (before.label, before.part):
+            what, values = "classes", (before.label, row.label)
+            if row.label == before.label:
+                what, values = "parts", (before.part, row.part)
+            raise DataError(
+                f"{as_text(file)} gives the image {row.image!r} the {what} {values[0]!r} (row"
+                f" {first[image] + 1:,}) and {values[1]!r} (row {i + 1:,}); keep one row for each"
+                " image."
+            )
+    repeats = len(rows) - len(first)
+    if repeats:
+        note(
+            logger,
+            f"{repeats:,} rows of {as_text(file)} repeat an image, and are left out.",
+        )
+    return list(first.values())
 
 
 def label_rows(file: Path, *, parts: bool = True) -> list[LabelRow]:

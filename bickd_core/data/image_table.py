@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bickd_core.data.annotations import image_named, images_by_name, label_rows
+from bickd_core.data.annotations import image_named, images_by_name, label_rows, rows_once
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, subfolders
 from bickd_core.data.listing import Listing, side_and_channels
@@ -64,16 +64,17 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
 
     Raises:
         DataError: the table cannot be read, an image does not exist or is outside the table's
-            folder, or a part is unknown.
+            folder, a part is unknown, or see `rows_once`.
     """
     if not path.is_file():
         raise DataError(
             f"the table {as_text(path)} does not exist; check the path and that its disk is"
             " mounted."
         )
-    root, images = path.parent, []
+    root, images = path.parent, list[Path]()
+    rows = label_rows(path)
     in_images: dict[str, Path] | None = None
-    for number, row in enumerate(label_rows(path), 1):
+    for number, row in enumerate(rows, 1):
         named = root / row.image.replace("\\", "/")
         if ".." in named.parts or not named.is_relative_to(root):
             raise DataError(
@@ -90,8 +91,8 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
                 f" such file in {as_text(root)} or in a folder 'images' there; correct the name, or"
                 " put the image there."
             )
-        images.append((file, row.label, row.part))
-    return images
+        images.append(file)
+    return [(images[i], rows[i].label, rows[i].part) for i in rows_once(path, rows, images)]
 
 
 def _in_images(root: Path) -> dict[str, Path]:
