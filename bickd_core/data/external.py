@@ -205,7 +205,7 @@ def listed(kind: Kind, path: Path, name: str) -> Listing:
     return listing
 
 
-_LISTING = 6
+_LISTING = 7
 """Version of the listing. A higher number makes every source be listed and decoded again."""
 _AGAIN_SECONDS = 10.0
 _recent: dict[str, tuple[float, Summary]] = {}

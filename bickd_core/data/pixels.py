@@ -142,6 +142,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """
     from PIL import Image
 
+    image.load()  # Pillow turns a TIFF itself and then removes the orientation from its metadata
     turns = Image.Transpose
     turn = {
         2: turns.FLIP_LEFT_RIGHT,

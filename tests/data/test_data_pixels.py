@@ -88,7 +88,8 @@ def test_every_orientation_turns_as_pillow_does():
         data = saved("PNG", exif=exif)
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(ImageOps.exif_transpose(image)).transpose(2, 0, 1)
-        np.testing.assert_array_equal(read(data), expected)
+        for form in (data, saved("TIFF", exif=exif), saved("TIFF", exif=exif, compression="raw")):
+            np.testing.assert_array_equal(read(form), expected)
 
 
 def test_whatever_a_codec_raises_names_the_file(monkeypatch):
