@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -239,7 +240,9 @@ def _part_folders(path: Path) -> dict[str, Path]:
         else:
             named.setdefault(part, []).append(folder)
     train = named.get("train", [])
-    if not named or (others and not train):
+    if not named:
+        return _parts_by_words(others)
+    if others and not train:
         return {}
     # In `bus`, `car` and `train`, all with images, "train" is a class.
     if any(has_files(folder, IMAGE_SUFFIXES) for folder in others) and not any(
@@ -253,6 +256,53 @@ def _part_folders(path: Path) -> dict[str, Path]:
             f" {test!r} itself."
         )
     return {part: _folder_of_part(part, folders) for part, folders in named.items()}
+
+
+def _parts_by_words(folders: list[Path]) -> dict[str, Path]:
+    """Return the folders whose names have a word for a part, such as `training_set` and `test_set`.
+    Empty if there is no train, or no other part with class folders of the same names.
+
+    Raises:
+        DataError: two such folders are of the same part.
+    """
+    named: dict[str, list[Path]] = {}
+    for folder in folders:
+        words = re.split(r"[^a-z]+", folder.name.lower())
+        parts = {part for word in words if (part := part_of(word))}
+        if len(parts) == 1:
+            named.setdefault(parts.pop(), []).append(_inner(folder))
+    classes = {name for folder in named.get("train", []) for name in _below(folder)}
+    alike = {
+        part: [folder for folder in each if _below(folder) & classes]
+        for part, each in named.items()
+    }
+    found = {part: each for part, each in alike.items() if each}
+    if "train" not in found or len(found) < 2:
+        return {}
+    for part, each in found.items():
+        if len(each) > 1:
+            listed = " and ".join(repr(as_text(folder.name)) for folder in each)
+            raise DataError(
+                f"{as_text(folders[0].parent)} has {listed}, whose names both mean {part}; keep one"
+                f" of them, and call it {part}."
+            )
+    used = {part: each[0] for part, each in found.items()}
+    listed = ", ".join(f"{as_text(folder.name)} as {part}" for part, folder in used.items())
+    left = [as_text(folder.name) for folder in folders if _inner(folder) not in used.values()]
+    unused = f" Not used: {', '.join(left)}." if left else ""
+    note(logger, f"{as_text(folders[0].parent)}: {listed}, because of their names.{unused}")
+    return used
+
+
+def _inner(folder: Path) -> Path:
+    """Return the only folder in a folder if it has the same name, as in `seg_train/seg_train`; else
+    the folder."""
+    below = subfolders(folder)
+    return below[0] if len(below) == 1 and below[0].name == folder.name else folder
+
+
+def _below(folder: Path) -> set[str]:
+    return {same_name(each.name) for each in subfolders(folder)}
 
 
 def _folder_of_part(part: str, folders: list[Path]) -> Path:

@@ -179,6 +179,18 @@ def with_validation(root: Path) -> None:
     classes(root / "val", ["cat", "dog", "eel"], 2, "png")
 
 
+def word_of_a_part(root: Path) -> None:
+    classes(root / "training_set", ["cat", "dog", "eel"], 5)
+    classes(root / "test_set", ["cat", "dog", "eel"], 2)
+    picture(root / "single_prediction" / "cat_or_dog.JPEG", 40)
+
+
+def part_in_a_folder_of_its_name(root: Path) -> None:
+    classes(root / "seg_train" / "seg_train", ["cat", "dog", "eel"], 5)
+    classes(root / "seg_test" / "seg_test", ["cat", "dog", "eel"], 2)
+    picture(root / "seg_pred" / "seg_pred" / "1.JPEG", 40)
+
+
 def one_part(root: Path) -> None:
     classes(root, ["cat", "dog", "eel"], 5)
 
@@ -220,6 +232,8 @@ def numbered(root: Path) -> None:
 LAYOUTS = (
     Layout("class folders in parts", "`train/cat/`, `test/cat/`", parts),
     Layout("with validation", "`train/cat/`, `val/cat/`, `test/cat/`", with_validation),
+    Layout("parts called otherwise", "`training_set/cat/`, `test_set/cat/`", word_of_a_part),
+    Layout("parts in folders of their names", "`seg_train/seg_train/cat/`, `seg_test/seg_test/cat/`, `seg_pred/`", part_in_a_folder_of_its_name),
     Layout("class folders alone", "`cat/`, `dog/`", one_part),
     Layout("one folder and a file of labels", "`images/*.jpg`, `labels.csv`", flat_with_labels),
     Layout("one folder and a file of labels and parts", "`images/*.jpg`, `labels.csv` with `filename`, `label`, `split` (train, val, test)", flat_with_parts),

@@ -336,3 +336,18 @@ def test_names_of_classes_are_no_labels_of_images(tmp_path):
     (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n")
     with pytest.raises(DataError, match="has images but no class folders"):
         load_dataset(f"all-test:{tmp_path}")
+
+
+def test_two_folders_whose_names_mean_train_are_refused(tmp_path):
+    for part in ("train_a", "train_b", "test_a"):
+        picture(tmp_path / part / "cat" / "1.png", 40)
+    with pytest.raises(DataError, match="has 'train_a' and 'train_b', whose names both mean train"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_classes_with_a_word_for_a_part_stay_classes(tmp_path):
+    for name in ("train_station", "test_tube"):
+        for i in range(5):
+            picture(tmp_path / name / f"{i}.png", 40 + i)
+        picture(tmp_path / name / f"more {name}" / "6.png", 50)
+    assert load_dataset(f"folder:{tmp_path}").class_names == ("test_tube", "train_station")
