@@ -12,6 +12,8 @@ from bickd_core.importing.layout import ScoreColumns
 from bickd_core.importing.scores import recognised
 from bickd_core.importing.table import Table, parsed_numbers
 from bickd_core.importing.words import IDS, PATHS, PREDICTED, SCORES, UNUSED, is_count, normal
+from bickd_core.naming import some_names
+from bickd_core.runs.predictions import PredictionsError
 
 _FEWEST_ROWS = 20
 _ROWS, _CELLS = 1000, 2_000_000
@@ -89,6 +91,34 @@ def other_notes(
     return tuple(notes)
 
 
+def check_no_labels(table: Table, models: Sequence[ScoreColumns]) -> None:
+    """Check that scores without class names have no column of labels or ids among them, as
+    `numpy.savetxt(FILE, numpy.c_[probabilities, labels])` writes.
+
+    Raises:
+        PredictionsError: some columns hold whole numbers, and the others have fractions.
+    """
+    for model in models:
+        if model.binary or model.ranked or not all(map(is_count, model.classes)):
+            continue
+        if table.columns[model.columns[0]].dtype.kind not in "iuf":
+            continue
+        values = _sample(table, model.columns)
+        everything = list(range(values.shape[1]))
+        if not (values < np.inf).all() or recognised(values) != "logits":
+            continue
+        left = _with_fractions(values, everything, [False] * len(everything))
+        whole = [str(i + 1) for i in everything if i not in left]
+        if whole and len(left) > 1:
+            columns = f"column{'s' if len(whole) > 1 else ''} {some_names(whole)}"
+            raise PredictionsError(
+                f"expected scores, which have fractions in the other columns, got whole numbers in"
+                f" {columns} of {values.shape[1]:,}; if these are labels or ids, save them in a"
+                " file of their own, or name all columns in a first line"
+                " (logit_0,logit_1,...,label)."
+            )
+
+
 def sample_number(table: Table, others: Sequence[str]) -> str:
     """Return the first of these columns that numbers the samples, such as "ImageId"; "" if none
     does."""
@@ -104,6 +134,8 @@ def _sample(table: Table, columns: Sequence[str]) -> np.ndarray:
     """Return float64 [n, C]: some rows of these columns."""
     most = max(_FEWEST_ROWS, min(_ROWS, _CELLS // len(columns)))
     rows = np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(np.int64))
+    if table.columns[columns[0]].ndim == 2:
+        return table.columns[columns[0]][rows].astype(np.float64)
     return np.stack([parsed_numbers(table.columns[name][rows]) for name in columns], axis=1)
 
 
@@ -120,7 +152,7 @@ def _dropped(
             recognised(values[:rows, chosen]) != "logits" for rows in (_FEWEST_ROWS, None)
         )
 
-    if np.isnan(values).any() or fits(everything):
+    if not (values < np.inf).all() or fits(everything):
         return set()
     left = [i for i in everything if names[i] in known or not _says_no_class(names[i])]
     if fits(left):

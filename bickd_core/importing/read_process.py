@@ -21,6 +21,7 @@ from bickd_core.data.errors import DataError
 from bickd_core.importing.extract import FileModel, FilePart, extract
 from bickd_core.importing.guess import check_hints, guess_layout, stem_of
 from bickd_core.importing.layout import HINTS, LAYOUT, Hints, Layout, to_json
+from bickd_core.importing.other_columns import check_no_labels
 from bickd_core.importing.other_tables import (
     check_one_split,
     check_rows_are_samples,
@@ -197,6 +198,7 @@ def parse(
         table = labels_of_one_hot(table, path, hints)
         layout = guess_layout(table, stem_of(path), hints)
         check_one_split(layout)
+        check_no_labels(table, layout.models)
         table = with_unused_constants(table, layout)
         table = replace(table, notes=(*table.notes, *layout.notes))
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)

@@ -207,6 +207,11 @@ def one_column(folder: Path) -> list[str]:
     return ["scores.npy"]
 
 
+def labels_among_scores(folder: Path) -> list[str]:
+    np.savetxt(folder / "net.csv", np.c_[softmax(logits()), labels()], delimiter=",")
+    return ["net.csv"]
+
+
 def uneven_lists(folder: Path) -> list[str]:
     rows = [list(z) for z in logits()]
     rows[4] = rows[4][:2]
@@ -316,6 +321,7 @@ REFUSALS: dict[str, Maker] = {
     "an npz with pickled objects": pickled,
     "a torch file": checkpoint,
     "one score for each sample": one_column,
+    "labels behind the scores, without column names": labels_among_scores,
     "a sample without a row for a class": tidy_without_a_row,
     "a word among probabilities, a row for each class": tidy_with_a_word,
     "a split that is none": unknown_split,

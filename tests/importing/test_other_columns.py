@@ -9,6 +9,7 @@ from layouts import CLASSES, N, columns, labels, logits, names, softmax
 
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.read_process import parse
+from bickd_core.runs.predictions import PredictionsError
 
 SHARES = softmax(logits())
 TABLE = columns("{}", SHARES)
@@ -92,3 +93,21 @@ def test_a_class_called_like_a_confidence_stays_if_it_belongs_to_the_probabiliti
     table = {"p:yes": SHARES[:, 0], "p:no": SHARES[:, 1], "p:correct": SHARES[:, 2]}
     [model] = read(tmp_path, table).models
     assert model.predictions.class_names == ("yes", "no", "correct")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("file", ["net.txt", "net.csv", "net.npy"])
+def test_labels_among_scores_without_names_are_refused(file, order, tmp_path):
+    values = np.concatenate([logits(), labels()[:, None]][::order], axis=1)
+    if file == "net.npy":
+        np.save(tmp_path / file, values)
+    else:
+        np.savetxt(tmp_path / file, values, delimiter="," if file == "net.csv" else " ")
+    with pytest.raises(PredictionsError, match=f"whole numbers in column {4 if order > 0 else 1} "):
+        parse(tmp_path / file)
+
+
+def test_a_sure_class_among_rounded_probabilities_is_no_label(tmp_path):
+    shares = np.array([[1, 0, 0], [0, 0.25, 0.75]])[np.arange(N) % 2]
+    np.save(tmp_path / "net.npy", shares)
+    assert parse(tmp_path / "net.npy")[2][0].models[0].scale == "probabilities"
