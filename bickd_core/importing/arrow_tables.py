@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bickd_core.importing.table import Table, check_size, check_unique, stacked
+from bickd_core.importing.table import Table, check_size, check_unique, single_column, stacked
 from bickd_core.naming import first_line
 from bickd_core.runs.predictions import PredictionsError
 
@@ -102,7 +102,7 @@ def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:
     if column.null_count or least_most["min"] != least_most["max"]:
         return stacked(column.to_pylist(), name)
     values = pyarrow.compute.list_flatten(column).to_numpy()
-    return values.reshape(len(column), int(least_most["min"]))
+    return single_column(values.reshape(len(column), int(least_most["min"])))
 
 
 def _declared(metadata: dict[bytes, bytes]) -> dict[str, tuple[str, ...]]:

@@ -334,6 +334,9 @@ def _is_label_score(value: Any) -> bool:
 def _column(name: str, values: list[Any]) -> np.ndarray | None:
     """Return numbers [N] or [N, K], or text as objects [N]; None for anything else."""
     known = [value for value in values if value is not None]
+    if known and all(isinstance(value, list) and len(value) == 1 for value in known):
+        values = [None if value is None else value[0] for value in values]  # "gt_label": [3]
+        known = [value for value in values if value is not None]
     if any(isinstance(value, dict) for value in known):
         return None
     if any(isinstance(value, list) for value in known):

@@ -154,4 +154,18 @@ def stacked(rows: list[Any], name: str = "") -> np.ndarray:
             f"a list of {most:,} numbers",
             lambda row: "none" if rows[row] is None else f"{len(rows[row]):,}",
         )
-    return np.array(rows, dtype=np.float64)
+    return single_column(np.array(rows, dtype=np.float64))
+
+
+def single_column(lists: np.ndarray) -> np.ndarray:
+    """Return lists of one number [N, 1], such as labels of mmpretrain, as [N], with whole numbers
+    as int64; others unchanged.
+
+    >>> single_column(np.array([[3.0], [1.0]])).tolist(), single_column(np.zeros((1, 2))).shape
+    ([3, 1], (1, 2))
+    """
+    if lists.ndim != 2 or lists.shape[1] != 1:
+        return lists
+    column = lists[:, 0]
+    whole = np.isfinite(column).all() and (column == np.round(column)).all()
+    return column.astype(np.int64) if whole else column

@@ -15,7 +15,9 @@ LABELS = (
     "y_trues", "class_id", "class_idx",
     "class_index", "actual_label", "actual_class", "target_label", "test_labels", "labels_test",
     "gold", "golds", "gold_label", "gold_labels", "intent", "true_intent", "label_text",
-    "label_name", "text_label",
+    "label_name", "text_label", "targ", "targs", "label_true", "labels_true", "class_true",
+    "true_y", "y_label", "target_class", "ground_truth_label", "gt_class_id", "species",
+    "diagnosis",
 )  # fmt: skip
 ROW_NUMBERS = ("column_1", "unnamed_0", "index_level_0")
 """Names of an index of pandas that has none: in csv, csv read again, and parquet or feather."""

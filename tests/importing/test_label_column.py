@@ -130,3 +130,10 @@ def test_a_model_without_an_error_keeps_its_labels_beside_coarse_ones(tmp_path):
     table = {"label": truth, "category": truth // 2, **columns("{}", logits())}
     [model] = read(tmp_path, table).models
     assert (model.predictions.labels == truth).all()
+
+
+@pytest.mark.parametrize("name", ["targs", "label_true", "target_class", "species", "diagnosis"])
+def test_numbers_under_less_usual_names_are_labels(name, tmp_path):
+    [model] = read(tmp_path, {**columns("{}", logits()), name: labels()}).models
+    assert model.predictions.class_names == CLASSES
+    assert (model.predictions.labels == labels()).all()

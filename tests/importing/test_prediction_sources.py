@@ -479,3 +479,28 @@ def test_labels_that_are_predictions_of_two_models(tmp_path):
         np.savez(tmp_path / file, logits=z, labels=z.argmax(axis=1), ids=np.arange(200))
     with pytest.raises(PredictionsError, match="labels of a are the classes that it predicts; if"):
         read(tmp_path, "a.npz", "b.npz")
+
+
+@pytest.mark.parametrize(("suffix", "text"), [("json", 0), ("json", 1), ("parquet", 0)])
+def test_lists_of_one_label(suffix, text, tmp_path):
+    """As mmpretrain writes them."""
+    truth = names() if text else labels().tolist()
+    table = pd.DataFrame(
+        {
+            "img_path": paths(),
+            "gt_label": [[value] for value in truth],
+            "pred_score": softmax(logits()).tolist(),
+            "pred_label": [[int(value)] for value in logits().argmax(axis=1)],
+        }
+    )
+    if suffix == "json":
+        (tmp_path / "net.json").write_text(json.dumps(table.to_dict("records")))
+    else:
+        table.to_parquet(tmp_path / "net.parquet")
+    (tmp_path / "classes.txt").write_text("\n".join(CLASSES))
+    check(read(tmp_path, f"net.{suffix}", "classes.txt"))
+
+
+def test_predictions_of_fastai(tmp_path):
+    np.savez(tmp_path / "net.npz", preds=softmax(logits()), targs=labels())
+    check(read(tmp_path, "net.npz"), classes=NUMBERED)
