@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, walk
+from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, same_name, walk
 from bickd_core.runs.predictions import PredictionsError
 from bickd_core.runs.sample_file import Id
 
@@ -41,8 +41,8 @@ def image_paths(folder: Path, ids: Iterable[Id], paths: Mapping[Id, str]) -> dic
     for file in files:
         parts = file.relative_to(folder.absolute()).parts
         for depth in range(1, len(parts) + 1):
-            ends.setdefault("/".join(parts[-depth:]), []).append(str(file))
-        ends.setdefault(file.stem, []).append(str(file))
+            ends.setdefault(same_name("/".join(parts[-depth:])), []).append(str(file))
+        ends.setdefault(same_name(file.stem), []).append(str(file))
     images: dict[Id, str] = {}
     for sample in ids:
         match = _match(paths.get(sample) or str(sample), ends)
@@ -55,7 +55,7 @@ def _match(wanted: str, ends: Mapping[str, list[str]]) -> str:
     """Return the file with the longest common path end; "" if there is none or several."""
     parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), 0, -1):
-        match = ends.get("/".join(parts[-depth:]), [])
+        match = ends.get(same_name("/".join(parts[-depth:])), [])
         if match:
             return match[0] if len(set(match)) == 1 else ""
     return ""

@@ -191,8 +191,9 @@ def _stem(name: str) -> str:
 
 
 def _path_parts(path: str) -> tuple[str, ...]:
-    windows = "\\" in path and "/" not in path
-    return (PureWindowsPath(path) if windows else PurePosixPath(path)).parts or (path,)
+    """Return the parts of a path. Windows has both separators: torchvision writes there
+    `data/test\\cat\\1.jpg`."""
+    return (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).parts or (path,)
 
 
 def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:

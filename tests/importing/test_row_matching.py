@@ -1,5 +1,6 @@
 """Which row of which file is which sample, if the files have no ids."""
 
+import unicodedata
 from pathlib import Path
 
 import layouts
@@ -9,6 +10,7 @@ import pytest
 
 from bickd_core.importing.extract import FileModel, FilePart
 from bickd_core.importing.guess import guess_layout
+from bickd_core.importing.image_paths import image_paths
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.read_process import parse
 from bickd_core.importing.table import Table
@@ -261,3 +263,18 @@ def test_ids_whose_paths_belong_to_other_samples_are_a_warning():
     imported = match([("a.csv", numbered[0]), ("b.csv", numbered[1])])
     assert imported.rule == "id"
     assert "have another image path in b.csv than in a.csv" in imported.warnings[0]
+
+
+def test_paths_with_both_separators_of_windows():
+    here = np.array([f"data/test\\{'ab'[i % 2]}\\{i:03}.jpg" for i in range(N)], dtype=object)
+    there = np.array([f"/mnt/test/{'ab'[i % 2]}/{i:03}.jpg" for i in range(N)], dtype=object)
+    check("path", part(paths=here), part(ORDER, paths=there))
+
+
+@pytest.mark.parametrize(("in_file", "in_folder"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_image_is_found_with_its_accent_in_either_form(in_file, in_folder, tmp_path):
+    name = unicodedata.normalize(in_folder, "v\u00f6gel 1.png")
+    (tmp_path / name).write_bytes(b"")
+    wanted = unicodedata.normalize(in_file, "v\u00f6gel 1")
+    assert image_paths(tmp_path, [wanted], {}) == {wanted: str(tmp_path / name)}
+    assert image_paths(tmp_path, [0], {0: f"x\\{wanted}.png"}) == {0: str(tmp_path / name)}
