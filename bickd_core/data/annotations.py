@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import as_text, same_name, subfolders, unreadable, walk
+from bickd_core.data.folders import as_text, parts_in, same_name, subfolders, unreadable, walk
 from bickd_core.data.notes import note
 from bickd_core.data.table_parts import parts_of
 
@@ -51,7 +51,8 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
     The file is in that folder, in its only subfolder, or at the root. Either its first row names an
     image of the folder, or its own name identifies it: `val_annotations.txt`, a csv in the folder,
     `Test.csv` next to `Test`. If there are several, files with a matching first row and with
-    classes come first.
+    classes come first. Files at the root that are called like another part, or a submission for
+    Kaggle with classes that are no true ones, are left out.
     """
     below = subfolders(folder)
     inside = [folder, *(below if len(below) == 1 else [])]
@@ -63,7 +64,7 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
         except OSError as error:
             raise unreadable(place, error) from error
         for file in files:
-            if not file.is_file():
+            if not file.is_file() or (place not in inside and _is_for_others(file, folder)):
                 continue
             rows = _first_rows(file)
             named = "annotation" in file.name.lower() or (
@@ -77,6 +78,12 @@ def labels_file(folder: Path, root: Path, suffixes: Collection[str]) -> Path | N
             elif named or file.stem.lower() == folder.name.lower():
                 candidates.append((2, file))
     return min(candidates, key=lambda candidate: candidate[0], default=(0, None))[1]
+
+
+def _is_for_others(file: Path, folder: Path) -> bool:
+    """Return whether a file's name says that its labels are not those of a part's folder."""
+    part, parts = parts_in(folder.name), parts_in(file.stem)
+    return bool(part and parts and not part & parts) or "submission" in file.stem.lower()
 
 
 def images_by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:

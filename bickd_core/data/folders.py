@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Collection
 from pathlib import Path
@@ -46,6 +47,16 @@ def part_of(word: str) -> str | None:
     ('train', 'validation', None)
     """
     return next((part for part, names in PARTS.items() if word.lower() in names), None)
+
+
+def parts_in(name: str) -> set[str]:
+    """Return the parts that words of a name mean.
+
+    >>> parts_in("training_set"), parts_in("LOC_val_solution"), parts_in("testimony")
+    ({'train'}, {'validation'}, set())
+    """
+    words = re.split(r"[^a-z]+", name.lower())
+    return {part for word in (name, *words) if (part := part_of(word))}
 
 
 def as_text(path: str | Path) -> str:

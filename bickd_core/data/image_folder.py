@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from bickd_core.data.folders import (
     as_text,
     has_files,
     part_of,
+    parts_in,
     same_name,
     subfolders,
     walk,
@@ -160,12 +160,14 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
     folders = _part_folders(path)
     if "train" not in folders:
         return _only_parts("all", path, path)
-    train = folders["train"]
+    whole = _only_parts("all", folders["train"], path)
+    if [part.name for part in whole] != ["all"]:
+        return whole
+    train = replace(whole[0], name="train")
     others = [part for part in ("test", "validation") if part in folders]
-    classes = _classes(train, path)
     if not others:
-        return [_Part("all", train, classes)]
-    parts = {part: _other_part(part, folders[part], path, classes) for part in others}
+        return whole
+    parts = {part: _other_part(part, folders[part], path, train.classes) for part in others}
     usable = [part for part in parts.values() if part is not None and any(part.classes.values())]
     unlabelled = [folders[name] for name, part in parts.items() if part is None]
     if not usable and unlabelled:
@@ -187,7 +189,7 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
                 f"{as_text(folders[name])} is not used: {why}. Validation is split off from train.",
             )
     usable[0] = replace(usable[0], name="test")
-    return [_Part("train", train, classes), *reversed(usable)]
+    return [train, *reversed(usable)]
 
 
 def _only_parts(name: str, folder: Path, path: Path) -> list[_Part]:
@@ -267,8 +269,7 @@ def _parts_by_words(folders: list[Path]) -> dict[str, Path]:
     """
     named: dict[str, list[Path]] = {}
     for folder in folders:
-        words = re.split(r"[^a-z]+", folder.name.lower())
-        parts = {part for word in words if (part := part_of(word))}
+        parts = parts_in(folder.name)
         if len(parts) == 1:
             named.setdefault(parts.pop(), []).append(_inner(folder))
     classes = {name for folder in named.get("train", []) for name in _below(folder)}

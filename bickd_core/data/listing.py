@@ -114,10 +114,12 @@ def absent_classes(listing: Listing) -> tuple[str, ...]:
 
 
 def with_usable_parts(listing: Listing, where: str) -> Listing:
-    """Return the listing, without a validation part that is empty or has images without a class.
+    """Return the listing, without a validation part that is empty or has images without a class,
+    and with validation as test if no image of test has a class.
 
     Validation is then split off from train, and the log says so.
     """
+    listing = _with_validation_as_test(listing, where)
     labels = listing.labels.get("validation")
     if labels is None:
         return listing
@@ -131,6 +133,36 @@ def with_usable_parts(listing: Listing, where: str) -> Listing:
     )
     parts = {part: values for part, values in listing.labels.items() if part != "validation"}
     return replace(listing, labels=parts)
+
+
+def _with_validation_as_test(listing: Listing, where: str) -> Listing:
+    """Return the listing with validation as test, if no image of test has a class and all of
+    validation do, as in data whose test labels are not published."""
+    test, validation = (listing.labels.get(part) for part in ("test", "validation"))
+    if test is None or validation is None or not len(test) or not len(validation):
+        return listing
+    if (test >= 0).any() or (validation < 0).any():
+        return listing
+    note(
+        logger,
+        f"The test part of {where} is not used: its images have no class. Validation is used as"
+        " test, and validation is split off from train.",
+    )
+
+    def read(part: str, size: int, resizing: Resizing) -> Iterator[np.ndarray]:
+        return listing.read("validation" if part == "test" else part, size, resizing)
+
+    return replace(
+        listing,
+        labels=_without_test(listing.labels),
+        paths=_without_test(listing.paths),
+        read=read,
+    )
+
+
+def _without_test(parts: Mapping[str, P]) -> dict[str, P]:
+    names = {"validation": "test"}
+    return {names.get(part, part): value for part, value in parts.items() if part != "test"}
 
 
 def check_names(names: Sequence[str], where: str) -> None:

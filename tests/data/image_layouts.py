@@ -161,6 +161,13 @@ def imagenet_kaggle(root: Path) -> None:
     flat(root / "test", "ILSVRC2012_test_{:08}.JPEG", [0, 0])
 
 
+def kaggle_tables(root: Path) -> None:
+    for part, count in (("train", 15), ("test", 6)):
+        names = flat(root / part, "{}.png", [i % 3 for i in range(count)])
+        rows = [f"{n.split('.')[0]},{('cat', 'dog', 'eel')[i % 3]}" for i, n in enumerate(names)]
+        write(root / f"{part}.csv", ["id,label", *rows])
+
+
 def table(root: Path) -> None:
     rows = ["path,label,split"]
     for i in range(18):
@@ -243,6 +250,7 @@ LAYOUTS = (
     Layout("Tiny-ImageNet", "`train/n01443537/images/`, `val/images/`, `val/val_annotations.txt`, `words.txt`", tiny_imagenet),
     Layout("GTSRB from Kaggle", "`Train/0/`, `Test/*.png`, `Test.csv`", gtsrb_kaggle),
     Layout("GTSRB of its authors", "`Final_Training/Images/00000/`, `Final_Test/Images/*.ppm`, `GT-final_test.csv` with them", gtsrb_authors),
+    Layout("Kaggle's tables", "`train/*.png`, `train.csv`, `test/*.png`, `test.csv` (each `id,label`)", kaggle_tables),
     Layout("ImageNet from Kaggle", "`train/n01443537/`, `val/*.JPEG`, `LOC_val_solution.csv`, `LOC_synset_mapping.txt`", imagenet_kaggle),
     Layout("ImageNet's val, sorted", "`val/n01443537/`, `LOC_synset_mapping.txt`", imagenet_sorted, "all-test:{root}"),
     Layout("ImageNet's val, not sorted", "`ILSVRC2012_val_*.JPEG`, `LOC_val_solution.csv`, `LOC_synset_mapping.txt`", imagenet_solution, "all-test:{root}"),

@@ -2,6 +2,7 @@
 that are all test."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -351,3 +352,38 @@ def test_classes_with_a_word_for_a_part_stay_classes(tmp_path):
             picture(tmp_path / name / f"{i}.png", 40 + i)
         picture(tmp_path / name / f"more {name}" / "6.png", 50)
     assert load_dataset(f"folder:{tmp_path}").class_names == ("test_tube", "train_station")
+
+
+def kaggle(root, *, with_test_labels=False):
+    """Images without class folders, and a table with the classes of train."""
+    for part in ("train", "test"):
+        for i in range(12):
+            picture(root / part / f"{i}.png", 20 * (i % 2) + (100 if part == "test" else 0))
+    rows = [f"{i},{'cat' if i % 2 else 'dog'}" for i in range(12)]
+    (root / "train.csv").write_text("\n".join(["id,label", *rows]) + "\n")
+    same = [f"{i},cat" for i in range(12)]
+    (root / "sample_submission.csv").write_text("\n".join(["id,label", *same]) + "\n")
+    if with_test_labels:
+        (root / "test.csv").write_text("\n".join(["id,label", *rows[::-1]]) + "\n")
+
+
+def test_the_labels_of_train_are_not_those_of_test(tmp_path):
+    kaggle(tmp_path)
+    with pytest.raises(DataError, match="test has images but no class folders, so their classes"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_train_and_test_may_each_have_a_file_of_labels(tmp_path):
+    kaggle(tmp_path, with_test_labels=True)
+    data = load_dataset(f"folder:{tmp_path}")
+    assert data.class_names == ("cat", "dog")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (12, 12)
+    assert set(shades(data.test)) == {(120, 0), (100, 1)}
+
+
+def test_train_with_a_file_of_labels_is_divided_if_it_is_alone(tmp_path):
+    kaggle(tmp_path)
+    shutil.rmtree(tmp_path / "test")
+    data = load_dataset(f"folder:{tmp_path}")
+    assert len(data.train) + len(data.validation) + len(data.test) == 12
+    assert set(shades(data.test)) <= {(20, 0), (0, 1)}

@@ -75,6 +75,22 @@ def test_files_are_of_the_part_in_their_names(tmp_path, caplog):
     assert "has files of validation but none of train" in says(f"parquet:{tmp_path}")
 
 
+def test_a_test_part_without_classes_leaves_validation_as_test(tmp_path, caplog):
+    images, labels = made_images(60), np.arange(60) % 3
+    labels[45:] = -1
+    for part, rows in (
+        ("train", slice(30)),
+        ("validation", slice(30, 45)),
+        ("test", slice(45, 60)),
+    ):
+        file = tmp_path / f"{part}-00000-of-00001.parquet"
+        write_parquet(file, images[rows], labels[rows], names=NAMES)
+    data = load_dataset(f"parquet:{tmp_path}")
+    every(data, images[30:45], "test")
+    every(data, images[:30], "train", "validation")
+    assert "Validation is used as test" in caplog.text
+
+
 def test_one_file_is_parted_and_words_are_classes(tmp_path):
     images = made_images(40)
     path = write_parquet(tmp_path / "all.parquet", images, ["owl", "elk"] * 20)
