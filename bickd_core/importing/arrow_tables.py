@@ -35,7 +35,7 @@ def read_parquet(path: Path) -> Table:
         ]
         return file.read(columns=wanted, use_threads=False)
 
-    return _from_arrow(_arrow(read, "parquet"))
+    return _arrow(lambda: _from_arrow(read()), "parquet")
 
 
 def read_feather(path: Path) -> Table:
@@ -48,10 +48,10 @@ def read_feather(path: Path) -> Table:
         with open(path, "rb") as stream:  # a shard that Hugging Face `datasets` wrote
             return pyarrow.ipc.open_stream(stream).read_all()
 
-    return _from_arrow(_arrow(read, "feather"))
+    return _arrow(lambda: _from_arrow(read()), "feather")
 
 
-def _arrow(read: Callable[[], pyarrow.Table], kind: str) -> pyarrow.Table:
+def _arrow(read: Callable[[], Table], kind: str) -> Table:
     """Return the result of `read`. An error of pyarrow becomes a PredictionsError.
 
     Args:
@@ -75,13 +75,17 @@ def _from_arrow(table: pyarrow.Table) -> Table:
     check_unique(table.column_names)
     metadata = table.schema.metadata or {}
     columns, notes = {}, []
+    lists = (
+        types.is_list,
+        types.is_large_list,
+        types.is_fixed_size_list,
+        types.is_list_view,  # its cast to a list loses values in pyarrow 26
+        types.is_large_list_view,
+    )
     for name in table.column_names:
-        column = table.column(name)
+        column = _plain(table.column(name))
         kind = column.type
-        if types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-            kind = column.type
-        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        if any(is_list(kind) for is_list in lists):
             if types.is_floating(kind.value_type) or types.is_integer(kind.value_type):
                 columns[name] = _lists(column, name)
         elif types.is_string(kind) or types.is_large_string(kind):
@@ -91,6 +95,24 @@ def _from_arrow(table: pyarrow.Table) -> Table:
         else:
             notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
     return Table(columns, names=_declared(metadata), notes=tuple(notes[:5]), index=_index(metadata))
+
+
+def _plain(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+    """Return a column in one of the usual types in place of a dictionary, of the views of text that
+    polars writes, or of decimals; others unchanged."""
+    import pyarrow
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        values = _plain(pyarrow.chunked_array([], kind.value_type)).type
+        chunks = [each.dictionary.cast(values).take(each.indices) for each in column.chunks]
+        return pyarrow.chunked_array(chunks, values)
+    if types.is_string_view(kind):
+        return column.cast(pyarrow.large_string())
+    if types.is_decimal(kind):
+        return column.cast(pyarrow.float64())
+    return column
 
 
 def _lists(column: pyarrow.ChunkedArray, name: str) -> np.ndarray:

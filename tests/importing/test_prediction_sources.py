@@ -2,10 +2,13 @@
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from layouts import CLASSES, N, columns, ids, labels, logits, names, paths, softmax
 
@@ -504,3 +507,48 @@ def test_lists_of_one_label(suffix, text, tmp_path):
 def test_predictions_of_fastai(tmp_path):
     np.savez(tmp_path / "net.npz", preds=softmax(logits()), targs=labels())
     check(read(tmp_path, "net.npz"), classes=NUMBERED)
+
+
+# -- types of Arrow --------------------------------------------------------------------------------
+
+
+def _dictionary(values: pa.Array, chunks: int = 1) -> pa.ChunkedArray:
+    rows = np.array_split(labels(), chunks)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(r), values) for r in rows])
+
+
+def _write_arrow(table: pa.Table, path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+ARROW_LABELS = {
+    "view": pa.array(names(), pa.string_view()),
+    "dictionary": _dictionary(pa.array(CLASSES)),
+    "two dictionaries": _dictionary(pa.array(CLASSES, pa.large_string()), chunks=2),
+    "dictionary of views": _dictionary(pa.array(CLASSES, pa.string_view())),
+}
+
+
+@pytest.mark.parametrize("truth", ARROW_LABELS.values(), ids=ARROW_LABELS)
+def test_text_of_polars(truth, tmp_path):
+    table = pa.table(
+        {"id": pa.array(ids(), pa.string_view()), **columns("{}", logits()), "label": truth}
+    )
+    _write_arrow(table, tmp_path / "net.arrow")
+    imported = read(tmp_path, "net.arrow")
+    check(imported)
+    assert imported.models[0].predictions.ids.tolist() == ids()
+    assert not imported.notes
+
+
+def test_lists_of_polars_and_decimals(tmp_path):
+    scores = logits().round(3)
+    table = pa.table(
+        {"logits": pa.array(scores.tolist(), pa.list_view(pa.float64())), "label": labels()}
+    )
+    _write_arrow(table, tmp_path / "net.feather")
+    check(read(tmp_path, "net.feather"), classes=NUMBERED)
+    exact = {name: [Decimal(f"{x:.3f}") for x in z] for name, z in columns("{}", scores).items()}
+    pa.parquet.write_table(pa.table({**exact, "label": names()}), tmp_path / "net.parquet")
+    check(read(tmp_path, "net.parquet"))
