@@ -373,6 +373,8 @@ def test_forms_of_an_input():
     with pytest.raises(ProgramError, match="takes an input with 2 dimensions"):
         input_of([None, 784])
     assert input_of([None, 3, None, None]).channels_last is False
+    assert input_of([None, None, None, None]).channels_last is False
+    assert input_of([None, None, None, 3]).channels_last is True
 
 
 def test_nothing_of_torch_is_imported_to_tell_a_program():

@@ -71,6 +71,8 @@ def input_of(sides: list[int | None]) -> Input:
     Input(batch=None, channels=3, height=32, width=32, channels_last=False)
     >>> input_of([1, 224, 224, 3]).channels_last
     True
+    >>> input_of([None, None, None, 3])  # of any size, as tf2onnx writes networks of Keras
+    Input(batch=None, channels=3, height=None, width=None, channels_last=True)
 
     Raises:
         ProgramError: there are not four dimensions.
@@ -81,7 +83,7 @@ def input_of(sides: list[int | None]) -> Input:
             " height, width]"
         )
     batch, *rest = sides
-    if rest[2] in (1, 3) and rest[0] not in (1, 3, None):
+    if rest[2] in (1, 3) and rest[0] not in (1, 3):
         return Input(batch, rest[2], rest[0], rest[1], channels_last=True)
     return Input(batch, rest[0], rest[1], rest[2])
 
