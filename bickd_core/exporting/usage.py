@@ -56,22 +56,25 @@ def usage_code(kind: Kind, inputs: Preprocessing, image_size: int) -> str:
 
 
 def _squared(inputs: Preprocessing) -> list[str]:
-    """Return the line that makes the image square like `data.pixels`; two lines if a central part
-    is stretched."""
-    opened = 'Image.open("image.png").convert(config["mode"])'
+    """Return the lines that open the image and make it upright, opaque and square, like
+    `data.pixels`."""
+    opened = [
+        'image = ImageOps.exif_transpose(Image.open("image.png"))',
+        'white = Image.new("RGBA", image.size, "white")',
+        'image = Image.alpha_composite(white, image.convert("RGBA")).convert(config["mode"])',
+    ]
     method = f"Image.Resampling.{inputs.interpolation.upper()}"
     edge = (1 - inputs.crop_share) / 2
     if inputs.resize == "pad":
-        return [f'image = ImageOps.pad({opened}, config["size"], {method})']
+        return [*opened, f'image = ImageOps.pad(image, config["size"], {method})']
     if inputs.resize == "crop":
         bleed = f", bleed={edge!r}" if edge else ""
-        return [f'image = ImageOps.fit({opened}, config["size"], {method}{bleed})']
-    if not edge:
-        return [f'image = {opened}.resize(config["size"], {method})']
+        return [*opened, f'image = ImageOps.fit(image, config["size"], {method}{bleed})']
     box = ", ".join(
         f"{share!r} * image.{side}" for share in (edge, 1 - edge) for side in ("width", "height")
     )
-    return [f"image = {opened}", f'image = image.resize(config["size"], {method}, box=({box}))']
+    box = f", box=({box})" if edge else ""
+    return [*opened, f'image = image.resize(config["size"], {method}{box})']
 
 
 def _scaled(inputs: Preprocessing, image_size: int) -> list[str]:
