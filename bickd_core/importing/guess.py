@@ -165,26 +165,26 @@ def _other_id(table: Table, names: Sequence[str], used: set[str], parts: Sequenc
         used: columns with another role.
         parts: columns that divide the rows into models and splits, within which ids are unique.
     """
-    groups = [table.columns[name].tolist() for name in parts if name]
+    no_ids = {*PREDICTED, *SCORES, "time", "timestamp", "date", "datetime"}
 
-    def fits(name: str) -> bool:
-        column = table.columns[name]
-        cells = column.tolist()
-        if len({*zip(cells, *groups, strict=True)}) < len(table) or None in cells or "" in cells:
-            return False
+    def may_be(name: str) -> bool:
         if _known(name, OTHER_IDS):
             return _is_id(table, name)
-        words = {*normal(name).split("_")}
-        return (
-            column.dtype == object
-            and not words & {*PREDICTED, *SCORES, "time", "timestamp", "date", "datetime"}
-            and not _is_score(table, name)
+        return _is_text(table, name) and not ({*normal(name).split("_")} & no_ids)
+
+    def fits(name: str) -> bool:
+        cells = table.columns[name].tolist()
+        groups = [table.columns[part].tolist() for part in parts if part]
+        if len({*zip(cells, *groups, strict=True)}) < len(table) or None in cells or "" in cells:
+            return False
+        return _known(name, OTHER_IDS) or (
+            not _is_score(table, name)
             and all(len(cell) <= _LONGEST_ID and not re.search(r"\s", cell) for cell in cells)
         )
 
     left = [name for name in names if name not in used]
     left.sort(key=lambda name: not _known(name, OTHER_IDS))
-    return next((name for name in left if fits(name)), "")
+    return next((name for name in left if may_be(name) and fits(name)), "")
 
 
 def _numbers_rows(table: Table, name: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from bickd_core.importing.layout import ScoreColumns
-from bickd_core.importing.scores import recognised
+from bickd_core.importing.scores import SHARE, recognised
 from bickd_core.importing.table import Table, parsed_numbers
 from bickd_core.importing.words import IDS, PATHS, PREDICTED, SCORES, UNUSED, is_count, normal
 from bickd_core.naming import some_names
@@ -22,6 +22,11 @@ _MOST_COLUMNS = 300
 """Of more columns, only those at both ends may be left out."""
 _AT_ENDS = 3
 _MOST_NOTES = 5
+_FIRST_SHARE = 0.7
+"""Share of the first rows that must be probabilities for a look at the others."""
+_SURE = 0.995
+"""Share of the rows that must be probabilities without a column whose name says nothing. A sharp
+network's sigmoids nearly sum to 1, also without a rare class."""
 
 
 def without_others(
@@ -146,10 +151,12 @@ def _dropped(
     everything = list(range(len(names)))
     least = least if least <= len(names) else 2
 
-    def fits(chosen: Sequence[int]) -> bool:
+    def fits(chosen: Sequence[int], share: float = SHARE) -> bool:
         """Whether these columns are probabilities, looking at few rows first."""
-        return len(chosen) >= max(2, least) and all(
-            recognised(values[:rows, chosen]) != "logits" for rows in (_FEWEST_ROWS, None)
+        return (
+            len(chosen) >= max(2, least)
+            and recognised(values[:_FEWEST_ROWS, chosen], _FIRST_SHARE) != "logits"
+            and recognised(values[:, chosen], share) != "logits"
         )
 
     if not (values < np.inf).all() or fits(everything):
@@ -157,12 +164,13 @@ def _dropped(
     left = [i for i in everything if names[i] in known or not _says_no_class(names[i])]
     if fits(left):
         return {names[i] for i in everything if i not in left}
-    fractions = _with_fractions(values, left, [names[i] in known for i in left])
-    for fewer in ([i for i in left if names[i] in known], fractions):
+    labelled = {i for i in left if names[i] in known}
+    fractions = _with_fractions(values, left, [i in labelled for i in left])
+    for fewer in (sorted(labelled), fractions):
         if fits(fewer):
             return {names[i] for i in everything if i not in fewer}
     for candidates in _without_some(fractions):
-        accepted = [each for each in candidates if fits(each)]
+        accepted = [each for each in candidates if labelled <= {*each} and fits(each, _SURE)]
         if len(accepted) > 1:  # the probability of one of two classes, beside both
             rest = [i for i in fractions if normal(names[i]) not in SCORES]
             accepted = [each for each in accepted if set(rest) <= set(each)]

@@ -126,8 +126,11 @@ def two_columns(score: np.ndarray, scale: Scale) -> np.ndarray:
     return np.stack([first, score], axis=1)
 
 
-def recognised(scores: np.ndarray) -> Scale:
+def recognised(scores: np.ndarray, share: float = SHARE) -> Scale:
     """Detect the scale of the scores from the sums of the rows.
+
+    Args:
+        share: share of the rows that must be probabilities.
 
     >>> recognised(np.array([[0.2, 0.8], [0.5, 0.5]])), recognised(np.array([[2.0, -1.0], [0.3,
     ...     4.0]]))
@@ -135,11 +138,11 @@ def recognised(scores: np.ndarray) -> Scale:
     """
     if not scores.size:
         return "logits"
-    if _are_probabilities(scores).mean() >= SHARE:
+    if _are_probabilities(scores).mean() >= share:
         return "probabilities"
-    if _are_probabilities(scores / 100).mean() >= SHARE:
+    if _are_probabilities(scores / 100).mean() >= share:
         return "percent"
-    if scores.max() <= RANGE_TOLERANCE and _are_probabilities(np.exp(scores)).mean() >= SHARE:
+    if scores.max() <= RANGE_TOLERANCE and _are_probabilities(np.exp(scores)).mean() >= share:
         return "log-probabilities"
     return "logits"
 

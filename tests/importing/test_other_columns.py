@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from layouts import CLASSES, N, columns, labels, logits, names, softmax
 
+from bickd_core.importing.guess import guess_layout
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.read_process import parse
+from bickd_core.importing.scores import recognised
+from bickd_core.importing.table import Table
 from bickd_core.runs.predictions import PredictionsError
 
 SHARES = softmax(logits())
@@ -111,3 +114,19 @@ def test_a_sure_class_among_rounded_probabilities_is_no_label(tmp_path):
     shares = np.array([[1, 0, 0], [0, 0.25, 0.75]])[np.arange(N) % 2]
     np.save(tmp_path / "net.npy", shares)
     assert parse(tmp_path / "net.npy")[2][0].models[0].scale == "probabilities"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_no_class_of_sharp_sigmoids_is_left_out(named, tmp_path):
+    """Their rows nearly sum to 1, and more of them do without the last class."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(1000) % 50
+    scores = np.where(truth[:, None] == np.arange(50), 0.999, 1e-4)
+    scores[rng.random(1000) < 0.06, 49] = 0.4
+    scores[rng.random(1000) < 0.01, 48] = 0.4
+    assert recognised(scores) == "logits"
+    assert recognised(scores[:, :49]) == "probabilities"
+    table = {f"c{chr(97 + i // 26)}{chr(97 + i % 26)}": scores[:, i] for i in range(50)}
+    label = {"label": np.array(list(table), dtype=object)[truth]} if named else {}
+    [model] = guess_layout(Table({**table, **label}), "net").models
+    assert model.classes == tuple(table)
