@@ -162,6 +162,9 @@ def _parts(path: Path, all_test: bool) -> list[_Part]:
         return _only_parts("all", path, path)
     whole = _only_parts("all", folders["train"], path)
     if [part.name for part in whole] != ["all"]:
+        divides = f"{as_text(whole[0].labels or path)} divides the images of train"
+        for folder in (folders[name] for name in folders if name != "train"):
+            note(logger, f"{as_text(folder)} is not used: {divides}.")
         return whole
     train = replace(whole[0], name="train")
     others = [part for part in ("test", "validation") if part in folders]

@@ -387,3 +387,12 @@ def test_train_with_a_file_of_labels_is_divided_if_it_is_alone(tmp_path):
     data = load_dataset(f"folder:{tmp_path}")
     assert len(data.train) + len(data.validation) + len(data.test) == 12
     assert set(shades(data.test)) <= {(20, 0), (0, 1)}
+
+
+def test_a_file_that_divides_train_leaves_out_the_other_folders(tmp_path, caplog):
+    kaggle(tmp_path)
+    rows = [f"{i},{'cat' if i % 2 else 'dog'},{'train' if i < 8 else 'test'}" for i in range(12)]
+    (tmp_path / "train.csv").write_text("\n".join(["id,label,split", *rows]) + "\n")
+    data = load_dataset(f"folder:{tmp_path}")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (8, 4)
+    assert "test is not used: " in caplog.text
