@@ -17,6 +17,7 @@ from bickd_core.importing.row_matching import (
     file_stems,
     key_names,
     label_positions,
+    padded_otherwise,
     path_tails,
     row_ids,
     unpadded,
@@ -340,6 +341,8 @@ def _common_key(a: FilePart, b: FilePart) -> tuple[list[object] | None, list[obj
     first, second = key_names(a), key_names(b)
     if first is not None and second is not None:
         if a.ids is not None and b.ids is not None:
+            if (counts := padded_otherwise([list(first), list(second)])) is not None:
+                return list(counts[0]), list(counts[1])
             numbers = a.ids.dtype != object and b.ids.dtype != object
             if numbers or not set(first).isdisjoint(second):
                 return list(first), list(second)

@@ -29,7 +29,10 @@ def row_ids(scored: list[Rows]) -> tuple[Rule, list[np.ndarray]]:
     if all(part.ids is not None for part in parts):
         texts = any(part.ids.dtype == object for part in parts if part.ids is not None)
         arrays = [_id_array(part.ids, texts) for part in parts if part.ids is not None]
-        if not texts or alone or set.intersection(*(set(each.tolist()) for each in arrays)):
+        written = [each.tolist() for each in arrays]
+        if texts and not alone and (numbers := padded_otherwise(written)) is not None:
+            return "id", [np.array(each, dtype=np.int64) for each in numbers]
+        if not texts or alone or set.intersection(*map(set, written)):
             return ("one file" if alone else "id"), arrays
     elif all(part.paths is not None for part in parts):
         tails = path_tails([part.paths.tolist() for part in parts if part.paths is not None])
@@ -178,6 +181,19 @@ def unpadded(ids: list[list[str]]) -> list[list[int]] | None:
     sets = [set(each) for each in numbers]
     unique = all(len(one) == len(each) for one, each in zip(sets, numbers, strict=True))
     return numbers if unique and set.intersection(*sets) else None
+
+
+def padded_otherwise(ids: list[list[str]]) -> list[list[int]] | None:
+    """Return ids as numbers, if more are shared as numbers than as texts; else None.
+
+    >>> padded_otherwise([["07", "10"], ["7", "10"]]), padded_otherwise([["07", "10"]] * 2)
+    ([[7, 10], [7, 10]], None)
+    """
+    numbers = unpadded(ids)
+    if numbers is None:
+        return None
+    as_numbers, as_texts = (len(set.intersection(*map(set, each))) for each in (numbers, ids))
+    return numbers if as_numbers > as_texts else None
 
 
 def _stem(name: str) -> str:

@@ -356,8 +356,9 @@ def test_separator_and_decimal_mark_come_from_several_lines(text, last, tmp_path
 
 
 @pytest.mark.parametrize("labels_apart", [False, True])
-def test_ids_with_leading_zeros_match_numbers(labels_apart, tmp_path):
-    table = pd.DataFrame({"id": [f"{i:04d}" for i in range(N)], **columns("{}", logits())})
+@pytest.mark.parametrize("width", [2, 4])  # of two digits, "10" and more are the same in both
+def test_ids_with_leading_zeros_match_numbers(width, labels_apart, tmp_path):
+    table = pd.DataFrame({"id": [f"{i:0{width}d}" for i in range(N)], **columns("{}", logits())})
     table.to_csv(tmp_path / "net.csv", index=False)
     other = {"labels": labels()} if labels_apart else {"logits": logits(1), "labels": labels()}
     np.savez(tmp_path / "other.npz", id=np.arange(N), **other)
