@@ -51,6 +51,18 @@ def info(run: RunFolder) -> RunInfo:
     return _info(fingerprint_of(run.path / "run.yaml"))
 
 
+def extended(run_info: RunInfo) -> RunFolder | None:
+    """Return the run that this one extends; None if there is none, or if it was deleted. Then a
+    later run, or this one, may have its name."""
+    if run_info.extends is None or run_info.extends == run_info.name:
+        return None
+    try:
+        before = library().find(run_info.extends)
+        return None if info(before).created > run_info.created else before
+    except RunError:
+        return None
+
+
 def readable_runs() -> tuple[list[RunFolder], list[str]]:
     """Return the runs whose run.yaml can be read, and an error message for each other run."""
     good, problems = [], []

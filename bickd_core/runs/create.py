@@ -100,10 +100,11 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         if is_own(taught_by.info().arch or ""):
             check_allowed(taught_by.info().arch)
         config = config.model_copy(update={"teacher": teacher.key})
-    preprocessing, channels = None, data.in_channels
+    preprocessing, channels, earlier = None, data.in_channels, 0
     if config.extends is not None:
         extended = library.locate(config.extends)
         config = config.model_copy(update={"extends": _extended(extended, config, size)})
+        earlier = epochs_until(extended.info(), library)
         preprocessing = extended.info().preprocessing
         channels = extended.info().in_channels or channels
     return RunInfo(
@@ -119,6 +120,7 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         config=config,
         teacher=teacher,
         extends=config.extends,
+        epochs_before=earlier,
         source=Source(kind="trained"),
         versions=versions(),
     )
@@ -288,6 +290,30 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     if not run.weights_path.exists():
         raise RunError(f"run '{run.key}' has no weights yet; resume it to its end, then extend it.")
     return run.key
+
+
+def epochs_before(info: RunInfo, library: Library) -> int:
+    """Return the total number of epochs of the runs that this one extends.
+
+    Raises:
+        RunError: an older run did not store it, and one of the runs no longer exists.
+    """
+    epochs, seen = 0, {info.name}
+    while info.epochs_before is None and info.extends is not None and info.extends not in seen:
+        seen.add(info.extends)
+        info = library.locate(info.extends).info()
+        epochs += 0 if info.config is None else info.config.epochs
+    return epochs + (info.epochs_before or 0)
+
+
+def epochs_until(info: RunInfo, library: Library) -> int:
+    """Return the number of epochs of a run and of the runs that it extends. If these are unknown,
+    only its own count."""
+    own = 0 if info.config is None else info.config.epochs
+    try:
+        return own + epochs_before(info, library)
+    except RunError:
+        return own
 
 
 def settle_data(run: RunFolder, content: str | None, library: Library) -> None:

@@ -127,6 +127,7 @@ class RunInfo(BaseModel):
             runs.
         class_order: order of classes whose names are whole numbers. None means "text"; older runs
             have None, and runs for which it makes no difference.
+        epochs_before: total number of epochs of the runs that this one extends; None in older runs.
         preprocessing: of the inputs. None means the data's own statistics; older runs have None,
             and new runs until the data is read. Older runs store only name, mean and std, as
             `normalisation`.
@@ -152,6 +153,7 @@ class RunInfo(BaseModel):
     config: TrainConfig | None = None
     teacher: TeacherRef | None = None
     extends: Long | None = None
+    epochs_before: Count | None = None
     source: Source = Source()
     cost: Cost | None = None
     versions: dict[Short, Short] = {}

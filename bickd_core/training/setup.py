@@ -25,7 +25,7 @@ from bickd_core.models.folding import folded
 from bickd_core.models.outputs import Outputs
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.checkpoints import load_into, read_weights
-from bickd_core.runs.create import file_sha256
+from bickd_core.runs.create import epochs_before, epochs_until, file_sha256
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.stages import probe_positions
 from bickd_core.training.batches import Batches, Views
@@ -88,23 +88,31 @@ class Job:
         return len(self.train) // self.batch_size
 
 
-def build_job(config: TrainConfig, library: Library) -> Job:
+def build_job(config: TrainConfig, library: Library, run: RunFolder | None = None) -> Job:
     """Load and build everything for one run.
+
+    Args:
+        run: its folder, if it exists.
 
     Raises:
         ValueError: for example, the teacher does not fit the data or a name is unknown.
     """
-    return build_race([config], library)[0]
+    return build_race([config], library, runs=() if run is None else (run,))[0]
 
 
 def build_race(
-    configs: Sequence[TrainConfig], library: Library, say: Callable[[str], None] = print
+    configs: Sequence[TrainConfig],
+    library: Library,
+    say: Callable[[str], None] = print,
+    *,
+    runs: Sequence[RunFolder] = (),
 ) -> list[Job]:
     """Build jobs that share data, teacher and batches. Each batch is augmented once, and the
     teacher sees it once.
 
     Args:
         say: called with a message before a step that takes long.
+        runs: the folders of the runs, if they exist. They know how many epochs came before.
 
     Raises:
         ValueError: as for `build_job`, or the configs differ in a shared field.
@@ -130,7 +138,7 @@ def build_race(
     teacher = (
         None if teacher_run is None else _on(hardware, freeze(load_run_model(teacher_run, dataset)))
     )
-    first = epochs_before(config, library)
+    first = _first_view(config, library, runs)
     views = Views(
         train=train,
         normalise=Normaliser(dataset.mean, dataset.std, device=hardware.device),
@@ -187,6 +195,14 @@ def build_race(
         )
         for each, (student, objective) in zip(configs, students, strict=True)
     ]
+
+
+def _first_view(config: TrainConfig, library: Library, runs: Sequence[RunFolder]) -> int:
+    if config.extends is None:
+        return 0
+    if runs:
+        return epochs_before(runs[0].info(), library)
+    return epochs_until(library.locate(config.extends).info(), library)
 
 
 def _student(
@@ -275,21 +291,6 @@ def validation_logits(
     return predict(
         teacher, dataset.validation, dataset, device=hardware.device, features=False
     ).logits
-
-
-def epochs_before(config: TrainConfig, library: Library) -> int:
-    """Return the total number of epochs of the runs that this one extends.
-
-    Raises:
-        RunError: one of them does not exist.
-    """
-    epochs = 0
-    while config.extends is not None:
-        before = library.locate(config.extends).info().config
-        if before is None:
-            return epochs
-        epochs, config = epochs + before.epochs, before
-    return epochs
 
 
 def load_run_data(info: RunInfo) -> Dataset:

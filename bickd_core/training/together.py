@@ -73,7 +73,7 @@ def _follow(run: RunFolder, library: Library) -> int:
         return 0
     config = run.info().config
     assert config is not None
-    job = build_job(config, library)
+    job = build_job(config, library, run)
     fit(job, run)
     job.ranks.leave()
     return 0

@@ -239,7 +239,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     from bickd_core.training.setup import build_race
 
     configs = [_checked_config(entrant.run, library) for entrant in entrants]
-    jobs = build_race(configs, library, say)
+    jobs = build_race(configs, library, say, runs=[entrant.run for entrant in entrants])
     for entrant in entrants:
         settle_data(entrant.run, jobs[0].dataset.content, library)
         if jobs[0].ranks.first:

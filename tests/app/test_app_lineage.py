@@ -36,3 +36,21 @@ def test_all_ancestors_count_and_a_deleted_one_ends_them(tmp_path, monkeypatch: 
     made[0].write_status(Status("stopped"))
     made[0].delete()
     assert [record["of"] for record in earlier_records(made[2].info())] == [1, 1]
+
+
+def test_a_run_has_no_parent_when_a_later_run_or_itself_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("BICKD_RUNS", str(tmp_path))
+    library = Library.default(tmp_path)
+    first, longer = (create_run(small_config(), library, name=name) for name in ("a", "b"))
+    for run, created in ((first, "2026-01-01"), (longer, "2026-01-02")):
+        run.append_metrics({"epoch": 0})
+        run.write_status(Status("stopped"))
+        run.change_info({"created": created, "extends": "a" if run is longer else None})
+    assert len(earlier_records(longer.info())) == 1
+    first.delete()
+    later = create_run(small_config(), library, name="a")
+    later.append_metrics({"epoch": 0})
+    assert earlier_records(longer.info()) == []
+    later.write_status(Status("stopped"))
+    later.delete()
+    assert earlier_records(longer.rename("a").info()) == []

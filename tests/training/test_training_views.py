@@ -11,7 +11,7 @@ from run_helpers import small_config
 from safetensors.torch import load_file
 
 from bickd_core.config import check_alike
-from bickd_core.runs.create import create_run, extension
+from bickd_core.runs.create import create_run, epochs_before, extension
 from bickd_core.training import engine, teacher, view_store
 from bickd_core.training.engine import fit
 from bickd_core.training.setup import build_job, build_race
@@ -297,6 +297,34 @@ def test_an_extension_goes_on_from_the_last_weights_with_new_views(make, library
     assert not np.array_equal(
         load_file(longer.weights_path)["fc.weight"], load_file(first.weights_path)["fc.weight"]
     )
+
+
+def test_a_name_that_is_used_again_does_not_make_a_run_extend_itself(make, library):
+    run = make("a")
+    trained(run, library)
+    longer = create_run(extension(run, 3), library, name="b")
+    trained(longer, library)
+    run.delete()
+    longer = longer.rename("a")
+    assert (longer.info().extends, longer.info().epochs_before) == ("a", 2)
+    third = create_run(extension(longer, 1), library, name="c")
+    assert build_job(third.info().config, library, third).first_view == 5
+    older = longer.info().model_copy(update={"epochs_before": None})
+    assert epochs_before(older, library) == 0
+
+
+def test_a_deleted_run_does_not_end_the_count_of_epochs(make, library):
+    first = make("a")
+    trained(first, library)
+    longer = create_run(extension(first, 3), library, name="b")
+    trained(longer, library)
+    first.delete()
+    third = create_run(extension(longer, 1), library, name="c")
+    assert third.info().epochs_before == 5
+    longer.change_info({"epochs_before": None})  # as in an older run
+    assert create_run(extension(longer, 1), library, name="d").info().epochs_before == 3
+    with pytest.raises(ValueError, match="there is no run 'a'"):
+        epochs_before(longer.info(), library)
 
 
 def test_what_cannot_be_extended(make, library):

@@ -75,14 +75,10 @@ def earlier_records(info: RunInfo) -> list[dict[str, Any]]:
     """Return the records of the runs that this one extends, the oldest first; missing runs are left
     out."""
     records: list[dict[str, Any]] = []
-    seen = set()
-    while info.extends is not None and info.extends not in seen:
-        seen.add(info.extends)
-        try:
-            before = runs.library().find(info.extends)
-            info = runs.info(before)
-        except RunError:
-            break
+    seen: set[str] = set()
+    while (before := runs.extended(info)) is not None and before.key not in seen:
+        seen.add(before.key)
+        info = runs.info(before)
         records = continued(before.metrics(), records)
     return records
 

@@ -7,12 +7,13 @@ from app.data import access, runs
 from app.distill.form_values import RANGES, sentence, train_images
 from app.distill.speed import BESIDE_SECONDS
 from app.pages.distill import form
+from app.pages.distill.curves import teacher_run
 from app.plain import st
 from app.registry import open_page
 from bickd_core.config import TrainConfig
 from bickd_core.launch import local
 from bickd_core.runs.create import extension
-from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.library import RunFolder, RunInfo
 from bickd_viz.text import numbers
 
 
@@ -26,10 +27,13 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
         horizontal=True, vertical_alignment="center", gap="small", key=f"{prefix}-lineage"
     ):
         if info.teacher is not None:
-            _link("Teacher", info.teacher.key, f"{prefix}-teacher-of", ":material/school:", "runs")
+            there = teacher_run(info) is not None
+            widget = f"{prefix}-teacher-of"
+            _link("Teacher", info.teacher.key, there, widget, ":material/school:", "runs")
         if info.extends is not None:
             page = prefix if "/" not in info.extends else "runs"
-            _link("Extends", info.extends, f"{prefix}-parent", ":material/history:", page)
+            there = runs.extended(info) is not None
+            _link("Extends", info.extends, there, f"{prefix}-parent", ":material/history:", page)
         if info.config is None or settings.read_only():
             return
         if finished and run.weights_path.exists():
@@ -50,10 +54,8 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
             open_page("distill")
 
 
-def _link(label: str, key: str, widget: str, icon: str, page: str) -> None:
-    try:
-        runs.library().find(key)
-    except RunError:
+def _link(label: str, key: str, there: bool, widget: str, icon: str, page: str) -> None:
+    if not there:
         st.caption(f"{label} {key} no longer exists", width="content")
         return
     if st.button(f"{label}: {runs.described(key)}", key=widget, type="tertiary", icon=icon):
