@@ -132,6 +132,26 @@ def students_of(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str
     return [run.key for run, info in runs if info.teacher is not None and info.teacher.key == key]
 
 
+def needing(key: str, runs: Sequence[tuple[RunFolder, RunInfo]]) -> list[str]:
+    """Return the keys of the unfinished runs that cannot be resumed without this one: its students,
+    and runs that extend it and have not saved a state."""
+    return [run.key for run, info in runs if _needs(run, info, key) and not _finished(run)]
+
+
+def _needs(run: RunFolder, info: RunInfo, key: str) -> bool:
+    if info.config is None:
+        return False
+    extends = info.extends == key and not run.resume_path.exists()
+    return extends or (info.teacher is not None and info.teacher.key == key)
+
+
+def _finished(run: RunFolder) -> bool:
+    try:
+        return run.status().state == "finished"
+    except RunError:
+        return False
+
+
 def card_body(card: str) -> str:
     """Return a model card without its metadata block and title, with small headings."""
     lines = card.splitlines()

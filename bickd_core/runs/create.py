@@ -365,7 +365,7 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
     """Check that images are those of the teacher and of the run that is extended.
 
     Older runs have no record of their images. Runs with images of another size, or made square in
-    another way, are not compared.
+    another way, are not compared. A run that is extended may be deleted.
 
     Raises:
         RunError: the images differ; the message names the run.
@@ -377,7 +377,12 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
     for what, key, instead in before:
         if not key:
             continue
-        other = library.locate(key).info()
+        try:
+            other = library.locate(key).info()
+        except RunError:
+            if what == "teacher":
+                raise
+            continue
         if other.prepared == info.prepared and other.data_content not in (None, content):
             raise RunError(
                 f"the images in {info.dataset} differ from those of {what} '{key}'; restore them, "

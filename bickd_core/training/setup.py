@@ -112,7 +112,8 @@ def build_race(
 
     Args:
         say: called with a message before a step that takes long.
-        runs: the folders of the runs, if they exist. They know how many epochs came before.
+        runs: the folders of the runs, if they exist. They know how many epochs came before, and
+            whether a saved state replaces the first weights.
 
     Raises:
         ValueError: as for `build_job`, or the configs differ in a shared field.
@@ -147,7 +148,10 @@ def build_race(
         pool=config.view_pool,
         first=first,
     )
-    students = [_student(each, library, dataset, hardware, teacher, ranks) for each in configs]
+    students = [
+        _student(each, library, dataset, hardware, teacher, ranks, run)
+        for each, run in zip(configs, runs or [None] * len(configs), strict=True)
+    ]
     teaching = [objective for _, objective in students if objective.needs_teacher]
     teacher_outputs = None
     if teacher is not None and teacher_run is not None and teaching:
@@ -212,6 +216,7 @@ def _student(
     hardware: Hardware,
     teacher: nn.Module | None,
     ranks: Ranks,
+    run: RunFolder | None,
 ) -> tuple[nn.Module, Objective]:
     """Return the student with its initial weights, and the objective with its own parameters and
     memory."""
@@ -222,13 +227,31 @@ def _student(
                 config.arch, num_classes=dataset.num_classes, in_channels=dataset.in_channels
             )
         else:
-            student = load_run_model(library.locate(config.extends), dataset)
+            student = _extended(config.extends, library, dataset, run)
         student = _on(hardware, synchronised(student, ranks, hardware.device))
         if hardware.fused and not config.compile:
             fuse(student)
         objective = create_objective(config.objective)
         objective.setup(student, teacher, dataset)
     return student, objective
+
+
+def _extended(key: str, library: Library, dataset: Dataset, run: RunFolder | None) -> nn.Module:
+    """Return the network of the run that is extended. If that was deleted, a run with a saved state
+    continues without its weights, because the state replaces them."""
+    try:
+        extended = library.locate(key)
+    except RunError:
+        if run is None or not run.resume_path.exists():
+            raise
+        return _untrained(run.info(), dataset)
+    return load_run_model(extended, dataset)
+
+
+def _untrained(info: RunInfo, dataset: Dataset) -> nn.Module:
+    assert info.in_channels is not None
+    model = create_model(info.arch, num_classes=info.num_classes, in_channels=info.in_channels)
+    return renormalised(model, info.preprocessing, dataset)
 
 
 def _on(hardware: Hardware, model: nn.Module) -> nn.Module:

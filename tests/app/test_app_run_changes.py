@@ -10,9 +10,11 @@ import pytest
 from app import state
 from app.data import pictures
 from app.pages.distill import race
-from app.pages.runs.details import renamed
+from app.pages.runs.details import cannot_resume, renamed
 from app.pages.sample import page as sample_page
+from app.run_table import needing
 from app.state import ViewState
+from bickd_core.runs.library import TeacherRef
 from bickd_core.runs.thumbnails import Thumbnails
 from bickd_viz.theme import model_styles
 
@@ -31,6 +33,21 @@ def test_a_view_follows_a_run_that_is_renamed():
 
 def test_a_view_forgets_a_run_that_is_deleted():
     assert renamed(VIEW, "old", "") == ViewState(teacher="t", students=("b",), race=("b",))
+
+
+def test_unfinished_runs_that_need_a_deleted_one_are_named(make_run):
+    taught = {"teacher": TeacherRef(key="t")}
+    infos = {"done": taught, "student": taught, "longer": {"extends": "t"}, "other": {}}
+    made = [
+        make_run(name, state="finished" if name == "done" else "stopped", info=info)
+        for name, info in infos.items()
+    ]
+    everyone = [(run, run.info()) for run in made]
+    assert needing("t", everyone) == ["student", "longer"]
+    assert cannot_resume(["b"]) == "b is not finished and cannot be resumed without it."
+    made[2].resume_path.parent.mkdir()
+    made[2].resume_path.touch()
+    assert needing("t", everyone) == ["student"]
 
 
 @pytest.mark.parametrize(

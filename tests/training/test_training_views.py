@@ -327,6 +327,21 @@ def test_a_deleted_run_does_not_end_the_count_of_epochs(make, library):
         epochs_before(longer.info(), library)
 
 
+def test_a_stopped_extension_is_resumed_after_the_extended_run_was_deleted(make, library):
+    first = make("a")
+    trained(first, library)
+    whole, longer = (create_run(extension(first, 2), library, name=name) for name in ("w", "b"))
+    trained(whole, library)
+    begun, fresh = build_job(longer.info().config, library, longer), make("fresh")
+    fresh.change_info({"extends": "a", "config": longer.info().config})
+    assert fit(begun, longer, stop_after=(1, 1)) == "stopped"
+    first.delete()
+    assert fit(build_job(longer.info().config, library, longer), longer) == "finished"
+    assert equal(load_file(longer.weights_path), load_file(whole.weights_path))
+    with pytest.raises(ValueError, match="there is no run 'a'"):
+        build_job(longer.info().config, library, fresh)
+
+
 def test_what_cannot_be_extended(make, library):
     run = make("a")
     with pytest.raises(

@@ -17,7 +17,7 @@ from app.pages.distill import curves, live
 from app.pages.runs import lineage
 from app.plain import md, st
 from app.registry import open_page
-from app.run_table import Figures, card_body, students_of
+from app.run_table import Figures, card_body, needing, students_of
 from app.state import ViewState
 from bickd_core.comparing.selection import with_renamed_run
 from bickd_core.data.normalisation import TITLES
@@ -46,7 +46,7 @@ def show(
         except RunError as error:
             st.error(sentence(error))
             if not run.read_only:
-                _change(run, students_of(run.key, everyone))
+                _change(run, everyone)
             return
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(now.word, icon=now.icon, color=now.colour)
@@ -57,7 +57,7 @@ def show(
                     open_page("distill")
             run_export_menu.show(run)
             if not run.read_only and not now.live:
-                _change(run, students_of(run.key, everyone))
+                _change(run, everyone)
         lineage.show(run, info, finished=now.name == "finished", prefix="runs")
         if problem := st.session_state.pop(_PROBLEM, None):
             st.error(problem)
@@ -192,7 +192,8 @@ def _size(count: int) -> str:
 
 
 # -- changing it -----------------------------------------------------------------------------------
-def _change(run: RunFolder, students: list[str]) -> None:
+def _change(run: RunFolder, everyone: list[tuple[RunFolder, RunInfo]]) -> None:
+    students, unfinished = students_of(run.key, everyone), needing(run.key, everyone)
     with st.popover("Rename", icon=":material/edit:", key="runs-rename-open"):
         key = f"runs-new-name-{run.key}"
         st.text_input("New name", value=run.key, key=key, max_chars=80)
@@ -207,11 +208,23 @@ def _change(run: RunFolder, students: list[str]) -> None:
         if students:
             st.caption(
                 f"{numbers.counted(len(students), 'student')} will be left without a teacher: "
-                f"{', '.join(students[:4])}{' …' if len(students) > 4 else ''}."
+                f"{_some(students)}."
             )
+        if unfinished:
+            st.caption(cannot_resume(unfinished))
         st.button(
             "Delete permanently", key="runs-delete", type="primary", on_click=_delete, args=(run,)
         )
+
+
+def cannot_resume(keys: list[str]) -> str:
+    """Say which unfinished runs need the run that is to be deleted."""
+    verb = "is" if len(keys) == 1 else "are"
+    return f"{_some(keys)} {verb} not finished and cannot be resumed without it."
+
+
+def _some(keys: list[str]) -> str:
+    return f"{', '.join(keys[:4])}{' …' if len(keys) > 4 else ''}"
 
 
 def _rename(run: RunFolder, widget: str) -> None:
