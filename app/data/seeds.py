@@ -17,6 +17,7 @@ from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import PredictionsError, align
+from bickd_core.runs.teachers import recorded_teacher
 
 TEMPERATURE = 4.0
 Spread = tuple[float, float] | None
@@ -81,8 +82,10 @@ def changed_between(runs: Iterable[RunFolder]) -> list[str]:
 def _group(runs: list[RunFolder]) -> SeedGroup:
     runs = sorted(runs, key=lambda run: info(run).seed or 0)
     infos = [info(run) for run in runs]
-    teacher = _teacher_fingerprint(infos[0])
-    figures = [_figures(fingerprint_of(run.predictions_path("test")), teacher) for run in runs]
+    figures = [
+        _figures(fingerprint_of(run.predictions_path("test")), _teacher_fingerprint(run_info))
+        for run, run_info in zip(runs, infos, strict=True)
+    ]
     streams = [each.config.seeds.augmentation for each in infos if each.config is not None]
     return SeedGroup(
         first=infos[0],
@@ -112,13 +115,13 @@ def _minutes(run: RunFolder) -> float | None:
 
 
 def _teacher_fingerprint(info: RunInfo) -> Fingerprint | None:
-    if info.teacher is None:
-        return None
     try:
-        path = library().find(info.teacher.key).predictions_path("test")
-    except RunError:
+        teacher = recorded_teacher(info, library().find)
+    except (RunError, OSError):
         return None
-    return fingerprint_of(path) if path.exists() else None
+    if teacher is None or not teacher.has_predictions("test"):
+        return None
+    return fingerprint_of(teacher.predictions_path("test"))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from bickd_core.presets.catalogue import PRESETS
 from bickd_core.runs.inputs import inputs_sentence, undecided_inputs
 from bickd_core.runs.library import Cost, Library, RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
+from bickd_core.runs.teachers import recorded_teacher
 
 
 def write_card(run: RunFolder, library: Library, *, licence: str = "") -> None:
@@ -32,14 +33,12 @@ def write_card(run: RunFolder, library: Library, *, licence: str = "") -> None:
 def summary_of(run: RunFolder, info: RunInfo, library: Library) -> Summary:
     """Return the run's figures on test, compared with its teacher if that still exists."""
     own = run.predictions("test")
-    if info.teacher is not None:
-        try:
-            teacher, student = align(
-                [library.locate(info.teacher.key).predictions("test"), own]
-            ).predictions
-            return summarise(teacher, student)
-        except (RunError, PredictionsError):
-            pass  # the teacher is gone or has other samples, so the card has no agreement
+    try:
+        teacher = recorded_teacher(info, library.locate)
+        if teacher is not None:
+            return summarise(*align([teacher.predictions("test"), own]).predictions)
+    except (RunError, PredictionsError):
+        pass  # the teacher is gone, was replaced or has other samples: no agreement in the card
     return summarise(None, own)
 
 

@@ -159,7 +159,8 @@ def check_device(config: TrainConfig) -> None:
 
 
 def same_settings(before: RunInfo, wanted: RunInfo) -> bool:
-    """Return whether a run has the wanted settings and data. Its data may be at another path.
+    """Return whether a run has the wanted settings, data and teacher. Its data may be at another
+    path.
 
     Raises:
         DataError: the data at the other path cannot be used.
@@ -167,7 +168,15 @@ def same_settings(before: RunInfo, wanted: RunInfo) -> bool:
     if before.config is None or wanted.config is None:
         return False
     moved = before.config.model_copy(update={"dataset": wanted.config.dataset})
-    return moved == wanted.config and is_data_of(before, wanted.dataset)
+    if moved != wanted.config or not _same_weights(before.teacher, wanted.teacher):
+        return False
+    return is_data_of(before, wanted.dataset)
+
+
+def _same_weights(before: TeacherRef | None, wanted: TeacherRef | None) -> bool:
+    """Return whether two teachers have the same weights, as far as their hashes are recorded."""
+    hashes = {each.weights_sha256 for each in (before, wanted) if each is not None}
+    return len(hashes - {""}) < 2
 
 
 def class_order(

@@ -22,6 +22,7 @@ from bickd_core.runs.create import check_run
 from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, align
+from bickd_core.runs.teachers import recorded_teacher
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.lines import add_line, read_lines
 from bickd_core.sweeps.replicates import TEMPERATURE, figures_with_replicates
@@ -159,14 +160,15 @@ def result_of(
         corrupted_hits: from `training.robustness.corrupted_hits`, if wanted.
 
     Raises:
-        ValueError: the run has no predictions on the split, or its teacher no longer has any.
+        ValueError: the run has no predictions on the split, or its teacher has none, or was
+            replaced.
     """
     info, status, records = run.info(), run.status(), run.metrics()
     student = run.predictions(split)
     teacher = None
-    if info.teacher is not None and split == "test":
-        teacher = library.locate(info.teacher.key).predictions("test")
-        teacher, student = align([teacher, student], [info.teacher.key, run.key]).predictions
+    if split == "test" and (teacher_run := recorded_teacher(info, library.locate)) is not None:
+        teacher = teacher_run.predictions("test")
+        teacher, student = align([teacher, student], [teacher_run.key, run.key]).predictions
     if student.labels is None:
         raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
     figures = summarise(teacher, student, T=TEMPERATURE)

@@ -49,8 +49,8 @@ def check_sweep(planned: Sequence[PlannedRun], library: Library, *, here: bool =
         folder = _folder(each, library)
         if (folder.path / "run.yaml").exists() and not same_settings(folder.info(), wanted):
             raise RunError(
-                f"run '{each.name}' already exists with other settings; give this sweep another"
-                " name, or delete that run."
+                f"run '{each.name}' already exists with other settings or another teacher; give"
+                " this sweep another name, or delete that run."
             )
         if here:
             check_trainable(wanted)

@@ -46,8 +46,8 @@ def _make_or_find(run: RunFolder, config: TrainConfig, library: Library) -> None
         return
     if not same_settings(run.info(), check_run(config, library)):
         raise RunError(
-            f"a run named '{run.key}' already exists with other settings; choose another name or"
-            " delete that run."
+            f"a run named '{run.key}' already exists with other settings or another teacher; choose"
+            " another name or delete that run."
         )
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
         run.clear_requests()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.data.seeds import changed_between, seed_groups
+from app.pages.distill.curves import teacher_run
 from app.pages.runs.seed_table import seed_row
 from bickd_core.comparing.seeds import one_run_per_seed, recipe
 from bickd_core.config import Seeds
@@ -97,6 +98,18 @@ def test_runs_whose_images_changed_in_between_are_not_averaged_and_are_named(lib
         run.write_info(run.info().model_copy(update={"data_content": content}))
     assert seed_groups([one, other]) == []
     assert changed_between([one, other]) == ["a", "b"]
+
+
+def test_seeds_have_no_agreement_with_a_teacher_that_was_replaced(library):
+    runs = [copy(library, name, weights=seed, order=seed) for seed, name in enumerate("ab")]
+    (group,) = seed_groups(runs)
+    assert group.agreement is not None
+    for run in runs:
+        replaced = run.info().teacher.model_copy(update={"weights_sha256": "0" * 64})
+        run.change_info({"teacher": replaced})
+        assert teacher_run(run.info()) is None
+    (group,) = seed_groups(runs)
+    assert (group.agreement, group.accuracy is None) == (None, False)
 
 
 def test_imported_runs_are_grouped_by_the_seeds_in_their_names(library):

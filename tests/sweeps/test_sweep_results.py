@@ -11,9 +11,11 @@ from bickd_core.geometry.proper_scores import fit_temperature
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.summary import summarise
 from bickd_core.presets.logits import BicKDOptions
-from bickd_core.runs.create import check_run
+from bickd_core.runs.card import summary_of
+from bickd_core.runs.create import check_run, file_sha256, same_settings
 from bickd_core.runs.library import RunError, TeacherRef
 from bickd_core.runs.predictions import align
+from bickd_core.runs.teachers import recorded_teacher
 from bickd_core.sweeps.definition import PlannedRun
 from bickd_core.sweeps.results import (
     Result,
@@ -50,6 +52,23 @@ def finished(make_run):
 @pytest.fixture
 def planned(finished):
     return PlannedRun("s-kd-s1", "kd", "teacher-convnet-small", finished.info().config)
+
+
+def test_a_replaced_teacher_is_not_compared_with(finished, planned, library):
+    teacher = library.find("teacher")
+    teacher.weights_path.write_bytes(b"other weights")
+    with pytest.raises(RunError, match="teacher 'teacher' has other weights than when 's-kd-s1'"):
+        result_of(planned, finished, library, sweep="s")
+    info = finished.info()
+    assert summary_of(finished, info, library).agreement is None
+    right = TeacherRef(key="teacher", weights_sha256=file_sha256(teacher.weights_path))
+    wanted = info.model_copy(update={"teacher": right})
+    assert not same_settings(info, wanted)
+    assert same_settings(wanted, wanted)
+    assert recorded_teacher(wanted, library.find) == teacher
+    teacher.weights_path.write_bytes(b"later")
+    with pytest.raises(RunError, match="has other weights"):
+        recorded_teacher(wanted, library.find)
 
 
 def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished, planned, library):

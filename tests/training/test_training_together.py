@@ -137,7 +137,7 @@ def test_a_name_is_needed_and_stands_for_one_config(library, monkeypatch):
         together.train_together(small_config(), library, None)
     create_run(small_config(), library, name="a")
     with pytest.raises(
-        RunError, match="a run named 'a' already exists with other settings; choose another name"
+        RunError, match="a run named 'a' already exists with other settings or another teacher; ch"
     ):
         together.train_together(small_config(epochs=3), library, "a")
     monkeypatch.setenv("RANK", "1")

@@ -21,6 +21,7 @@ from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
 from bickd_core.runs.predictions import Predictions, PredictionsError
+from bickd_core.runs.teachers import recorded_teacher
 from bickd_viz import colouring
 from bickd_viz.charts.map import map_figure
 from bickd_viz.charts.map_scene import MapPanel, MapScene
@@ -140,11 +141,10 @@ def _metric_charts(
 
 
 def teacher_run(info: RunInfo) -> RunFolder | None:
-    if info.teacher is None:
-        return None
+    """Return the run's teacher; None without one, or if it was deleted or replaced."""
     try:
-        return runs.library().find(info.teacher.key)
-    except RunError:
+        return recorded_teacher(info, runs.library().find)
+    except (RunError, OSError):
         return None
 
 

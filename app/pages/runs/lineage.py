@@ -56,7 +56,7 @@ def show(run: RunFolder, info: RunInfo, *, finished: bool, prefix: str) -> None:
 
 def _link(label: str, key: str, there: bool, widget: str, icon: str, page: str) -> None:
     if not there:
-        st.caption(f"{label} {key} no longer exists", width="content")
+        st.caption(f"{label} {key}, which was deleted or replaced", width="content")
         return
     if st.button(f"{label}: {runs.described(key)}", key=widget, type="tertiary", icon=icon):
         state.update(run=key)
