@@ -32,7 +32,7 @@ from bickd_core.data.resizing import Interpolation, Resize
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.models.own import allow
 from bickd_core.places import bundle_folder
-from bickd_core.runs.library import Library, RunError, check_name
+from bickd_core.runs.library import Library, RunError, RunFolder, check_name
 
 if TYPE_CHECKING:
     from bickd_core.importing.identify import Identified
@@ -132,17 +132,15 @@ class Evaluate:
         from bickd_core.runs.predictions import align
 
         run = library.locate(self.run_key)
-        reference = run.info().teacher
-        teacher = self.teacher or (reference.key if reference else None)
         student = run.predictions(self.split)
+        teacher_run = self._teacher(run, library)
+        teacher = self.teacher or (None if teacher_run is None else teacher_run.key)
         keys = [run.key, *([teacher] if teacher else [])]
         T = _temperature(library, keys) if self.temperature is None else self.temperature
-        if teacher is None:
+        if teacher is None or teacher_run is None:
             summary = summarise(None, student, T=T)
         else:
-            both = align(
-                [library.locate(teacher).predictions(self.split), student], [teacher, run.key]
-            )
+            both = align([teacher_run.predictions(self.split), student], [teacher, run.key])
             summary = summarise(*both.predictions, T=T)
         figures = {
             one.name: interval
@@ -193,6 +191,20 @@ class Evaluate:
         print_table(table)
         print("Figures that depend on the number of samples are corrected for it.")
         return 0
+
+    def _teacher(self, run: RunFolder, library: Library) -> RunFolder | None:
+        """Return the run to compare with. A student is evaluated alone if its own teacher was
+        deleted or replaced."""
+        from bickd_core.runs.teachers import recorded_teacher
+
+        if self.teacher:
+            return library.locate(self.teacher)
+        try:
+            return recorded_teacher(run.info(), library.locate)
+        except RunError as error:
+            note = f"note: {str(error).rstrip('.')}, so there is no agreement."
+            print(note, file=sys.stderr)
+            return None
 
 
 def _temperature(library: Library, keys: Sequence[str]) -> float:

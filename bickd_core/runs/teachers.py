@@ -24,14 +24,14 @@ def recorded_teacher(info: RunInfo, find: Callable[[str], RunFolder]) -> RunFold
     if info.teacher is None:
         return None
     key, recorded = info.teacher.key, info.teacher.weights_sha256
-    teacher = find(key)
+    try:
+        teacher = find(key)
+    except RunError as error:
+        raise RunError(f"teacher '{key}' no longer exists.") from error
     path = teacher.weights_path
     replaced = _sha256(path) != recorded if path.exists() else _never_had_weights(teacher)
     if recorded and replaced:
-        raise RunError(
-            f"teacher '{key}' has other weights than when '{info.name}' was made, so they are not"
-            " compared."
-        )
+        raise RunError(f"teacher '{key}' has other weights than when '{info.name}' was made.")
     return teacher
 
 

@@ -264,6 +264,25 @@ def test_evaluate_prints_a_model_alone_and_says_n_of_n(bickd, make_run):
     assert (code, err) == (2, "bickd: run 'whole' has no predictions on validation yet.\n")
 
 
+def test_evaluate_prints_a_student_alone_whose_teacher_was_deleted_or_replaced(bickd, make_run):
+    predictions = random_predictions(40, 5, seed=1)
+    teacher = make_run("t", predictions=predictions)
+    taught = {"teacher": {"key": "t", "weights_sha256": "0" * 64}}
+    make_run("s", predictions=predictions, info=taught)
+    teacher.weights_path.write_bytes(b"other weights")
+    code, out, err = bickd("evaluate", "s")
+    assert (code, "Agreement" in out, "on test" in out) == (0, False, True)
+    assert err == (
+        "note: teacher 't' has other weights than when 's' was made, so there is no agreement.\n"
+    )
+    teacher.delete()
+    code, out, err = bickd("evaluate", "s", "--json")
+    assert (code, json.loads(out)["teacher"]) == (0, None)
+    assert err == "note: teacher 't' no longer exists, so there is no agreement.\n"
+    code, _, err = bickd("evaluate", "s", "--teacher", "t")
+    assert (code, "there is no run 't'" in err) == (2, True)
+
+
 def test_too_few_images_for_an_interval_are_said(bickd, make_run):
     make_run("few", predictions=random_predictions(4, 3, seed=1))
     code, out, _ = bickd("evaluate", "few")
