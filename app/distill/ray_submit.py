@@ -8,9 +8,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from app.distill.plan import Plan, method_of_run
+from bickd_core.config import TrainConfig
 from bickd_core.launch.local import worker_environment
+from bickd_core.naming import as_key
 from bickd_core.runs.library import Library
 from bickd_core.sweeps.definition import SWEPT, Sweep, planned_runs, sweep_path, write_sweep
 from bickd_core.sweeps.running import check_sweep
@@ -52,11 +55,26 @@ def as_sweep(plan: Plan, name: str) -> Sweep:
                 for run in plan.groups[0]
             ],
             "seeds": [group[0].config.seeds.weights for group in plan.groups],
-            "train": first.model_dump(
-                mode="json", exclude={*SWEPT, "optimizer"}, exclude_defaults=True
-            ),
+            "train": _changed(first),
         }
     )
+
+
+def _changed(config: TrainConfig) -> dict[str, Any]:
+    """Return the shared fields that differ from their defaults, each with all its parts: a schedule
+    without its kind would be another one."""
+    values = config.model_dump(mode="json", exclude={*SWEPT, "optimizer"})
+    default = {name: field.default for name, field in TrainConfig.model_fields.items()}
+    return {name: value for name, value in values.items() if getattr(config, name) != default[name]}
+
+
+def sweep_name(arch: str) -> str:
+    """Return the name of a sweep of students with this network, with room for method and seed.
+
+    >>> sweep_name("timm:resnet18")
+    'timm-resnet18-ray'
+    """
+    return f"{as_key(arch)[:45].rstrip('-._')}-ray"
 
 
 def free_sweep_name(wanted: str, library: Library) -> str:

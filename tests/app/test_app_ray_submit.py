@@ -11,7 +11,7 @@ from app.distill.form_values import form_of
 from app.distill.plan import build_plan
 from bickd_core.config import Seeds, TrainConfig
 from bickd_core.presets.catalogue import VARIANTS
-from bickd_core.runs.library import Library
+from bickd_core.runs.library import Library, check_name
 from bickd_core.sweeps.definition import planned_runs, read_sweep
 
 SHELF = Path(__file__).parents[2] / "pretrained"
@@ -59,6 +59,23 @@ def test_a_plan_is_a_sweep_of_the_same_runs():
     assert planned[3].config.objective == VARIANTS["kd-standardize"].options
     with pytest.raises(ValueError, match="on this machine"):
         ray_submit.as_sweep(plan(role="teacher"), "mine")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"schedule": "step"}, {"schedule": "step", "optimizer": "adamw"}]
+)
+def test_settings_with_parts_are_handed_on_whole(changes):
+    asked = plan(**changes)
+    sweep = ray_submit.as_sweep(asked, "x")
+    assert [run.config for run in planned_runs(sweep)] == [
+        run.config for group in asked.groups for run in group
+    ]
+
+
+@pytest.mark.parametrize("arch", ["timm:resnet18", "resnet8", "timm:" + "x" * 200])
+def test_the_name_of_a_sweep_can_be_that_of_its_runs(arch):
+    longest = f"{ray_submit.sweep_name(arch)}-dkd-standardize-s2147483647"
+    check_name(longest)
 
 
 def test_the_sweep_is_written_and_started_once_the_cluster_takes_it(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from app.distill import queue as queueing
 from app.distill.form_values import sentence
 from app.distill.measuring import Measurements, SpeedMeter
 from app.distill.plan import Plan, build_plan, plan_text, start
-from app.distill.ray_submit import HOW, ray_address, start_on_ray
+from app.distill.ray_submit import HOW, ray_address, start_on_ray, sweep_name
 from app.distill.speed import Guess, Speed, finished_runs, guess, guess_seconds
 from app.pages.distill import form as train_form
 from app.pages.distill import live, queue, race
@@ -146,7 +146,7 @@ def _plan(form: dict[str, Any]) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         on_click=_start,
-        args=(plan, turn, form.get("name") or f"{form['arch']}-ray" if where == _RAY else ""),
+        args=(plan, turn, form.get("name") or sweep_name(form["arch"]) if where == _RAY else ""),
     )
     if sent := st.session_state.pop(_SENT, None):
         st.success(sent)
