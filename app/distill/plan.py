@@ -175,9 +175,9 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
                 {**form, "preset": kind, "options": options, "seed": seed, "lr": rate}
             )
             typed = form.get("name") or ""
-            derived = re.sub(rf"-{kind}-s(\d+)$", rf"-{method}-s\1", default_name(config))
             label = "teacher" if config.role == "teacher" else method
-            name = (f"{typed}-{label}-s{seed}" if many else typed) if typed else derived
+            named = f"{typed}-{label}-s{seed}" if many else typed
+            name = named if typed else default_name(config, method)
             group.append(Planned(config, name, bool(typed)))
         groups.append(tuple(group))
     return Plan(tuple(groups))

@@ -414,14 +414,23 @@ def extension(run: RunFolder, epochs: int) -> TrainConfig:
     return TrainConfig.model_validate({**config.model_dump(), "epochs": epochs, "extends": run.key})
 
 
-def default_name(config: TrainConfig) -> str:
-    """Return DATA-MODEL-OBJECTIVE-sSEED. An extension has the name of the extended run and the
-    number of epochs that are added."""
+NAME_LENGTH = 76
+"""Longest name that is derived. `Library.free_name` adds up to 4 characters."""
+
+
+def default_name(config: TrainConfig, method: str = "") -> str:
+    """Return DATA-MODEL-METHOD-sSEED; data and model are cut if it is too long. An extension has
+    the name of the extended run and the number of epochs that are added.
+
+    Args:
+        method: the name of the method. If not given, that of its objective.
+    """
     if config.extends is not None:
         return f"{config.extends.rstrip('/').rpartition('/')[2][:68]}-plus{config.epochs}"
-    what = "teacher" if config.role == "teacher" else config.objective.kind
-    name = f"{short_name(config.dataset)}-{config.arch}-{what}-s{config.seeds.weights}"
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)  # a model may be called timm:NAME
+    what = "teacher" if config.role == "teacher" else method or config.objective.kind
+    end = f"-{what}-s{config.seeds.weights}"
+    front = f"{short_name(config.dataset)}-{config.arch}"[: NAME_LENGTH - len(end)]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", front) + end  # a model may be called timm:NAME
 
 
 def file_sha256(path: Path) -> str:

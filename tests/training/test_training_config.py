@@ -17,7 +17,7 @@ from bickd_core.launch.slots import default_slots
 from bickd_core.models import catalogue
 from bickd_core.models.catalogue import ModelInfo
 from bickd_core.runs.create import create_run, default_name
-from bickd_core.runs.library import RunError
+from bickd_core.runs.library import RunError, check_name
 from bickd_core.runs.stages import probe_positions
 from bickd_core.training import hardware
 from bickd_core.training.engine import sample_order
@@ -109,6 +109,24 @@ def test_names_say_what_a_run_is():
         default_name(small_config(objective=KD, teacher="t", seeds=Seeds.all(7)))
         == "digits-convnet-small-kd-s7"
     )
+
+
+def test_a_long_name_keeps_method_and_seed(library):
+    seeds = Seeds.all(2**31 - 1)
+    config = TrainConfig(
+        dataset=f"folder:/data/{'p' * 60}",
+        arch="timm:vit_base_patch16_clip_quickgelu_224",
+        objective=KD,
+        teacher="t",
+        seeds=seeds,
+    )
+    for method in ("", "dkd-standardize"):
+        name = default_name(config, method)
+        check_name(name)
+        assert name.startswith("p" * 40 + "-timm-vi")
+        assert name.endswith(f"-{method or 'kd'}-s2147483647")
+        (library.own / name).mkdir()
+        assert library.free_name(name) == f"{name}-2"
 
 
 # -- create_run ------------------------------------------------------------------------------------
