@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from run_helpers import small_config
+from run_helpers import random_predictions, small_config
 
-from app.pages.distill.curves import continued, earlier_records
+from app.pages.distill.curves import continued, earlier_records, reference
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import Library
+from bickd_core.runs.library import Library, Source
 from bickd_core.runs.status import Status
 
 
@@ -36,6 +36,20 @@ def test_all_ancestors_count_and_a_deleted_one_ends_them(tmp_path, monkeypatch: 
     made[0].write_status(Status("stopped"))
     made[0].delete()
     assert [record["of"] for record in earlier_records(made[2].info())] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "drawn"),
+    [({}, True), ({"validation_seed": 1}, False), ({"validation_folds": 5}, False)],
+)
+def test_the_teachers_line_is_of_the_same_validation_images(make_run, monkeypatch, changes, drawn):
+    teacher = make_run("t", info={"role": "teacher"})
+    random_predictions().save(teacher.predictions_path("validation"))
+    monkeypatch.setenv("BICKD_RUNS", str(teacher.path.parent))
+    student = make_run("s", info={"teacher": {"key": "t"}}, config=small_config(**changes))
+    assert (reference(student.info()) is not None) == drawn
+    teacher.change_info({"config": None, "source": Source(kind="imported")})
+    assert (reference(student.info()) is not None) == drawn
 
 
 def test_a_run_has_no_parent_when_a_later_run_or_itself_has_its_name(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from app.data import runs
 from app.data.cache import figures_cache
 from app.data.runs import Fingerprint
 from app.plain import st
+from bickd_core.config import TrainConfig
 from bickd_core.geometry.layout import align_to
 from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.probabilities import softmax
@@ -149,11 +150,20 @@ def teacher_run(info: RunInfo) -> RunFolder | None:
 
 
 def reference(info: RunInfo) -> Reference | None:
-    """Return the teacher's figures, or None if it has no predictions on validation."""
+    """Return the teacher's figures, or None if it has no predictions on this run's validation
+    images."""
     teacher = teacher_run(info)
     if teacher is None or not teacher.has_predictions("validation"):
         return None
+    if _validation(info) != _validation(runs.info(teacher)):
+        return None
     return _measured(runs.fingerprint_of(teacher.predictions_path("validation")))
+
+
+def _validation(info: RunInfo) -> tuple[int, int | None, int]:
+    """Return the settings that choose the validation images. Imported runs have the defaults."""
+    config = TrainConfig() if info.config is None else info.config
+    return config.validation_seed, config.validation_folds, config.validation_fold
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
