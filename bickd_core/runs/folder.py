@@ -439,46 +439,68 @@ class RunFolder:
     def rename(self, name: str) -> RunFolder:
         """Rename the run, and update the runs that have it as their teacher or extend it.
 
+        If a file cannot be written, all runs keep their names.
+
         Raises:
-            RunError: a worker holds the run, or the name exists or is not valid.
+            RunError: a worker holds the run, the name exists or is not valid, run.yaml cannot be
+                read, or the disk refuses.
         """
         check_name(name)
         target = self.path.with_name(name)
         with self._unworked("renamed"):
             if target.exists():
                 raise NameTaken(name)
+            self.info()  # a run that cannot be read is not moved
+            renamed = RunFolder(target, key=name)
+            changed: list[RunFolder] = []
             try:
                 self.path.rename(target)
+                renamed.change_info({"name": name})
+                for file in sorted(target.parent.glob("*/run.yaml")):
+                    follower = RunFolder(file.parent)
+                    if not file.parent.name.startswith(".") and follower._follow(
+                        self.path.name, name
+                    ):
+                        changed.append(follower)
             except OSError as error:
+                self._undo_rename(renamed, changed)
                 raise RunError(
                     f"run '{self.key}' cannot be renamed to '{name}': {explain_os_error(error)}"
                 ) from error
-            renamed = RunFolder(target, key=name)
-            renamed.change_info({"name": name})
-        for file in sorted(target.parent.glob("*/run.yaml")):
-            if not file.parent.name.startswith("."):
-                RunFolder(file.parent)._follow(self.path.name, name)
         return renamed
 
-    def _follow(self, old: str, new: str) -> None:
-        """Update the name of the teacher, and of the run that this one extends, in run.yaml."""
+    def _undo_rename(self, renamed: RunFolder, changed: Sequence[RunFolder]) -> None:
+        """Restore the old name in the runs that have the new one, as far as the disk allows."""
+        for follower in changed:
+            with contextlib.suppress(OSError, RunError):
+                follower._follow(renamed.path.name, self.path.name)
+        with contextlib.suppress(OSError, RunError):
+            if renamed.info().name != self.path.name:
+                renamed.change_info({"name": self.path.name})
+        with contextlib.suppress(OSError):
+            renamed.path.rename(self.path)
+
+    def _follow(self, old: str, new: str) -> bool:
+        """Update the name of the teacher, and of the run that this one extends, in run.yaml. Return
+        whether it had the old name."""
         try:
             info = self.info()
         except RunError:
-            return  # not readable by this program, so not changed by it either
+            return False  # not readable by this program, so not changed by it either
         changes: dict[str, Any] = {}
         if info.teacher is not None and info.teacher.key == old:
             changes["teacher"] = info.teacher.model_copy(update={"key": new})
         if info.extends == old:
             changes["extends"] = new
         if not changes:
-            return
+            return False
         if info.config is not None:
             named = {
                 field: new for field in ("teacher", "extends") if getattr(info.config, field) == old
             }
             changes["config"] = info.config.model_copy(update=named)
         self.write_info(info.model_copy(update=changes))
+        return True
 
     def delete(self) -> None:
         """Delete the folder: hide it in one step, then remove its files.

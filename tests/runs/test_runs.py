@@ -536,6 +536,37 @@ def test_runs_follow_the_run_that_they_extend_when_it_is_renamed(make_run, libra
     assert again.info().extends == again.info().config.extends == "b"
 
 
+@pytest.mark.parametrize("refused", ["b", "s1", "s2"])
+def test_a_rename_that_the_disk_refuses_leaves_all_as_it_was(
+    make_run, library, monkeypatch, refused
+):
+    teacher = make_run("a")
+    students = [make_run(name, info={"teacher": TeacherRef(key="a")}) for name in ("s1", "s2")]
+    before = {run.key: run.info() for run in library.runs()}
+    write = RunFolder.write_info
+
+    def full(run, info):
+        if run.path.name == refused:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(run, info)
+
+    monkeypatch.setattr(RunFolder, "write_info", full)
+    with pytest.raises(RunError, match="'a' cannot be renamed to 'b': the disk is full; free some"):
+        teacher.rename("b")
+    assert {run.key: run.info() for run in library.runs()} == before
+    monkeypatch.undo()
+    teacher.rename("b")
+    assert {student.info().teacher.key for student in students} == {"b"}
+
+
+def test_a_run_that_cannot_be_read_is_not_renamed(make_run, library):
+    run = make_run("a")
+    run.path.joinpath("run.yaml").write_text("[")
+    with pytest.raises(RunError, match="a/run.yaml cannot be read"):
+        run.rename("b")
+    assert names(library.own) == ["a"]
+
+
 def test_delete(make_run, library):
     run = make_run("a", predictions=random_predictions())
     run.delete()
