@@ -20,7 +20,12 @@ class Launcher(Protocol):
     """How many runs the place works on side by side."""
 
     def submit(self, run: RunFolder) -> None:
-        """Start a worker on a new, stopped, failed or lost run."""
+        """Start a worker on a new, stopped, failed or lost run.
+
+        Raises:
+            RunError: this run cannot be started.
+            ConnectionError: the place cannot be reached now.
+        """
 
     def stop(self, run: RunFolder) -> None:
         """Ask the worker to save its state and stop, which it does within a step."""

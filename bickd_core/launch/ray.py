@@ -5,6 +5,7 @@ Ray (https://docs.ray.io, 2.52 or newer, extra `[ray]`) is imported only when a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -62,14 +63,17 @@ class RayLauncher:
         # Ray counts who works where; the local queue's slots, which the folders' users share, must
         # not hold a job.
         environment = worker_environment(slots=self.at_once)
-        self.jobs[run.path] = self._client.submit_job(
-            entrypoint=f"{command} >> {log} 2>&1",
-            submission_id=f"bickd-{run.path.name}-{secrets.token_hex(4)}",
-            entrypoint_num_cpus=self._cpus,
-            entrypoint_num_gpus=self._gpus,
-            runtime_env={"env_vars": environment},
-            metadata={"run": str(run.path.resolve())},
-        )
+        try:
+            self.jobs[run.path] = self._client.submit_job(
+                entrypoint=f"{command} >> {log} 2>&1",
+                submission_id=f"bickd-{run.path.name}-{secrets.token_hex(4)}",
+                entrypoint_num_cpus=self._cpus,
+                entrypoint_num_gpus=self._gpus,
+                runtime_env={"env_vars": environment},
+                metadata={"run": str(run.path.resolve())},
+            )
+        except (OSError, RuntimeError) as error:
+            raise ConnectionError(f"Ray takes no jobs now: {first_line(error)}.") from error
 
     def stop(self, run: RunFolder) -> None:
         """Stop a run through its folder, because Ray's own stop kills after three seconds.
@@ -78,7 +82,8 @@ class RayLauncher:
         """
         run.request_stop()
         if self._job_status(run) == "PENDING":
-            self._client.stop_job(self.jobs[run.path])
+            with contextlib.suppress(OSError, RuntimeError):  # if it starts, it sees the request
+                self._client.stop_job(self.jobs[run.path])
 
     def poll(self, run: RunFolder) -> Poll:
         job = self._job_status(run)

@@ -30,12 +30,17 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
         0 if all runs finished, 130 after Ctrl-C, 143 after SIGTERM, else 1.
     """
     console = Console(soft_wrap=True)
+    problem = ""
     with stop_signals() as signals, _Bars(runs, console) as bars:
         while sweeping.at_work:
             for ended in sweeping.turn():
                 console.print(_sentence(ended), highlight=False, markup=False)
                 on_end(ended)
             bars.show(sweeping)
+            if sweeping.unreachable != problem:
+                problem = sweeping.unreachable
+                text = f"waiting: {problem}" if problem else "runs are started again"
+                console.print(text, highlight=False, markup=False)
             if signals and not sweeping.stopping:
                 console.print("stopping: every run saves its state and ends after this step ...")
                 sweeping.stop()
@@ -44,7 +49,7 @@ def work_through(sweeping: Sweeping, runs: int, on_end: Callable[[Ended], None])
                     "left: active runs stop by themselves; run the same command to continue."
                 )
                 break
-            time.sleep(POLL_SECONDS if sweeping.working else 0)
+            time.sleep(POLL_SECONDS if sweeping.at_work else 0)
     states = [ended.state for ended in sweeping.ended]
     counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("finished", "failed", "stopped")

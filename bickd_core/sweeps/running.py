@@ -81,6 +81,8 @@ class Sweeping:
         self.working: dict[str, tuple[PlannedRun, RunFolder]] = {}
         self.ended: list[Ended] = []
         self.stopping = False
+        self.unreachable = ""
+        """Why no run could be started in the last turn, if the place could not be reached."""
         self._waiting = deque(planned)
         self._library = library
         self._launcher = launcher
@@ -106,18 +108,23 @@ class Sweeping:
         Returns:
             The runs that have ended since the last turn.
         """
-        before = len(self.ended)
+        before, self.unreachable = len(self.ended), ""
         for planned, run in list(self.working.values()):
             try:
                 self._look(planned, run)
             except RunError as error:  # its folder is gone or damaged
                 self._end(planned, run, "failed", str(error))
-        while self._waiting and len(self.working) < self._launcher.at_once:
-            self._start(self._waiting.popleft())
+        places = self._launcher.at_once
+        while self._waiting and len(self.working) < places and not self.unreachable:
+            planned = self._waiting.popleft()
+            run = _folder(planned, self._library)
+            try:
+                self._start(planned, run)
+            except RunError as error:
+                self._end(planned, run, "failed", str(error))
         return self.ended[before:]
 
-    def _start(self, planned: PlannedRun) -> None:
-        run = _folder(planned, self._library)
+    def _start(self, planned: PlannedRun, run: RunFolder) -> None:
         if not (run.path / "run.yaml").exists():
             try:
                 run = create_run(
@@ -146,8 +153,15 @@ class Sweeping:
         return self._submit(planned, run)
 
     def _submit(self, planned: PlannedRun, run: RunFolder) -> None:
+        """Start the run. If the place cannot be reached, it is the next to start in a later
+        turn."""
         self.working[planned.name] = (planned, run)
-        self._launcher.submit(run)
+        try:
+            self._launcher.submit(run)
+        except ConnectionError as error:
+            self.unreachable = str(error)
+            del self.working[planned.name]
+            self._waiting.appendleft(planned)
 
     def _look(self, planned: PlannedRun, run: RunFolder) -> None:
         state = self._launcher.poll(run)
@@ -166,6 +180,8 @@ class Sweeping:
             self._end(planned, run, "failed", error, ended_before=ended_before)
         else:
             self._submit(planned, run)
+            if planned.name not in self.working:
+                self._failures[planned.name] -= 1  # counted again when it is started
 
     def _lost(self, planned: PlannedRun, run: RunFolder) -> None:
         """Submit a lost run again, to resume it. A worker that repeatedly dies at once counts as

@@ -77,6 +77,25 @@ def test_a_job_is_the_same_worker_command_with_its_share_of_a_node(
     assert len({job["submission_id"] for job in client.jobs}) == 2
 
 
+@pytest.mark.parametrize("error", [RuntimeError("status code 500: no head\n"), OSError("no route")])
+def test_a_cluster_that_does_not_answer_is_a_connection_error(
+    launcher, client, make_run, monkeypatch, error
+):
+    def refuse(*_, **__):
+        raise error
+
+    run = make_run("a", state=None)
+    monkeypatch.setattr(client, "stop_job", refuse)
+    launcher.submit(run)
+    launcher.stop(run)
+    assert run.stop_requested()
+    monkeypatch.setattr(client, "submit_job", refuse)
+    with pytest.raises(
+        ConnectionError, match=r"Ray takes no jobs now: (status .* head|no route)\."
+    ):
+        launcher.submit(run)
+
+
 OLD, NEW = 0.0, 2e9
 
 

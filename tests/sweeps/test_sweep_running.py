@@ -104,6 +104,50 @@ def test_a_second_call_keeps_what_is_finished_and_goes_on_with_the_rest(planned,
     assert launcher.submitted == ["s-kd-s0", "s-kd-s1"]
 
 
+class Unreachable(MadeUp):
+    """A place that cannot be reached until the test says so."""
+
+    there = True
+
+    def submit(self, run):
+        if not self.there:
+            raise ConnectionError("it does not answer.")
+        super().submit(run)
+
+
+def test_a_place_that_cannot_be_reached_is_tried_again(planned, library):
+    launcher = Unreachable(at_once=1)
+    sweeping = Sweeping(planned[:2], library, launcher, retries=1)
+    sweeping.turn()
+    launcher.end(library.find("s-ce-s0"), "finished")
+    launcher.there = False
+    assert ends(sweeping.turn()) == [("s-ce-s0", "finished", False)]
+    assert (sweeping.at_work, sweeping.working) == (True, {})
+    assert sweeping.unreachable == "it does not answer."
+    assert sweeping.turn() == []
+    launcher.there = True
+    sweeping.turn()
+    assert (launcher.submitted, sweeping.unreachable) == (["s-ce-s0", "s-kd-s0"], "")
+    launcher.end(library.find("s-kd-s0"), "failed", error="out of memory")
+    launcher.there = False
+    assert sweeping.turn() == sweeping.turn() == []  # one retry is left, however often it waits
+    launcher.there = True
+    sweeping.turn()
+    assert launcher.submitted[2:] == ["s-kd-s0"]
+    launcher.end(library.find("s-kd-s0"), "failed", error="out of memory")
+    assert ends(sweeping.turn()) == [("s-kd-s0", "failed", False)]
+
+
+def test_a_run_that_cannot_be_started_fails_alone(planned, library):
+    launcher = MadeUp(at_once=4)
+    Sweeping(planned[:1], library, launcher).turn()
+    library.find("s-ce-s0").path.joinpath("status.json").write_text("{")
+    sweeping = Sweeping(planned[:2], library, launcher)
+    assert ends(sweeping.turn()) == [("s-ce-s0", "failed", False)]
+    assert "status.json cannot be read" in sweeping.ended[0].error
+    assert list(sweeping.working) == ["s-kd-s0"]
+
+
 def test_a_failed_run_is_started_again_as_often_as_asked(planned, library):
     launcher = MadeUp()
     sweeping = Sweeping(planned[:1], library, launcher, retries=1)
