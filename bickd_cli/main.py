@@ -474,16 +474,23 @@ class Stages:
 
     def run(self, library: Library) -> int:
         from bickd_core.training.finish import add_stages
+        from bickd_core.training.worker import explain
 
         lacking = [
             run
             for run in library.runs()
             if run.weights_path.exists() and not run.stages_path.exists()
         ]
+        failed = 0
         for run in [library.locate(key) for key in self.run_keys] or lacking:
-            add_stages(run)
-            print(f"{run.key}: {run.stages_path.name} written")
-        return 0
+            try:
+                add_stages(run)
+            except (ValueError, OSError) as error:
+                failed += 1
+                print(f"bickd: {run.key}: {explain(error, 'try again')}", file=sys.stderr)
+            else:
+                print(f"{run.key}: {run.stages_path.name} written")
+        return 1 if failed else 0
 
 
 @dataclass

@@ -123,9 +123,15 @@ def test_the_command_fills_in_what_lacks(library, teacher, make_run, monkeypatch
             main.main(["stages", *arguments])
         return left.value.code, capsys.readouterr()
 
-    assert call() == (0, ("teacher: stages.npz written\n", ""))
+    damaged = make_run("damaged")
+    damaged.weights_path.write_bytes(b"not weights")
+    code, said = call()
+    assert (code, said.out) == (1, "teacher: stages.npz written\n")
+    assert said.err.startswith("bickd: damaged: ")
+    assert said.err.count("\n") == 1
     assert teacher.stages() is not None
+    damaged.delete()
     assert call() == (0, ("", ""))
     code, said = call("without-weights")
-    assert code == 2
+    assert code == 1
     assert "has no weights yet" in said.err
