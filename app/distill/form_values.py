@@ -346,16 +346,12 @@ def phase(
             ignored until the worker has written its first one.
     """
     stale = status.stale(now)
-    quiet = not status.active or stale
-    if (
-        quiet
-        and started_at is not None
-        and status.heartbeat < started_at
-        and 0 <= now - started_at < STARTING_SECONDS
-    ):
+    if _unanswered(status, started_at, now) and 0 <= now - (started_at or 0) < STARTING_SECONDS:
         return _PHASES["starting"]
     if stale:
         return _PHASES["lost"]
+    if status.state == "queued" and status.worker is None and not stopping:
+        return _PHASES["starting"]  # a worker that waits for a slot has written so
     if status.state == "running" and 0 < status.progress.epochs <= status.progress.epoch:
         return _PHASES[
             "ending"
@@ -363,6 +359,18 @@ def phase(
     if stopping and status.active:
         return _PHASES["stopping"]
     return _PHASES[status.state]
+
+
+def unreported(status: Status, *, started_at: float | None, now: float) -> bool:
+    """Return whether a worker that this session started at this time should have written its first
+    status by now, but has not."""
+    late = started_at is not None and now - started_at >= STARTING_SECONDS
+    return late and _unanswered(status, started_at, now)
+
+
+def _unanswered(status: Status, started_at: float | None, now: float) -> bool:
+    quiet = not status.active or status.stale(now)
+    return quiet and started_at is not None and status.heartbeat < started_at
 
 
 def progress_text(status: Status, *, stopping: bool = False) -> str:

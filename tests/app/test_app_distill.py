@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.distill.form_values import phase, unused_options
+from app.distill.form_values import phase, unreported, unused_options
 from app.distill.measuring import SpeedMeter
 from app.distill.speed import Speed
 from app.distill.which_method import which_method
@@ -145,6 +146,38 @@ def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
     assert (
         phase(Status("running", **at), now=time.time()).name == "running"
     )  # before its first step
+
+
+def test_a_run_waits_for_its_turn_only_when_its_worker_says_so():
+    now = time.time()
+    fresh = Status("queued", heartbeat=now)
+    assert phase(fresh, now=now).name == "starting"
+    assert phase(fresh, stopping=True, now=now).name == "stopping"
+    assert phase(replace(fresh, worker=Worker.this()), now=now).name == "queued"
+    assert phase(fresh, now=now + 30).name == "lost"
+
+
+@pytest.mark.parametrize("state", ["queued", "stopped", "failed"])
+def test_a_worker_that_never_reports_is_missed_after_a_while(state):
+    before, now = Status(state, heartbeat=100.0), 1000.0
+    assert not unreported(before, started_at=None, now=now)
+    assert not unreported(before, started_at=now - 5, now=now)
+    assert phase(before, started_at=now - 5, now=now).name == "starting"
+    assert unreported(before, started_at=now - 21, now=now)
+    assert not unreported(replace(before, heartbeat=now - 15), started_at=now - 21, now=now)
+
+
+def test_a_worker_that_never_reported_is_named_with_its_log(library):
+    run = racer(library, "kd", 0, Status("stopped", Progress(1, 4), heartbeat=1.0))
+    run.log_path.write_text("No space left on device\n")
+    view = ViewState(teacher=TEACHER, run="kd-0")
+    app = AppTest.from_function(page, args=(view,), default_timeout=60)
+    app.session_state["live-started"] = {"kd-0": time.time() - 30}
+    checked(app.run())
+    assert [warning.value for warning in app.warning] == [
+        "The worker that you started did not report; the disk may be full."
+    ]
+    assert "No space left on device" in app.code[0].value
 
 
 def test_a_finished_teacher_has_its_figures_and_leads_to_the_form(teacher, monkeypatch):

@@ -11,7 +11,7 @@ from app import refresh, settings, state
 from app.add_to_comparison import opened
 from app.components import notice, run_figures
 from app.data import access, reached, runs
-from app.distill.form_values import Phase, phase, progress_text, sentence
+from app.distill.form_values import Phase, phase, progress_text, sentence, unreported
 from app.pages.distill import curves, form
 from app.pages.runs import lineage
 from app.plain import st
@@ -44,8 +44,22 @@ def panel(run: RunFolder, info: RunInfo, more: Callable[[], None]) -> None:
 
 
 def current_phase(run: RunFolder) -> Phase:
-    started = st.session_state.setdefault(_STARTED, {}).get(run.key)
-    return phase(run.status(), stopping=run.stop_requested(), started_at=started, now=time.time())
+    stopping, started = run.stop_requested(), _started_at(run)
+    return phase(run.status(), stopping=stopping, started_at=started, now=time.time())
+
+
+def _started_at(run: RunFolder) -> float | None:
+    return st.session_state.setdefault(_STARTED, {}).get(run.key)
+
+
+def show_unreported(run: RunFolder, status: Status) -> bool:
+    """Warn about a worker that this session started and that wrote nothing, with the log. Return
+    whether there is one."""
+    silent = unreported(status, started_at=_started_at(run), now=time.time())
+    if silent:
+        st.warning("The worker that you started did not report; the disk may be full.")
+        _log(run)
+    return silent
 
 
 def mark_started(key: str) -> None:
@@ -93,9 +107,10 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
             "The worker has not reported for a while, but its process is still there. The machine"
             " may have slept, or the disk may be slow or full."
         )
+    silent = show_unreported(run, status)
     if now.name == "failed":
         show_failure(status)
-    elif now.name == "lost":
+    elif now.name == "lost" and not silent:
         st.warning(
             "The worker ended without a message: it was killed, or the machine was restarted."
             " Resume continues from the last saved step."
@@ -106,7 +121,7 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
         st.caption(f"Took {numbers.duration(status.seconds)}.")
     if status.device:
         st.caption(f"Runs on: {status.device}." if now.live else f"Ran on: {status.device}.")
-    if now.name in ("failed", "lost"):
+    if now.name in ("failed", "lost") and not silent:
         _log(run)
 
 

@@ -23,6 +23,7 @@ from app.registry import open_page
 from bickd_core.data.registry import dataset_title
 from bickd_core.launch import local
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.runs.status import Status
 from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence
 from bickd_viz.charts.training import Line, metric_lines
@@ -84,8 +85,8 @@ def _panel(racers: list[Racer], was_busy: bool, more: Callable[[], None]) -> Non
         at = races.standing(statuses, most, [phase.name == "stopping" for phase in phases])
         st.progress(at.fraction, text=at.text or "waiting for its turn, or loading …")
     with st.container(border=True, key="race-students"):
-        for (run, info), phase in zip(racers, phases, strict=True):
-            _student(run, info, phase, looks[run.key])
+        for (run, info), phase, status in zip(racers, phases, statuses, strict=True):
+            _student(run, info, phase, status, looks[run.key])
     if any(phase.live for phase in phases) != was_busy:
         st.rerun()  # behind the buttons: a click that comes with the end would be lost before them
     _charts(racers, looks, was_busy)
@@ -184,7 +185,7 @@ def _compare(keys: list[str]) -> None:
     open_page("overview")
 
 
-def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> None:
+def _student(run: RunFolder, info: RunInfo, phase: Phase, status: Status, look: ModelStyle) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key=f"race-row-{run.key}"
     ):
@@ -206,8 +207,9 @@ def _student(run: RunFolder, info: RunInfo, phase: Phase, look: ModelStyle) -> N
             "Resume", key=f"race-resume-{run.key}", type="tertiary", icon=":material/play_arrow:"
         ):
             _resume([run])
+    live.show_unreported(run, status)
     if phase.name == "failed":
-        live.show_failure(run.status())
+        live.show_failure(status)
 
 
 def _focus(key: str) -> None:
