@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.distill.form_values import build_config, plan_sentence, train_images
-from bickd_core.config import TrainConfig
+from pydantic import BaseModel
+
+from app.distill.form_values import build_config, form_of, plan_sentence, train_images
+from bickd_core.config import RESIZING, TrainConfig
 from bickd_core.data.registry import dataset_info
 from bickd_core.launch import local
 from bickd_core.models.catalogue import resolve
@@ -24,6 +26,7 @@ from bickd_core.presets.catalogue import (
 from bickd_core.presets.options import Options
 from bickd_core.runs.create import default_name
 from bickd_core.runs.library import Library, NameTaken, RunFolder, RunInfo, with_a_free_name
+from bickd_core.training.rates import have_own_rates
 from bickd_viz.text import numbers
 
 MAX_SEEDS = 20
@@ -181,6 +184,44 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
             group.append(Planned(config, name, bool(typed)))
         groups.append(tuple(group))
     return Plan(tuple(groups))
+
+
+def not_reused(configs: Sequence[TrainConfig]) -> list[str]:
+    """Return the settings of these runs that the form cannot show, so that new runs have others.
+
+    Args:
+        configs: of one run, or of the runs of a race.
+    """
+    first, own_rates = configs[0], have_own_rates(configs)
+    objectives = {method_of(config.objective): config.objective for config in configs}
+    names: list[str] = []
+    for config in configs:
+        objective = objectives[method_of(config.objective)]
+        form = {
+            **form_of(first),
+            "preset": objective.kind,
+            "options": objective.model_dump(exclude={"kind"}),
+            "seed": first.seeds.weights,
+            "lr": (config if own_rates else first).optimizer.lr,
+        }
+        try:
+            names += _differences(config, build_config(form))
+        except ValueError:
+            return []  # the form shows what is wrong with these settings
+    return list(dict.fromkeys(names))
+
+
+def _differences(config: TrainConfig, again: TrainConfig) -> Iterator[str]:
+    # images are made square as for the teacher, and a size that is not set is the data's
+    same = {*(RESIZING if config.teacher else ()), *(() if config.image_size else ("image_size",))}
+    for name in TrainConfig.model_fields:
+        value, other = getattr(config, name), getattr(again, name)
+        if value == other or name in same:
+            continue
+        if type(value) is type(other) and isinstance(value, BaseModel):
+            yield from (part for part, it in value if getattr(other, part) != it)
+        else:
+            yield name
 
 
 def uses_own_rates(form: Mapping[str, Any]) -> bool:

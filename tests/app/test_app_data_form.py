@@ -126,3 +126,23 @@ def test_whatever_is_typed_ends_in_a_sentence(home):
 def test_more_classes_than_a_sentence_can_name(home):
     write_folder(home / "many", {f"c{i:02}": 3 for i in range(20)}, made_images(60))
     assert "c11 and 8 more." in data_sentences(dataset_info(f"folder:{home / 'many'}"))[1]
+
+
+def refilled(teacher=None):
+    import streamlit
+
+    from app.components.fields import Fields
+    from app.pages.distill import form
+    from bickd_core.config import TrainConfig
+
+    fields, names = Fields("distill"), [f"{name}-folder:/x" for name in ("resize", "class_order")]
+    fields.set(**dict(zip(names, ("pad", "natural"), strict=True)))
+    form.fill(TrainConfig(dataset="folder:/x", teacher=teacher))
+    streamlit.text(" ".join(fields.get(name) for name in names))
+
+
+@pytest.mark.parametrize(("teacher", "values"), [(None, "crop text"), ("t", "pad natural")])
+def test_settings_without_a_way_of_resizing_or_an_order_reset_these_fields(home, teacher, values):
+    app = AppTest.from_function(refilled, args=(teacher,)).run()
+    assert not app.exception, app.exception
+    assert [text.value for text in app.text] == [values]

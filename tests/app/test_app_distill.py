@@ -148,6 +148,15 @@ def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
     )  # before its first step
 
 
+def test_settings_that_are_not_reused_are_named(library):
+    run = racer(library, "kd", 0, Status("stopped", Progress(1, 4), heartbeat=1.0))
+    config = run.info().config.model_copy(update={"view_pool": 3})
+    run.change_info({"config": config})
+    app = opened(ViewState(teacher=TEACHER, run="kd-0"))
+    checked(app.button(key="distill-again").click().run())
+    assert "Not in the form, so not reused: view_pool." in words(app).replace("\\", "")
+
+
 def test_a_run_waits_for_its_turn_only_when_its_worker_says_so():
     now = time.time()
     fresh = Status("queued", heartbeat=now)

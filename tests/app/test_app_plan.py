@@ -14,6 +14,7 @@ from app.distill.plan import (
     METHODS,
     build_plan,
     method_of,
+    not_reused,
     plan_text,
     rates_text,
     read_seeds,
@@ -34,6 +35,36 @@ TEACHER = "caltech95/teacher"
 def form(**changes) -> dict:
     begin = form_of(TrainConfig(teacher=TEACHER, objective={"kind": "kd"}))  # type: ignore[arg-type]
     return {**begin, "methods": ["kd"], "options": {}, "name": "", **changes}
+
+
+def kd(**changes) -> TrainConfig:
+    return TrainConfig.model_validate({"teacher": TEACHER, "objective": {"kind": "kd"}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, []),
+        ({"schedule": {"kind": "step"}, "optimizer": {"kind": "adamw", "lr": 0.1}}, []),
+        ({"optimizer": {"weight_decay": 0.0}, "extends": "a"}, ["weight_decay", "extends"]),
+        ({"schedule": {"kind": "step", "gamma": 0.5}}, ["gamma"]),
+        ({"seeds": {"weights": 3, "order": 1, "augmentation": 3}}, ["order"]),
+        ({"resize": "stretch", "interpolation": "bilinear"}, []),  # the teacher's too
+        ({"validation_folds": 5}, ["validation_folds"]),
+    ],
+)
+def test_settings_that_the_form_does_not_show_are_named(changes, names):
+    if "optimizer" in changes:
+        changes["optimizer"].setdefault("kind", "sgd")
+    assert not_reused([kd(**changes)]) == names
+
+
+def test_a_race_names_the_rate_and_the_options_that_only_one_student_has():
+    first = kd(optimizer={"kind": "sgd", "lr": 0.3})
+    second = kd(objective={"kind": "dist"}, optimizer={"kind": "sgd", "lr": 0.2})
+    assert not_reused([first, first]) == []
+    assert not_reused([first, second]) == ["lr"]
+    assert not_reused([kd(), kd(objective={"kind": "kd", "temperature": 9.0})]) == ["temperature"]
 
 
 @pytest.mark.parametrize(

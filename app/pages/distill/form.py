@@ -18,7 +18,7 @@ from app.distill.form_values import (
     teachers_for,
 )
 from app.distill.model_choice import choices
-from app.distill.plan import method_of, rates_text
+from app.distill.plan import method_of, not_reused, rates_text
 from app.pages.distill import methods as method_form
 from app.pages.distill import model_costs
 from app.plain import st
@@ -45,10 +45,12 @@ def fill(*configs: TrainConfig) -> None:
     if configs[0].role == "student" and configs[0].teacher is None:
         fields.set(**{fields.scoped("teacher", on): _FROM_LABELS})
     fields.set(**{fields.scoped("arch", form["role"], on): form.pop("arch")})
-    for name in ("class_order", "resize"):
-        if (value := form.pop(name)) is not None:
-            fields.set(**{fields.scoped(name, on): value})
+    order, resize = form.pop("class_order"), form.pop("resize")
+    if configs[0].teacher is None:  # with a teacher, both are the teacher's; older runs have "text"
+        fields.set(**{fields.scoped("class_order", on): order or "text"})
+        fields.set(**{fields.scoped("resize", on): resize or "crop"})
     fields.set(**{fields.scoped("lr", kind): form.pop("lr")})
+    fields.set(not_reused=not_reused(configs))
     fields.set(**form, methods=list(methods), own_rates=have_own_rates(configs))
     for name, options in methods.items():
         method_form.write(fields, name, options)
@@ -60,6 +62,7 @@ def distil_from(key: str, dataset: str, image_size: int) -> None:
     data_form.write(fields, dataset)
     fields.set(
         role="student",
+        not_reused=[],
         **{
             fields.scoped("teacher", dataset): key,
             fields.scoped("image_size", dataset): image_size,
@@ -74,6 +77,8 @@ def show() -> dict[str, Any] | None:
         Its values for `build_plan`; None, after showing a message, if something is still missing.
     """
     fields = _fields()
+    if lost := fields.get("not_reused"):
+        st.caption(f"Not in the form, so not reused: {', '.join(lost)}.")
     form: dict[str, Any] = {"role": _role(fields)}
     if form["role"] == "student":
         form["methods"] = method_form.methods(fields)
