@@ -27,6 +27,7 @@ class Entry:
 
     Attributes:
         working: whether it works; otherwise it waits.
+        here: whether its worker is on this machine. The runs folder may be on a shared disk.
         seconds_left: None if unknown.
         ending: "stopping" after a request to stop, "finishing" after the last epoch, else "".
     """
@@ -36,6 +37,7 @@ class Entry:
     standing: Standing
     seconds_left: Seconds
     ending: str = ""
+    here: bool = True
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -111,7 +113,8 @@ def entries(
             ending = "finishing"
         elif left is None and at.fraction == 0:
             left = expected(configs)
-        queue_entries.append(Entry(pairs, working, at, left, ending))
+        here = all(status.worker is None or status.worker.here for status in statuses)
+        queue_entries.append(Entry(pairs, working, at, left, ending, here))
     return sorted(queue_entries, key=lambda entry: not entry.working)
 
 
@@ -131,8 +134,14 @@ def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list
     return finish_times
 
 
+def on_this_machine(queue_entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in queue_entries if entry.here]
+
+
 def all_done(queue_entries: Sequence[Entry], slots: int | None = None) -> Seconds:
-    """Return the seconds until all entries are done, or None if one of them is unknown."""
+    """Return the seconds until all entries of this machine are done, or None if one of them is
+    unknown."""
+    queue_entries = on_this_machine(queue_entries)
     left = [entry.seconds_left for entry in queue_entries]
     if not queue_entries or any(seconds is None for seconds in left):
         return None
@@ -142,7 +151,9 @@ def all_done(queue_entries: Sequence[Entry], slots: int | None = None) -> Second
 
 
 def until_free(queue_entries: Sequence[Entry], slots: int | None = None) -> Seconds:
-    """Return the seconds until a new run may start: 0 if a slot is free, None if unknown."""
+    """Return the seconds until a new run may start on this machine: 0 if a slot is free, None if
+    unknown."""
+    queue_entries = on_this_machine(queue_entries)
     slots = slots or default_slots()
     if len(queue_entries) < slots:
         return 0.0

@@ -108,10 +108,15 @@ class Worker:
     def this(cls) -> Worker:
         return _worker(os.getpid())
 
+    @property
+    def here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.host == socket.gethostname()
+
     def lost(self) -> bool | None:
         """Return whether the process is gone; None if unknown: another host, another boot or an
         unclear start."""
-        if self.host != socket.gethostname() or self.boot != (_boot() if self.boot else ""):
+        if not self.here or self.boot != (_boot() if self.boot else ""):
             return None
         if self.ticks is not None:
             try:
@@ -135,7 +140,7 @@ class Worker:
         """Like `lost`, for jobs without a heartbeat: on this host, a process counts as gone unless
         it is found."""
         lost = self.lost()
-        return self.host == socket.gethostname() if lost is None else lost
+        return self.here if lost is None else lost
 
 
 @lru_cache(maxsize=1)
@@ -200,7 +205,7 @@ class Status:
     def _fresh(self, now: float | None) -> bool:
         """Return whether the heartbeat, or the file by the clock of its disk, is recent."""
         now = time.time() if now is None else now
-        elsewhere = self.worker is not None and self.worker.host != socket.gethostname()
+        elsewhere = self.worker is not None and not self.worker.here
         allowed = STALE_SECONDS + (CLOCK_SECONDS if elsewhere else 0.0)
         if -CLOCK_SECONDS <= now - self.heartbeat <= allowed:
             return True

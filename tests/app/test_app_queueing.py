@@ -22,6 +22,23 @@ def library(tmp_path) -> Library:
     return Library(shelf=tmp_path / "shelf", own=tmp_path / "own")
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Count the runs of the other host as this machine's."""
+    monkeypatch.setattr("app.distill.queue.on_this_machine", list)
+
+
+def test_runs_of_other_machines_take_no_slot_of_this_one(library):
+    runs = [put(library, "a", "running", 1, 30.0), put(library, "b", "queued", 2)]
+    found = entries(runs, lambda configs: 20.0)
+    assert [entry.here for entry in found] == [False, False]
+    assert (until_free(found, 1), all_done(found, 1)) == (0.0, None)
+    own = create_run(small_config(epochs=4), library, name="c")  # its worker starts
+    found = entries([*runs, (own, own.info())], lambda configs: 20.0)
+    assert [entry.here for entry in found] == [False, False, True]
+    assert (until_free(found, 1), all_done(found, 1)) == (20.0, 20.0)
+
+
 def put(
     library: Library, name: str, state: str, pid: int, left: float | None = None, age: float = 0.0
 ):
@@ -33,6 +50,7 @@ def put(
     return run, run.info()
 
 
+@pytest.mark.usefixtures("here")
 def test_races_are_one_entry_and_what_works_comes_first(library):
     runs = [
         put(library, "a", "queued", 1),
@@ -56,6 +74,7 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert (until_free(found, 1), until_free(found, 2), until_free(found, 3)) == (110.0, 20.0, 0.0)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_run_that_ends_says_so_instead_of_a_time(library):
     finishing, stopping = (
         put(library, "a", "running", 1, 0.0),
@@ -70,6 +89,7 @@ def test_a_run_that_ends_says_so_instead_of_a_time(library):
     assert all_done(found[1:], 2) == 2.0
 
 
+@pytest.mark.usefixtures("here")
 def test_where_one_is_not_known_the_whole_is_not(library):
     found = entries([put(library, "a", "queued", 1)], lambda configs: None)
     assert found[0].progress == "waiting"
@@ -90,7 +110,9 @@ def test_a_free_place_takes_the_next():
     )
 
 
-def test_the_head_of_the_queue_has_a_space_before_the_dot(library, monkeypatch):
+def shown(library, monkeypatch) -> list[str]:
+    """The texts of the queue with one run on another host."""
+
     def script() -> None:
         from app.pages.distill import queue
 
@@ -102,4 +124,13 @@ def test_the_head_of_the_queue_has_a_space_before_the_dot(library, monkeypatch):
     app = AppTest.from_function(script, default_timeout=60)
     app.run()
     assert not app.exception, app.exception
-    assert app.markdown[0].value == "**On this machine now** · all done in about 30 s"
+    return [text.value for text in app.markdown]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_head_of_the_queue_has_a_space_before_the_dot(library, monkeypatch):
+    assert shown(library, monkeypatch)[0] == "**On this machine now** · all done in about 30 s"
+
+
+def test_runs_of_other_machines_have_a_head_of_their_own(library, monkeypatch):
+    assert shown(library, monkeypatch) == ["**On other machines**"]

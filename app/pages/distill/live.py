@@ -97,9 +97,9 @@ def _progress(run: RunFolder, status: Status, now: Phase) -> None:
     at = status.progress
     if now.live or now.name in ("stopped", "lost"):
         text = progress_text(status, stopping=now.name == "stopping")
-        st.progress(at.fraction, text=text or _waiting(now))
+        st.progress(at.fraction, text=text or _waiting(now, status))
     if now.name == "queued":
-        st.caption(_waiting(now))
+        st.caption(_waiting(now, status))
     elif now.name in ("running", "ending") and status.message and status.message != "training":
         st.caption(status.message[:1].upper() + status.message[1:] + " …")
     if status.silent():
@@ -130,10 +130,11 @@ def show_failure(status: Status) -> None:
     st.error(sentence(ValueError(status.error or "the worker ended without an error message.")))
 
 
-def _waiting(now: Phase) -> str:
+def _waiting(now: Phase, status: Status) -> str:
     if now.name == "starting":
         return "starting a worker …"
-    return "All slots on this machine are in use. The run starts when one is free."
+    where = "its" if status.worker is not None and not status.worker.here else "this"
+    return f"All slots on {where} machine are in use. The run starts when one is free."
 
 
 def _log(run: RunFolder) -> None:

@@ -71,15 +71,22 @@ def _list(but: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> None:
         head = "Also on this machine" if but else "On this machine now"
         when = md("") if done is None else md(" · all done in {time}", time=numbers.duration(done))
         slots = default_slots()
-        st.markdown(
-            md("**{head}**{when}", head=head, when=when),
-            help=(
-                f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and memory. A"
-                " race is one worker. The others wait and start in the order in which you started"
-                " them. BICKD_SLOTS sets another limit."
-            ),
-        )
-        for entry in others:
+        here = queue.on_this_machine(others)
+        if here:
+            st.markdown(
+                md("**{head}**{when}", head=head, when=when),
+                help=(
+                    f"Up to {numbers.counted(slots, 'worker')} at once, limited by cores and"
+                    " memory. A race is one worker. The others wait and start in the order in which"
+                    " you started them. BICKD_SLOTS sets another limit."
+                ),
+            )
+        for entry in here:
+            _entry(entry)
+        elsewhere = [entry for entry in others if entry not in here]
+        if elsewhere:
+            st.markdown(md("**On other machines**"))
+        for entry in elsewhere:
             _entry(entry)
         if problem := st.session_state.pop(_PROBLEM, None):
             st.error(problem)
