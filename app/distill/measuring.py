@@ -25,6 +25,8 @@ SETTLE_SECONDS = 1.2
 ABSENT_SECONDS = 15.0
 """A session that has not asked for this long no longer waits."""
 LIMIT_SECONDS = 240.0
+ERROR_SECONDS = 60.0
+"""After this long, a plan that could not be measured is measured again."""
 
 
 class SpeedMeter:
@@ -56,7 +58,8 @@ class Measurements:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, Speed | str] = {}
+        self._known: dict[str, Speed] = {}
+        self._errors: dict[str, tuple[str, float]] = {}  # with their times
         self._requests: dict[SpeedMeter, _Request] = {}
         self._process: subprocess.Popen[str] | None = None
         self._key = ""
@@ -73,6 +76,9 @@ class Measurements:
             if key in self._known:
                 self._requests.pop(meter, None)
                 return self._known[key]
+            if error := self._recent_error(key, now):
+                self._requests.pop(meter, None)
+                return error
             request = self._requests.get(meter)
             if request is None or request.key != key:
                 self._requests[meter] = request = _Request(key, now, now)
@@ -81,6 +87,10 @@ class Measurements:
             if now - request.since >= SETTLE_SECONDS and not self._busy():
                 self._start(key, library, configs)
             return None
+
+    def _recent_error(self, key: str, now: float) -> str:
+        error, at = self._errors.get(key, ("", 0.0))
+        return error if now - at < ERROR_SECONDS else ""
 
     def leave(self, meter: SpeedMeter) -> None:
         """Remove this session's request."""
@@ -139,12 +149,15 @@ class Measurements:
         if self._process.poll() is not None:
             printed, _ = self._process.communicate()
             self._process = None
-            self._known[self._key] = read_answer(printed)
+            answer = read_answer(printed)
+            if isinstance(answer, Speed):
+                self._known[self._key] = answer
+            else:
+                self._errors[self._key] = answer, now
         elif now - self._since > LIMIT_SECONDS:
             self._end()
-            self._known[self._key] = (
-                "The speed could not be measured in time. You can still start the run."
-            )
+            late = "The speed could not be measured in time. You can still start the run."
+            self._errors[self._key] = late, now
 
 
 def read_answer(printed: str) -> Speed | str:

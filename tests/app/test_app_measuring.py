@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from app.distill import measuring
-from app.distill.measuring import Measurements, SpeedMeter
+from app.distill.measuring import Measurements, SpeedMeter, read_answer
 from app.distill.speed import Speed
 from bickd_core.config import TrainConfig
 from bickd_core.runs.library import Library
@@ -125,3 +125,19 @@ def test_a_session_that_went_away_holds_nobody_up(
     process = psutil.Process(begun()[0])
     until(lambda: here.ask([config("resnet20")]) is None and not process.is_running())
     here.close()
+
+
+def test_an_error_is_forgotten_after_a_while(
+    tmp_path: Path, begun: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+):
+    answers = ['{"error": "the disk is full."}', ANSWER]
+    monkeypatch.setattr(measuring, "read_answer", lambda printed: read_answer(answers.pop(0)))
+    (tmp_path / "done").touch()
+    meter = SpeedMeter(Library(shelf=tmp_path, own=tmp_path / "own"), Measurements())
+    plan = [config("resnet8")]
+    until(lambda: meter.ask(plan) is not None)
+    assert meter.ask(plan) == "the disk is full."
+    assert len(begun()) == 1
+    monkeypatch.setattr(measuring, "ERROR_SECONDS", 0.0)
+    until(lambda: isinstance(meter.ask(plan), Speed))
+    assert len(begun()) == 2
