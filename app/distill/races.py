@@ -64,8 +64,8 @@ class Standing:
 
 
 def standing(statuses: Sequence[Status], epochs: int, stopping: Sequence[bool] = ()) -> Standing:
-    """Return the progress of a race. Its runs alternate at every step, so their remaining times add
-    up.
+    """Return the progress of a race. Each run counts its share of the time, so their remaining
+    times add up.
 
     Args:
         epochs: the largest number of epochs; a status does not know it before the first step.

@@ -94,7 +94,8 @@ class Runner:
         return True
 
     def prepare_batch(self) -> None:
-        """Make the batch of the next step for `step`."""
+        """Make the batch of the next step for `step`. The runs of a race share the time of this, so
+        the caller adds it to their clocks, `at.seconds`."""
         self.job.batches.get(self.job.ranks.part(self._picked), self.at.epoch, self.at.step)
 
     @property
@@ -103,13 +104,18 @@ class Runner:
             self.at.step * self.job.batch_size : (self.at.step + 1) * self.job.batch_size
         ]
 
-    def step(self) -> None:
-        """Do the step and, after the last step of an epoch, the evaluation. Call `ready` first."""
+    def step(self, side_by_side: float = 1.0) -> None:
+        """Do the step and, after the last step of an epoch, the evaluation. Call `ready` first.
+
+        Args:
+            side_by_side: how many runs of a race do their steps at the same time. Each takes its
+                share of the time, so that the clocks of all runs add up to the time of the race.
+        """
         job, at = self.job, self.at
         started = time.monotonic()
         self._tally.add(train_step(job, self._picked, at))
         at.step += 1
-        at.seconds += time.monotonic() - started
+        at.seconds += (time.monotonic() - started) / side_by_side
         self._report(progress_of(job, at))
         if at.step == job.steps:
             self._end_epoch()

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from bickd_core.runs.library import Library
 from bickd_core.training.worker import explain
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from bickd_core.training.setup import Job
     from bickd_core.training.teacher import TeacherOutputs
 
@@ -54,7 +56,7 @@ def measure_speed(
         the expected total time. `device`: the device and the reason for it. `students`: their
         number.
     """
-    from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
+    from bickd_core.training.race import lanes_of, spread_over
     from bickd_core.training.setup import build_race
 
     began = time.time() if since is None else since
@@ -63,30 +65,8 @@ def measure_speed(
     missing = _views_to_make(job)
     job.batches.teacher = _live(job)
     loading = time.time() - began
-    order = sample_order(len(job.train), 0, 0)
-    batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
-    for step in range(3):
-        for each in jobs:
-            train_step(each, batches[step % job.steps], Position(step=step % job.steps)).figures()
-    done, in_teacher, started = 0, 0.0, time.monotonic()
-    while time.monotonic() - started < seconds:
-        picked, at = batches[done % job.steps], Position(step=(done + 3) % job.steps)
-        if job.batches.teacher is not None:
-            inputs = job.batches.views.inputs(picked, 0)
-            before = time.monotonic()
-            job.batches.teacher.outputs(picked, inputs)
-            in_teacher += time.monotonic() - before
-        for each in jobs:
-            train_step(each, picked, at).figures()  # waits for a GPU
-        done += 1
-    # Each step was one of all students with a live teacher, and one more pass of the teacher, which
-    # is timed apart. Where an epoch is one step, its batch is kept, and the teacher's pass with it.
-    passes = 2 if job.steps > 1 else 1
-    per_step = (time.monotonic() - started - (passes - missing) * in_teacher) / done
-    started = time.monotonic()
-    for each in jobs:
-        end_of_epoch(each, Position(seconds=1.0))
-    evaluating = time.monotonic() - started
+    with spread_over(lanes_of(jobs)) as spread:
+        per_step, evaluating = _measure(jobs, missing, spread, seconds)
     finishing = FINISHING_SECONDS * len(jobs)
     return {
         "images_per_second": job.batch_size / per_step,
@@ -97,6 +77,49 @@ def measure_speed(
         "device": job.hardware.reason,
         "students": len(jobs),
     }
+
+
+def _measure(
+    jobs: Sequence[Job], missing: float, spread: Callable[..., Iterable[Any]], seconds: float
+) -> tuple[float, float]:
+    """Return the seconds of a step of all students, and of their evaluations.
+
+    Args:
+        missing: share of the views that the teacher must still compute.
+        spread: a `map` that does the students' steps side by side, as in a race.
+        seconds: how long to measure steps.
+    """
+    from bickd_core.training.engine import Position, end_of_epoch, sample_order, train_step
+
+    job = jobs[0]
+
+    def step(picked: Tensor, number: int) -> None:
+        job.batches.get(job.ranks.part(picked), 0, number)
+        at = Position(step=number)
+        list(spread(lambda each: train_step(each, picked, at).figures(), jobs))  # waits for a GPU
+
+    order = sample_order(len(job.train), 0, 0)
+    batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
+    for number in range(3):
+        step(batches[number % job.steps], number % job.steps)
+    done, in_teacher, started = 0, 0.0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        picked = batches[done % job.steps]
+        if job.batches.teacher is not None:
+            inputs = job.batches.views.inputs(picked, 0)
+            before = time.monotonic()
+            job.batches.teacher.outputs(picked, inputs)
+            in_teacher += time.monotonic() - before
+        step(picked, (done + 3) % job.steps)
+        done += 1
+    # Each step was one of all students with a live teacher, and one more pass of the teacher, which
+    # is timed apart. Where an epoch is one step, its batch is kept, and the teacher's pass with it.
+    passes = 2 if job.steps > 1 else 1
+    per_step = (time.monotonic() - started - (passes - missing) * in_teacher) / done
+    started = time.monotonic()
+    for each in jobs:
+        end_of_epoch(each, Position(seconds=1.0))
+    return per_step, time.monotonic() - started
 
 
 def _views_to_make(job: Job) -> float:

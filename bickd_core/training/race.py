@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Literal
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 
 from bickd_core.training.engine import Runner
 from bickd_core.training.hardware import Hardware
+from bickd_core.training.setup import Job
 
 
 def lanes_for(students: int, hardware: Hardware) -> int:
@@ -21,6 +24,26 @@ def lanes_for(students: int, hardware: Hardware) -> int:
     nearly twice as fast. With one thread, or on a GPU, they alternate.
     """
     return 1 if hardware.device.type != "cpu" else max(1, min(students, hardware.threads))
+
+
+def lanes_of(jobs: Sequence[Job]) -> int:
+    """Return the lanes of a race. Students that draw random numbers alternate, because torch's
+    generators are global."""
+    drawn = any(job.draws for job in jobs)
+    return 1 if drawn else lanes_for(len(jobs), jobs[0].hardware)
+
+
+@contextmanager
+def spread_over(lanes: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Provide a `map` over this many Python threads, each with its share of torch's threads."""
+    if lanes == 1:
+        yield map
+        return
+    share = max(1, torch.get_num_threads() // lanes)
+    with ThreadPoolExecutor(
+        lanes, "lane", initializer=torch.set_num_threads, initargs=(share,)
+    ) as pool:
+        yield pool.map
 
 
 def race(
@@ -62,8 +85,8 @@ def race(
     def prepare(number: int) -> None:
         at_work[number].prepare_batch()
 
-    def step(number: int) -> bool:
-        return attempt(lambda n: at_work[n].step(), number)
+    def step(number: int, side_by_side: float) -> bool:
+        return attempt(lambda n: at_work[n].step(side_by_side), number)
 
     def end_if_over(number: int) -> None:
         state = at_work[number].state
@@ -71,14 +94,7 @@ def race(
             del at_work[number]
             enders[number](state)
 
-    with ExitStack() as stack:
-        spread: Callable[..., Iterable[object]] = map
-        if lanes > 1:
-            share = max(1, torch.get_num_threads() // lanes)
-            pool = ThreadPoolExecutor(
-                lanes, "lane", initializer=torch.set_num_threads, initargs=(share,)
-            )
-            spread = stack.enter_context(pool).map
+    with spread_over(lanes) as spread:
         for number in range(len(makers)):
             if attempt(start, number):
                 attempt(end_if_over, number)
@@ -90,7 +106,11 @@ def race(
             level = [
                 n for n in level if attempt(ready, n) and attempt(end_if_over, n) and n in at_work
             ]
+            started = time.monotonic()
             level = [n for n in level if attempt(prepare, n)]
-            list(spread(step, level))
+            making, rounds = time.monotonic() - started, math.ceil(len(level) / lanes)
+            for number in level:
+                at_work[number].at.seconds += making / len(level)
+            list(spread(step, level, [len(level) / max(rounds, 1)] * len(level)))
             for number in [n for n in level if n in at_work]:
                 attempt(end_if_over, number)

@@ -235,7 +235,7 @@ def _train(entrants: list[Entrant], library: Library) -> None:
     from bickd_core.training.engine import Runner
     from bickd_core.training.finish import finish
     from bickd_core.training.loggers import OnEpoch, epoch_lines, start_loggers
-    from bickd_core.training.race import lanes_for, race
+    from bickd_core.training.race import lanes_of, race
     from bickd_core.training.setup import build_race
 
     configs = [_checked_config(entrant.run, library) for entrant in entrants]
@@ -275,12 +275,11 @@ def _train(entrants: list[Entrant], library: Library) -> None:
 
     makers = [partial(runner, *pair) for pair in zip(entrants, jobs, strict=True)]
     enders = [partial(ended, *pair) for pair in zip(entrants, jobs, strict=True)]
-    lanes = 1 if any(job.draws for job in jobs) else lanes_for(len(jobs), jobs[0].hardware)
     race(
         makers,
         enders,
         lambda number, error: entrants[number].end("failed", error=explain(error, logged=True)),
-        lanes=lanes,
+        lanes=lanes_of(jobs),
     )
 
 

@@ -521,6 +521,23 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
     assert sorted(path.name for path in library.own.rglob("*")) == before
 
 
+def test_an_estimate_does_the_steps_of_a_race_side_by_side(library, teacher, monkeypatch):
+    names, original = [], engine.train_step
+
+    def watched(job, picked, at):
+        names.append(threading.current_thread().name)
+        return original(job, picked, at)
+
+    monkeypatch.setattr(engine, "train_step", watched)
+    threads = torch.get_num_threads()
+    try:
+        asked = small_config(objective={"kind": "kd"}, teacher="teacher", threads=2)
+        measure_speed([asked, asked], library, seconds=0.05)
+    finally:
+        torch.set_num_threads(threads)
+    assert {name.partition("_")[0] for name in names} == {"lane"}
+
+
 @pytest.mark.parametrize(
     ("config", "error"),
     [
