@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -150,7 +151,7 @@ def build_race(
     )
     students = [
         _student(each, library, dataset, hardware, teacher, ranks, run)
-        for each, run in zip(configs, runs or [None] * len(configs), strict=True)
+        for each, run in zip_longest(configs, runs)
     ]
     teaching = [objective for _, objective in students if objective.needs_teacher]
     teacher_outputs = None
