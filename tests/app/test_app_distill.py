@@ -148,13 +148,21 @@ def test_a_run_that_is_trained_and_being_measured_cannot_be_stopped_any_more():
     )  # before its first step
 
 
-def test_settings_that_are_not_reused_are_named(library):
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"view_pool": 3}, "view_pool"),
+        ({"teacher": "gone", "epochs": 3, "make_map": False}, "make_map, teacher"),
+        ({"arch": "own:my.Net"}, "arch"),
+    ],
+)
+def test_settings_that_are_not_reused_are_named(library, changes, names):
     run = racer(library, "kd", 0, Status("stopped", Progress(1, 4), heartbeat=1.0))
-    config = run.info().config.model_copy(update={"view_pool": 3})
+    config = run.info().config.model_copy(update=changes)
     run.change_info({"config": config})
     app = opened(ViewState(teacher=TEACHER, run="kd-0"))
     checked(app.button(key="distill-again").click().run())
-    assert "Not in the form, so not reused: view_pool." in words(app).replace("\\", "")
+    assert f"Not in the form, so not reused: {names}." in words(app).replace("\\", "")
 
 
 def test_a_run_waits_for_its_turn_only_when_its_worker_says_so():

@@ -24,7 +24,7 @@ from app.pages.distill import model_costs
 from app.plain import st
 from app.run_table import size
 from bickd_core.config import TrainConfig
-from bickd_core.data.registry import DatasetInfo
+from bickd_core.data.registry import DatasetInfo, dataset_info
 from bickd_core.data.resizing import DEFAULT
 from bickd_core.runs.library import RunError, RunInfo
 from bickd_core.training.rates import have_own_rates
@@ -50,10 +50,25 @@ def fill(*configs: TrainConfig) -> None:
         fields.set(**{fields.scoped("class_order", on): order or "text"})
         fields.set(**{fields.scoped("resize", on): resize or "crop"})
     fields.set(**{fields.scoped("lr", kind): form.pop("lr")})
-    fields.set(not_reused=not_reused(configs))
+    fields.set(not_reused=[*not_reused(configs), *_not_offered(configs[0])])
     fields.set(**form, methods=list(methods), own_rates=have_own_rates(configs))
     for name, options in methods.items():
         method_form.write(fields, name, options)
+
+
+def _not_offered(config: TrainConfig) -> list[str]:
+    """Return "teacher" and "arch" if the form does not offer the config's now."""
+    try:
+        data = dataset_info(config.dataset)
+    except ValueError:
+        return []  # the form says what is wrong with the data
+    side = config.image_size or data.default_image_size
+    teachers = teachers_for(runs_with_info(), config.dataset, side)
+    if config.teacher is not None and config.teacher not in teachers:
+        return ["teacher"]  # another one decides which models are offered
+    most = None if config.teacher is None else size(info(library().find(config.teacher)))
+    models = choices(data.num_classes, data.in_channels, side, most=most)
+    return [] if config.arch in models else ["arch"]
 
 
 def distil_from(key: str, dataset: str, image_size: int) -> None:
