@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -73,8 +74,7 @@ def save(
     """
     return SavedSelections(runs.library().home() / FOLDER).save(
         ids,
-        dataset=comparison.dataset,
-        split=comparison.split,
+        **_data(comparison),
         name=name,
         origin=origin,
         ranked=ranked,
@@ -90,9 +90,7 @@ def saved_names(comparison: Comparison) -> list[str]:
     names = [
         name
         for folder in runs.library().places(FOLDER)
-        for name in SavedSelections(folder).names(
-            dataset=comparison.dataset, split=comparison.split
-        )
+        for name in SavedSelections(folder).names(**_data(comparison))
     ]
     return list(dict.fromkeys(names))
 
@@ -104,7 +102,16 @@ def _find(comparison: Comparison, name: str) -> SavedSelection:
         return lasso
     folders = [SavedSelections(folder) for folder in runs.library().places(FOLDER)]
     holder = next((folder for folder in folders if folder.has(name)), folders[0])
-    return holder.find(name, dataset=comparison.dataset, split=comparison.split)
+    return holder.find(name, **_data(comparison))
+
+
+def _data(comparison: Comparison) -> dict[str, Any]:
+    """What identifies the data that a selection belongs to."""
+    return {
+        "dataset": comparison.dataset,
+        "split": comparison.split,
+        "content": comparison.teacher.info.data_content,
+    }
 
 
 def selected(comparison: Comparison) -> Selection | None:

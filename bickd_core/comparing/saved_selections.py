@@ -46,7 +46,11 @@ class SavedSelection:
 
 @dataclass(frozen=True)
 class SavedSelections:
-    """A folder of saved selections, `runs/.selections`. Each belongs to one data set and split."""
+    """A folder of saved selections, `runs/.selections`. Each belongs to one data set and split.
+
+    The user's own images at another path are the same data, if their content is the same. So the
+    methods take the name of the data set and `content`, the record of its images; None if unknown.
+    """
 
     folder: Path
 
@@ -56,6 +60,7 @@ class SavedSelections:
         *,
         dataset: str,
         split: str,
+        content: str | None = None,
         name: str = "",
         origin: str = "",
         ranked: bool = False,
@@ -83,7 +88,7 @@ class SavedSelections:
             )
         if named and self.has(name):
             stored = self._read(self._path(name))
-            if not _fits(stored, dataset, split):
+            if not _fits(stored, dataset, split, content):
                 raise SavedSelectionError(
                     f"'{name}' is the name of a selection of {stored['dataset']},"
                     f" {stored['split']}; choose another name."
@@ -92,6 +97,7 @@ class SavedSelections:
         comparison = {
             "dataset": dataset,
             "split": split,
+            "content": content,
             "named": named,
             "origin": origin,
             "ranked": ranked,
@@ -99,7 +105,7 @@ class SavedSelections:
         write_json(self._path(name), {"format": 1, **comparison, "ids": list(ids)})
         return name
 
-    def names(self, *, dataset: str, split: str) -> list[str]:
+    def names(self, *, dataset: str, split: str, content: str | None = None) -> list[str]:
         """Return the names of the user's selections for this data and split, the newest first."""
         files = sorted(self.folder.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         selections = []
@@ -110,14 +116,16 @@ class SavedSelections:
         return [
             name
             for name, stored in selections
-            if _fits(stored, dataset, split) and _is_named(name, stored)
+            if _fits(stored, dataset, split, content) and _is_named(name, stored)
         ]
 
     def has(self, name: str) -> bool:
         """Return whether there is a selection with this name, for any data."""
         return _NAME.fullmatch(name) is not None and self._path(name).exists()
 
-    def find(self, name: str, *, dataset: str, split: str) -> SavedSelection:
+    def find(
+        self, name: str, *, dataset: str, split: str, content: str | None = None
+    ) -> SavedSelection:
         """Return the selection with this name.
 
         Raises:
@@ -129,7 +137,7 @@ class SavedSelections:
                 " machine."
             )
         stored = self._read(self._path(name))
-        if not _fits(stored, dataset, split):
+        if not _fits(stored, dataset, split, content):
             raise SavedSelectionError(
                 f"selection '{name}' is from {stored['dataset']}, {stored['split']}, but the page"
                 f" shows {dataset}, {split}."
@@ -192,5 +200,6 @@ def _is_named(name: str, stored: dict) -> bool:
     return bool(stored.get("named", not _HASH.fullmatch(name)))
 
 
-def _fits(stored: dict, dataset: str, split: str) -> bool:
-    return stored["dataset"] == dataset and stored["split"] == split
+def _fits(stored: dict, dataset: str, split: str, content: str | None) -> bool:
+    moved = content is not None and stored.get("content") == content
+    return stored["split"] == split and (moved or stored["dataset"] == dataset)

@@ -352,3 +352,12 @@ def test_a_name_is_not_taken_from_a_selection_for_other_data(tmp_path):
             saved.save([3], name="hard", **other)
     saved.save([4], name="hard", **digits)
     assert saved.find("hard", **digits).ids.tolist() == [4]
+
+
+def test_a_selection_follows_images_to_another_path(tmp_path):
+    saved = SavedSelections(tmp_path)
+    saved.save([1, 2], name="hard", dataset="folder:/old", split="test", content="a" * 64)
+    there = {"dataset": "folder:/new", "split": "test"}
+    assert saved.names(**there, content="a" * 64) == ["hard"]
+    assert saved.find("hard", **there, content="a" * 64).ids.tolist() == [1, 2]
+    assert saved.names(**there, content="b" * 64) == saved.names(**there) == []
