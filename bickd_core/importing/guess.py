@@ -157,6 +157,9 @@ def _is_id(table: Table, name: str) -> bool:
     return _known(name, IDS) and column.dtype.kind in "Oiu"
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T_]")
+
+
 def _other_id(table: Table, names: Sequence[str], used: set[str], parts: Sequence[str]) -> str:
     """Return a column that tells the samples apart under a less usual name, or under any name if
     it is a short text without blanks; "" if there is none.
@@ -170,7 +173,8 @@ def _other_id(table: Table, names: Sequence[str], used: set[str], parts: Sequenc
     def may_be(name: str) -> bool:
         if _known(name, OTHER_IDS):
             return _is_id(table, name)
-        return _is_text(table, name) and not ({*normal(name).split("_")} & no_ids)
+        words = normal(name).split("_")
+        return _is_text(table, name) and words[-1] != "at" and not ({*words} & no_ids)
 
     def fits(name: str) -> bool:
         cells = table.columns[name].tolist()
@@ -180,6 +184,7 @@ def _other_id(table: Table, names: Sequence[str], used: set[str], parts: Sequenc
         return _known(name, OTHER_IDS) or (
             not _is_score(table, name)
             and all(len(cell) <= _LONGEST_ID and not re.search(r"\s", cell) for cell in cells)
+            and not all(_TIME.match(cell) for cell in cells)
         )
 
     left = [name for name in names if name not in used]
@@ -236,7 +241,8 @@ def _says_true(name: str) -> bool:
     >>> _says_true("True Label"), _says_true("gt_class"), _says_true("label")
     (True, True, False)
     """
-    return bool({*normal(name).split("_")} & TRUE)
+    words = {*normal(name).split("_")}
+    return bool(words & TRUE) and not words <= {"true", "trues"}  # it may say that it is right
 
 
 def _unless_predicted(table: Table, label: str, models: Sequence[ScoreColumns]) -> str:

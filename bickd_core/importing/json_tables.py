@@ -144,6 +144,8 @@ def _and_index(columns: Record, index: object) -> tuple[Record, bool]:
     keys = [int(key) if isinstance(key, str) and is_count(key) else key for key in index]
     if keys == [*range(rows)] or not all(isinstance(key, int | str) for key in keys):
         return columns, False
+    if len({str(key) for key in keys}) < rows:  # as after pandas.concat
+        return columns, False
     whole = all(isinstance(key, int) for key in keys)
     return {**columns, _INDEX: keys if whole else index}, True
 
@@ -205,6 +207,9 @@ def _are_columns(names: list[str], keys: list[str], values: list[Record]) -> boo
     inner, outer = any(map(_names_an_image, keys)), any(map(_names_an_image, names))
     if inner != outer:
         return inner
+    inner, outer = all(map(_ends_in_a_number, keys)), all(map(_ends_in_a_number, names))
+    if inner != outer:
+        return inner
     if any(not isinstance(cell, int | float) for value in values for cell in value.values()):
         return len(keys) > len(names)
     scores = np.array([[*value.values()] for value in values], dtype=np.float64)
@@ -224,6 +229,10 @@ def _names_a_column(name: str) -> bool:
 
 def _names_an_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _ends_in_a_number(name: str) -> bool:
+    return name[-1:].isdigit()
 
 
 _COLUMN_NAMES = {*LABELS, *IDS, *PATHS, *TEXTS, *SCORES, *CLASSES, *FEATURES, *MODELS}

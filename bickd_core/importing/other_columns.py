@@ -200,6 +200,9 @@ def _with_fractions(values: np.ndarray, left: list[int], known: list[bool]) -> l
         i for i, is_known in zip(left, known, strict=True) if not is_known and _counts(values[:, i])
     ]
     rest = [i for i in left if i not in whole]
+    shares = ((values[:, left] >= 0) & (values[:, left] <= 1)).all()
+    if shares and len(rest) > 1 and recognised(values[:, rest]) == "logits":
+        return left  # sigmoids, whose ends are 0 and 1
     return left if any(_is_whole(values[:, i]) and values[:, i].any() for i in rest) else rest
 
 

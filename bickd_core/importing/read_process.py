@@ -198,7 +198,8 @@ def parse(
         table = labels_of_one_hot(table, path, hints)
         layout = guess_layout(table, stem_of(path), hints)
         check_one_split(layout)
-        check_no_labels(table, layout.models)
+        if hints is None or hints.scale is None:
+            check_no_labels(table, layout.models)
         table = with_unused_constants(table, layout)
         table = replace(table, notes=(*table.notes, *layout.notes))
         layout = replace(layout, tidy="" if tidy is None else tidy.classes)

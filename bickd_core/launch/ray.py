@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shlex
 import urllib.error
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 from bickd_core.launch.local import worker_command, worker_environment
 from bickd_core.launch.protocol import Poll
 from bickd_core.naming import first_line
-from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.library import Library, RunError, RunFolder
 
 
 class Client(Protocol):
@@ -73,6 +74,8 @@ class RayLauncher:
                 metadata={"run": str(run.path.resolve())},
             )
         except (OSError, RuntimeError) as error:
+            if re.search(r"status code 4\d\d", str(error)):  # the head was reached, and refuses
+                raise RunError(f"Ray refuses the job: {first_line(error)}.") from error
             raise ConnectionError(f"Ray takes no jobs now: {first_line(error)}.") from error
 
     def stop(self, run: RunFolder) -> None:

@@ -392,6 +392,8 @@ def check_same_data(info: RunInfo, content: str | None, library: Library) -> Non
             if what == "teacher":
                 raise
             continue
+        if what == "run" and other.created > info.created:
+            continue  # another run has that name by now
         if other.prepared == info.prepared and other.data_content not in (None, content):
             raise RunError(
                 f"the images in {info.dataset} differ from those of {what} '{key}'; restore them, "

@@ -238,8 +238,12 @@ def _student(
 
 
 def _extended(key: str, library: Library, dataset: Dataset, run: RunFolder | None) -> nn.Module:
-    """Return the network of the run that is extended. If that was deleted, a run with a saved state
-    continues without its weights, because the state replaces them."""
+    """Return the network of the run that is extended. A run with a saved state continues without
+    its weights, because the state replaces them; another run may have that name by now."""
+    if run is not None and run.resume_path.exists():
+        info = run.info()
+        if info.epochs_before is not None:  # older runs have no record of its preprocessing
+            return _untrained(info, dataset)
     try:
         extended = library.locate(key)
     except RunError:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import CLASSES, columns, labels, logits, names, softmax
+from layouts import CLASSES, N, columns, labels, logits, names, softmax
 
 from bickd_core.importing.guess import guess_layout
 from bickd_core.importing.matching import Imported, match
@@ -137,3 +137,10 @@ def test_numbers_under_less_usual_names_are_labels(name, tmp_path):
     [model] = read(tmp_path, {**columns("{}", logits()), name: labels()}).models
     assert model.predictions.class_names == CLASSES
     assert (model.predictions.labels == labels()).all()
+
+
+def test_true_is_whether_the_prediction_is_right_beside_a_label(tmp_path):
+    truth = np.arange(N) % len(CLASSES)
+    right = (logits().argmax(axis=1) == truth).astype(int)
+    [model] = read(tmp_path, {"label": truth, "true": right, **columns("{}", logits())}).models
+    assert (model.predictions.labels == truth).all()

@@ -8,6 +8,7 @@ import pytest
 from layouts import CLASSES, N, columns, labels, logits, names, softmax
 
 from bickd_core.importing.guess import guess_layout
+from bickd_core.importing.layout import Hints
 from bickd_core.importing.matching import Imported, match
 from bickd_core.importing.read_process import parse
 from bickd_core.importing.scores import recognised
@@ -130,3 +131,26 @@ def test_no_class_of_sharp_sigmoids_is_left_out(named, tmp_path):
     label = {"label": np.array(list(table), dtype=object)[truth]} if named else {}
     [model] = guess_layout(Table({**table, **label}), "net").models
     assert model.classes == tuple(table)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_a_sigmoid_that_is_always_sure_stays_a_class(suffix, tmp_path):
+    rng = np.random.default_rng(0)
+    scores = np.round(rng.uniform(0.01, 0.99, (60, 5)), 3)
+    scores[:, 4] = rng.integers(0, 2, 60)
+    if suffix == "npy":
+        np.save(tmp_path / "net.npy", scores)
+    else:
+        pd.DataFrame(scores, columns=list("abcde")).to_csv(tmp_path / "net.csv", index=False)
+    [part] = parse(tmp_path / f"net.{suffix}")[2]
+    assert part.models[0].logits.shape == (60, 5)
+
+
+def test_whoever_says_that_they_are_logits_is_believed(tmp_path):
+    scores = np.random.default_rng(0).normal(size=(60, 4))
+    scores[:, 3] = np.arange(60) % 4
+    np.save(tmp_path / "net.npy", scores)
+    with pytest.raises(PredictionsError, match="whole numbers in column 4 of 4"):
+        parse(tmp_path / "net.npy")
+    [part] = parse(tmp_path / "net.npy", hints=Hints(scale="logits"))[2]
+    assert part.models[0].logits.shape == (60, 4)

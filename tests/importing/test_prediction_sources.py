@@ -552,3 +552,28 @@ def test_lists_of_polars_and_decimals(tmp_path):
     exact = {name: [Decimal(f"{x:.3f}") for x in z] for name, z in columns("{}", scores).items()}
     pa.parquet.write_table(pa.table({**exact, "label": names()}), tmp_path / "net.parquet")
     check(read(tmp_path, "net.parquet"))
+
+
+def test_numbered_samples_stay_samples_though_they_are_fewer_than_the_classes(tmp_path):
+    classes = [f"kind {a}{b}" for a in "abcd" for b in "abcde"]
+    scores = np.random.default_rng(0).normal(size=(12, 20)).tolist()
+    content = {f"val_{i:05d}": dict(zip(classes, row, strict=True)) for i, row in enumerate(scores)}
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    [model] = read(tmp_path, "net.json").models
+    assert model.predictions.class_names == tuple(classes)
+    assert model.predictions.ids.tolist() == [*content]
+
+
+def test_an_index_that_repeats_is_no_id(tmp_path):
+    half = pd.DataFrame(columns("{}", logits())).iloc[: N // 2]
+    pd.concat([half, half]).to_json(tmp_path / "net.json", orient="split")
+    assert len(read(tmp_path, "net.json").models[0].predictions) == 2 * len(half)
+
+
+@pytest.mark.parametrize("name", ["created_at", "stamp"])
+def test_times_are_no_ids(name, tmp_path):
+    for file, minute in (("a", 1), ("b", 2)):
+        times = [f"2026-01-01T10:{minute:02d}:{i % 60:02d}.{i:03d}" for i in range(N)]
+        table = {name: times, **columns("{}", logits(minute)), "label": names()}
+        pd.DataFrame(table).to_csv(tmp_path / f"{file}.csv", index=False)
+    assert read(tmp_path, "a.csv", "b.csv").rule == "order"

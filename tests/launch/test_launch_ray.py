@@ -18,6 +18,7 @@ from run_helpers import long_silent, small_config, wait_for
 from bickd_core.launch import local
 from bickd_core.launch.ray import RayLauncher, connect
 from bickd_core.runs.create import create_run
+from bickd_core.runs.library import RunError
 from bickd_core.runs.status import Status, Worker
 from bickd_core.sweeps.definition import Sweep, planned_runs
 from bickd_core.sweeps.running import Sweeping
@@ -94,6 +95,15 @@ def test_a_cluster_that_does_not_answer_is_a_connection_error(
         ConnectionError, match=r"Ray takes no jobs now: (status .* head|no route)\."
     ):
         launcher.submit(run)
+
+
+def test_a_job_that_ray_refuses_is_no_reason_to_wait(launcher, client, make_run, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("Request failed with status code 400: too many CPUs")
+
+    monkeypatch.setattr(client, "submit_job", refuse)
+    with pytest.raises(RunError, match="Ray refuses the job: Request failed"):
+        launcher.submit(make_run("a", state=None))
 
 
 OLD, NEW = 0.0, 2e9

@@ -50,10 +50,10 @@ def made_job(batches):
 
 @pytest.mark.parametrize(("runs", "lanes"), [(1, 1), (2, 1), (2, 2), (3, 2)])
 def test_the_clocks_of_a_race_add_up_to_its_time(monkeypatch, runs, lanes):
-    batches = MadeBatches(0.05)
+    batches = MadeBatches(0.2)
     tally = SimpleNamespace(add=lambda values: None, settle=lambda: None)
     monkeypatch.setattr(engine, "Tally", lambda at, device: tally)
-    monkeypatch.setattr(engine, "train_step", lambda job, picked, at: time.sleep(0.05))
+    monkeypatch.setattr(engine, "train_step", lambda job, picked, at: time.sleep(0.2))
     monkeypatch.setattr(engine, "load_state", lambda job, run: Position())
     monkeypatch.setattr(engine, "save_state", lambda job, run, at: None)
     runners, errors = [], []

@@ -2,6 +2,7 @@
 errors."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -336,8 +337,10 @@ def test_a_stopped_extension_is_resumed_after_the_extended_run_was_deleted(make,
     fresh.change_info({"extends": "a", "config": longer.info().config})
     assert fit(begun, longer, stop_after=(1, 1)) == "stopped"
     first.delete()
+    make("a")  # the name is used again, and this run has no weights
     assert fit(build_job(longer.info().config, library, longer), longer) == "finished"
     assert equal(load_file(longer.weights_path), load_file(whole.weights_path))
+    shutil.rmtree(library.find("a").path)
     with pytest.raises(ValueError, match="there is no run 'a'"):
         build_job(longer.info().config, library, fresh)
 
