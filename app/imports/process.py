@@ -160,11 +160,12 @@ def sweep(library: Library, current: Path | None = None) -> None:
 def safe_file_name(name: str) -> str:
     """Return the upload's name without folders and special characters, with its suffix.
 
-    >>> [safe_file_name(name) for name in ("C:\\\\runs\\\\my kd.csv", "预测.csv", "../.npz")]
-    ['my-kd.csv', 'file.csv', 'file.npz']
+    >>> [safe_file_name(name) for name in ("C:\\\\runs\\\\my kd.csv", "élève (1).csv", "../.npz")]
+    ['my kd.csv', 'élève (1).csv', 'file.npz']
     """
     stem, dot, suffix = re.split(r"[\\/]", name)[-1].rpartition(".")
     if not dot:
         stem, suffix = suffix, ""
-    stem, suffix = (re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip(".-") for part in (stem, suffix))
-    return (stem[:80] or "file") + (f".{suffix[:20]}" if suffix else "")
+    stem = re.sub(r"[^\w .()+-]+", "-", stem).strip(".- ").encode()[:160].decode(errors="ignore")
+    suffix = re.sub(r"[^A-Za-z0-9_-]+", "-", suffix).strip("-")
+    return (stem or "file") + (f".{suffix[:20]}" if suffix else "")

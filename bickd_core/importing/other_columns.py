@@ -159,11 +159,13 @@ def _dropped(
             and recognised(values[:, chosen], share) != "logits"
         )
 
-    if not (values < np.inf).all() or fits(everything):
-        return set()
     left = [i for i in everything if names[i] in known or not _says_no_class(names[i])]
+    if not (values < np.inf).all():
+        return set()
     if fits(left):
         return {names[i] for i in everything if i not in left}
+    if fits(everything):
+        return set()
     labelled = {i for i in left if names[i] in known}
     fractions = _with_fractions(values, left, [i in labelled for i in left])
     for fewer in (sorted(labelled), fractions):
@@ -184,10 +186,12 @@ def _dropped(
 def _says_no_class(name: str) -> bool:
     """Return whether a name has a word for a prediction or how sure it is.
 
-    >>> _says_no_class("pred"), _says_no_class("max_prob"), _says_no_class("time")
+    >>> _says_no_class("pred"), _says_no_class("max conf"), _says_no_class("time")
     (True, True, False)
     """
     words = {*normal(name).split("_")}
+    if words & {"conf", "confidence"}:
+        return True
     sure = {"conf", "confidence", "max", "entropy", "correct"}
     return normal(name) in UNUSED and bool(words & (PREDICTED | sure))
 

@@ -193,9 +193,11 @@ def _recipe(info: RunInfo) -> str:
         if name not in usual or value != usual[name]
     )
     teacher = f" Teacher: {info.teacher.key}." if info.teacher else ""
+    before = f" after {info.epochs_before} of the run that it extends" if info.epochs_before else ""
     return (
         f"Objective: {preset.title}{f' ({options})' if options else ''}. {preset.citation}{teacher}"
-        f" {config.epochs} epoch{'s' if config.epochs > 1 else ''}, batch {config.batch_size},"
+        f" {config.epochs} epoch{'s' if config.epochs > 1 else ''}{before},"
+        f" batch {config.batch_size},"
         f" {config.optimizer.kind} with learning rate {config.optimizer.lr:g},"
         f" {config.schedule.kind} schedule, seeds {config.seeds.weights} (weights),"
         f" {config.seeds.order} (order), {config.seeds.augmentation} (augmentation)."

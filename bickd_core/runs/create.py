@@ -259,7 +259,8 @@ def teacher_reference(
     if not is_data_of(info, dataset):
         raise RunError(
             f"teacher '{run.key}' was made for {info.dataset}, but the student learns {dataset},"
-            f" {_difference(info, dataset)}; choose a teacher on the same data."
+            f" {_difference(info, dataset)}; choose a teacher on the same data, or train"
+            " the student on the teacher's."
         )
     if info.image_size != size:
         raise RunError(

@@ -147,7 +147,7 @@ class Thumbnails:
         if name not in DATASETS:
             return cls(
                 None,
-                "There are no pictures: these predictions were imported without image paths or"
+                "There are no pictures: these predictions were imported without image files or"
                 " texts.",
                 noun="sample",
             )

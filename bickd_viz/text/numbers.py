@@ -138,7 +138,18 @@ def interval_text(interval: Interval, fmt: str = "number") -> str:
 def estimate_text(interval: Interval, fmt: str = "number") -> str:
     """An estimate with its interval: "0.084 [0.080, 0.089]"; alone if it has no interval."""
     shown = percent(interval.estimate) if fmt == "percent" else number(interval.estimate)
+    ends = interval.low, interval.high
+    if fmt != "percent" and all(map(_finite, ends)):
+        low, high = together(*ends)
+        if not _number_in(low) <= _number_in(shown) <= _number_in(high):
+            shown = together(interval.estimate, *ends)[
+                0
+            ]  # an estimate is never shown outside its interval
     return f"{shown} {interval_text(interval, fmt)}".rstrip()
+
+
+def _number_in(text: str) -> float:
+    return float(text.replace(MINUS, "-").replace(",", ""))
 
 
 def with_interval(difference: Interval) -> str:

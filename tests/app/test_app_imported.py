@@ -125,7 +125,7 @@ def test_the_headline_of_imported_models_names_the_temperature_it_depends_on(vie
 
 def test_samples_without_images_are_a_list_of_ids_with_one_apology(view):
     texts = words(opened(view, "overview"))
-    apologies = [text for text in texts if "imported without image paths or texts" in text]
+    apologies = [text for text in texts if "imported without image files or texts" in text]
     lists = [text for text in texts if text.startswith("<ul")]
     if comparisons.comparison(view).noun == "sample":
         assert len(apologies) == len(lists) == 1

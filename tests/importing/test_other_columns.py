@@ -154,3 +154,11 @@ def test_whoever_says_that_they_are_logits_is_believed(tmp_path):
         parse(tmp_path / "net.npy")
     [part] = parse(tmp_path / "net.npy", hints=Hints(scale="logits"))[2]
     assert part.models[0].logits.shape == (60, 4)
+
+
+@pytest.mark.parametrize("name", ["max conf", "top1_conf"])
+def test_a_confidence_beside_per_cent_is_no_class(name, tmp_path):
+    """It moves a sum of 100 by less than 2 per cent."""
+    table = columns("{}", np.round(100 * SHARES, 2))
+    imported = read(tmp_path, {**table, name: SHARES.max(axis=1), "label": labels()})
+    assert imported.models[0].predictions.class_names == CLASSES

@@ -119,7 +119,7 @@ def test_installed_fashion_mnist_is_served():
 def test_unknown_data_has_a_reason_and_an_unknown_split_is_an_error():
     imported = Thumbnails.for_dataset("my upload", "test")
     assert imported.png(0) is None
-    assert "imported without image paths" in imported.reason
+    assert "imported without image files" in imported.reason
     with pytest.raises(ValueError, match="train, validation, test, not 'all'"):
         Thumbnails.for_dataset("digits", "all")
 

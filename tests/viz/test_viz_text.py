@@ -148,3 +148,14 @@ def test_a_difference_that_is_rounded_to_0_has_no_sign():
 
 def test_a_list_of_nothing_is_empty():
     assert numbers.listed([]) == ""
+
+
+def test_an_estimate_is_never_shown_outside_its_interval():
+    @dataclass(frozen=True)
+    class Ends:
+        estimate: float
+        low: float
+        high: float
+
+    assert numbers.estimate_text(Ends(0.99934, 0.99924, 0.99946)) == "0.9993 [0.9992, 0.9995]"
+    assert numbers.estimate_text(Ends(0.084, 0.080, 0.089)) == "0.084 [0.080, 0.089]"
