@@ -114,6 +114,14 @@ def _data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def rule() -> Rule | None:
+    """Return the rule of the current selection, or None if there is none or it cannot be read."""
+    try:
+        return Rule.parse(state.current().selection)
+    except SelectionError:
+        return None
+
+
 def selected(comparison: Comparison) -> Selection | None:
     """Return the current selection, or None if there is none or it does not fit this comparison."""
     return read(comparison)[0]

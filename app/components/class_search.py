@@ -11,7 +11,6 @@ from app.plain import st
 from bickd_core.comparing import class_ranking
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison
-from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.class_groups import MOST_CLASSES
 
 KEY = "side-class"
@@ -54,11 +53,8 @@ def show(comparison: Comparison, on_class: Callable[[Comparison, int], None] | N
 
 def chosen(comparison: Comparison) -> int | None:
     """The position of the class whose samples are selected; None if the selection is another."""
-    try:
-        rule = Rule.parse(state.current().selection)
-    except SelectionError:
-        return None
-    if rule.kind != "class" or len(rule.arguments) != 1:
+    rule = selection.rule()
+    if rule is None or rule.kind != "class" or len(rule.arguments) != 1:
         return None
     name = rule.arguments[0]
     return comparison.class_names.index(name) if name in comparison.class_names else None

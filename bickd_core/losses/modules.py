@@ -20,8 +20,8 @@ class LogitLoss(nn.Module):
 
     Args:
         options: fields of the options class in `bickd_core.presets` (docs/losses.md lists them with
-            their ranges). The defaults are published values, except
-            those of BicKD, which are this project's.
+            their ranges). The defaults are published values, except those of BicKD, which are this
+            project's.
 
     Raises:
         ValueError: an option is unknown, or out of range.

@@ -30,12 +30,20 @@ def predictions(name: str) -> Predictions:
     return Predictions.load(SHELF / name / "predictions-test.npz")
 
 
-def overview(monkeypatch, teacher: str, *students: str, own: Path | None = None) -> AppTest:
+def overview(
+    monkeypatch,
+    teacher: str,
+    *students: str,
+    own: Path | None = None,
+    pair: tuple[str, str] | None = None,
+) -> AppTest:
     monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
     if own is not None:
         monkeypatch.setenv("BICKD_RUNS", str(own))
     app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["view"] = ViewState(teacher=teacher, students=students, temperature=2.0)
+    app.session_state["view"] = ViewState(
+        teacher=teacher, students=students, temperature=2.0, pair=pair
+    )
     app.run()
     assert not app.exception, app.exception
     return app
@@ -117,23 +125,11 @@ def test_a_run_on_images_that_changed_is_left_out_and_named(monkeypatch, tmp_pat
 
 
 def test_one_class_in_focus_is_no_pair(monkeypatch):
-    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
-    app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["view"] = ViewState(
-        teacher="caltech95/teacher", students=("caltech95/kd-s0",), pair=("crab", "crab")
-    )
-    app.run()
-    assert not app.exception, app.exception
+    app = overview(monkeypatch, "caltech95/teacher", "caltech95/kd-s0", pair=("crab", "crab"))
     assert "In focus: crab" in [each.value for each in app.subheader]
     assert not [each.value for each in app.caption if "Cosine of the two classes" in each.value]
 
 
 def test_a_link_with_unknown_classes_explains_the_pair_that_is_shown_instead(monkeypatch):
-    monkeypatch.setenv("BICKD_SHELF", str(ROOT / "pretrained"))
-    app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["view"] = ViewState(
-        teacher="caltech95/teacher", students=("caltech95/kd-s0",), pair=("cat", "unicorn")
-    )
-    app.run()
-    assert not app.exception, app.exception
+    app = overview(monkeypatch, "caltech95/teacher", "caltech95/kd-s0", pair=("cat", "unicorn"))
     assert not [each.value for each in app.subheader if "In focus" in each.value]

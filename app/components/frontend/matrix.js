@@ -16,6 +16,7 @@ import {
   DOUBLE_CLICK_MS,
   escapeHtml,
   fontOf,
+  isBrowserKey,
   make,
   minus,
   mount,
@@ -266,7 +267,7 @@ class Matrix {
 
   /** @param {KeyboardEvent} event */
   typed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isBrowserKey(event)) return;
     const step = ARROWS[event.key];
     if (step) {
       const [r0, r1, c0, c1] = this.visible();

@@ -1,7 +1,7 @@
 // A chart of lines, steps, dots or bars in SVG, with hover, click, arrow keys and Enter. `Plot` in
 // bickd_viz/charts/plot.py describes what is drawn.
 import {legendHtml, lineSvg, marksOf, seriesSvg, tenth} from './plot_marks.js';
-import {clamp, escapeHtml, make, mount, placeTip, setColours} from './util.js';
+import {clamp, escapeHtml, isBrowserKey, make, mount, placeTip, setColours} from './util.js';
 
 /** @typedef {import('./plot_marks.js').Mark} Mark */
 /** @typedef {import('./plot_marks.js').Scales} Scales */
@@ -185,7 +185,7 @@ class Plot {
 
   /** @param {KeyboardEvent} event */
   typed(event) {
-    if (!this.data?.clickable || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.data?.clickable || isBrowserKey(event)) return;
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (!step && event.key !== 'Enter') return;
     event.preventDefault();

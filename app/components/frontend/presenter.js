@@ -1,4 +1,6 @@
 // The keys of the presenter's view, and the scale at which its page fills the window.
+import {isBrowserKey} from './util.js';
+
 const PAGE = {width: 1120, height: 630};
 const NARROW = 900; // in a window below this many pixels nothing is enlarged
 
@@ -21,7 +23,7 @@ export default function (component) {
     component.setStateValue('scale', factor); // Python enlarges the text in the charts
   };
   const typed = (/** @type {KeyboardEvent} */ event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isBrowserKey(event)) return;
     const arrow = takesArrows(event) ? undefined : ARROW_KEYS[event.key];
     const go = PAGE_KEYS[event.key] ?? (event.key === 'Escape' ? 'leave' : arrow);
     if (!go) return;

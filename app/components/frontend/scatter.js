@@ -5,7 +5,7 @@ import {fillLegend, makeTools} from './scatter_legend.js';
 import {Maps} from './scatter_maps.js';
 import {Pointer, placeIn} from './scatter_pointer.js';
 import {nearestPoint, pointBeside} from './scatter_points.js';
-import {ARROWS, DOUBLE_CLICK_MS, make, mount, setColours} from './util.js';
+import {ARROWS, DOUBLE_CLICK_MS, isBrowserKey, make, mount, setColours} from './util.js';
 
 /** @typedef {import('./util.js').XY} XY */
 /** @typedef {import('./scatter_data.js').MapData} MapData */
@@ -294,7 +294,7 @@ class Scatter {
   // -- keyboard ---------------------------------------------------------------------------------------------
   /** @param {KeyboardEvent} event */
   typed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isBrowserKey(event)) return;
     const {hovered} = this.maps;
     const step = ARROWS[event.key];
     if (step) this.walk(step);

@@ -1,6 +1,6 @@
 // The triangle itself: the student's points, which can be dragged, the teacher's rings, and the arrows of one step.
 import {BOX, CORNERS, placeOf, probabilitiesAt, SIDE} from './simplex_geometry.js';
-import {ARROWS, rgb, textOn} from './util.js';
+import {ARROWS, isBrowserKey, rgb, textOn} from './util.js';
 
 /** @typedef {import('./simplex_text.js').SimplexData} SimplexData */
 /** @typedef {import('./util.js').XY} XY */
@@ -133,7 +133,7 @@ export class Triangle {
     point.addEventListener('focus', () => onLook(i));
     point.addEventListener('keydown', event => {
       const step = ARROWS[event.key];
-      if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!step || isBrowserKey(event)) return;
       onGrab();
       const [x, y] = this.places[i];
       onMove(i, probabilitiesAt([x + NUDGE * SIDE * step[0], y + NUDGE * SIDE * step[1]]));

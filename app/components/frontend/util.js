@@ -31,6 +31,12 @@ export const DOUBLE_CLICK_MS = 250;
 export const ARROWS = {ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0]};
 
 /**
+ * Whether a key is meant for the browser, such as Alt and an arrow to go back.
+ * @param {KeyboardEvent} event
+ */
+export const isBrowserKey = event => event.ctrlKey || event.metaKey || event.altKey;
+
+/**
  * Create the view of a component once, and update it on every later call.
  * @template Data
  * @param {Component<Data>} component

@@ -13,7 +13,6 @@ from app.pages.calibration import panels
 from app.plain import st
 from bickd_core.comparing import calibration, measures
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.calibration import BINS
 from bickd_viz import tables
 from bickd_viz.charts.reliability import RARE, bin_from_code, reliability_diagram
@@ -171,9 +170,8 @@ def _diagram(comparison: Comparison, student: Model, controls: Controls) -> None
 
 def _selected(comparison: Comparison, controls: Controls) -> tuple[int, int] | None:
     """The selected bin on this diagram: (model, bin), or None."""
-    try:
-        rule = Rule.parse(state.current().selection)
-    except SelectionError:
+    rule = selection.rule()
+    if rule is None:
         return None
     for i, model in enumerate(comparison.models):
         head = (model.key, controls.scheme, str(BINS))

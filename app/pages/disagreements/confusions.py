@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from app import selection, state
+from app import selection
 from app.components import class_parts, matrix, style
 from app.plain import st
 from bickd_core.comparing import calibration
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.class_groups import Part
 from bickd_viz.charts.matrix import MatrixScene
 
@@ -105,12 +104,9 @@ def _select(comparison: Comparison, first: Model, second: Model, row: int, colum
 
 def _selected(comparison: Comparison) -> tuple[int, int] | None:
     """The cell of the current selection, or None if the selection is not a cell."""
-    try:
-        rule = Rule.parse(state.current().selection)
-    except SelectionError:
-        return None
+    rule = selection.rule()
     names = comparison.class_names
-    if rule.kind != "confusion" or len(rule.arguments) != 3:
+    if rule is None or rule.kind != "confusion" or len(rule.arguments) != 3:
         return None
     _, true, predicted = rule.arguments
     if true not in names or predicted not in names:

@@ -15,7 +15,6 @@ from app.plain import st
 from bickd_core.comparing import class_geometry, measures
 from bickd_core.comparing.class_geometry import Lens
 from bickd_core.comparing.comparison import Comparison, Model
-from bickd_core.comparing.selection import Rule, SelectionError
 from bickd_core.geometry.class_groups import Part
 from bickd_viz import tables
 from bickd_viz.charts.matrix import MatrixScene
@@ -206,11 +205,8 @@ def _samples(comparison: Comparison, student: Model, T: float) -> Card:
 
 def _selected_samples(comparison: Comparison) -> tuple[int, int] | None:
     """The cell of the current selection, or None if the selection is not one or two samples."""
-    try:
-        rule = Rule.parse(state.current().selection)
-    except SelectionError:
-        return None
-    if rule.kind != "samples" or len(rule.arguments) > 2:
+    rule = selection.rule()
+    if rule is None or rule.kind != "samples" or len(rule.arguments) > 2:
         return None
     ids = comparison.teacher.predictions.ids.astype(str)
     places = [int(at[0]) for id in rule.arguments if len(at := np.flatnonzero(ids == id))]
