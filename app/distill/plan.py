@@ -17,6 +17,7 @@ from bickd_core.models.catalogue import resolve
 from bickd_core.presets.catalogue import (
     PRESETS,
     RATES_TO_CHOOSE,
+    SETTINGS,
     VARIANTS,
     ObjectiveOptions,
     own_rate,
@@ -34,8 +35,7 @@ MAX_SEEDS = 20
 
 @dataclass(frozen=True)
 class Method:
-    """An objective or a published setting of one, as the form offers it, with its initial
-    `options`."""
+    """An objective or a named setting of one, as the form offers it, with its initial `options`."""
 
     name: str
     title: str
@@ -54,12 +54,12 @@ class Method:
 
     @property
     def origin(self) -> str:
-        """The published setting of its options, and whether its learning rate was tuned with
-        them."""
+        """Where its options come from, if that is not ours, and whether its learning rate was
+        tuned with them."""
         setting = setting_of(self.name)
-        if not setting and self.name in PRESETS:
+        if setting == "none" and self.name in PRESETS:
             return ""
-        parts = [f"Options: the published {setting} setting."] if setting else []
+        parts = [] if setting == "none" else [f"Options: {SETTINGS[setting]}."]
         if self.name in RATES_TO_CHOOSE:
             parts.append("The learning rate was tuned with other options.")
         return " ".join(parts)

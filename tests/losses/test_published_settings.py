@@ -10,10 +10,11 @@ import pytest
 from bickd_core.presets.catalogue import PRESETS, RATES_TO_CHOOSE, VARIANTS, setting_of
 from bickd_core.presets.options import Options
 from bickd_core.sweeps.results import read_results
+from pretrained import study
 
 ROOT = Path(__file__).parents[2]
 SOURCE = re.compile(
-    r"ours: |cross-entropy has no options|[\w-]+, (`\S+`( and `\S+`)?, [0-9a-f]{7}(,"
+    r"ours: |\[the study\]\(study\.md\)|cross-entropy has no options|[\w-]+, (`\S+`( and `\S+`)?, [0-9a-f]{7}(,"
     r" \d{4}-\d\d-\d\d)?)"
 )
 OPTION = re.compile(r"`(\w+)` (\S+)")
@@ -74,7 +75,7 @@ def test_every_row_names_its_setting_and_a_file_with_its_commit(method, setting,
     entry = VARIANTS[method] if method in VARIANTS else PRESETS[method]
     assert setting == entry.setting
     assert SOURCE.match(source), source
-    assert (setting_of(method) == "") == (setting == "none")
+    assert setting_of(method) == setting
     if setting != "none":
         assert entry.citation
 
@@ -97,12 +98,27 @@ def test_the_table_would_show_a_value_that_is_not_as_published():
 def test_the_rates_that_are_to_be_chosen_again_are_those_whose_trials_had_other_options():
     trials = ROOT / "pretrained" / "sweeps" / "caltech95-rates.jsonl"
     tried = [result.options for result in read_results(trials)]
+    tried += [VARIANTS[name].options.model_dump(exclude={"kind"}) for name in TUNED]
     expected = {
         name
         for name, options in OPTIONS.items()
         if options.model_dump(exclude={"kind"}) not in tried
     }
     assert expected == RATES_TO_CHOOSE
+
+
+TUNED = [name for name, variant in VARIANTS.items() if variant.setting == "caltech95"]
+
+
+def test_the_tuned_settings_are_those_that_the_study_froze():
+    for kind, frozen in study.frozen().items():
+        variant = VARIANTS.get(f"{kind}-tuned")
+        rate = frozen.train["optimizer"]["lr"]
+        if variant is not None:
+            assert (variant.options, variant.rate) == (frozen.objective, rate)
+        else:  # the preset was the best, or only the rate can be tuned
+            assert frozen.objective == PRESETS[kind].options.model_validate({})
+            assert rate == PRESETS[kind].rate or kind == "ce"
 
 
 def test_a_run_of_an_earlier_version_keeps_its_variants_name():
