@@ -37,7 +37,7 @@ from bickd_core.runs.library import Library, RunError, RunFolder, check_name
 if TYPE_CHECKING:
     from bickd_core.importing.identify import Identified
 
-Options = plain(TrainConfig)
+Options = plain(TrainConfig, unset=("dataset",))
 
 
 @dataclass
@@ -74,8 +74,8 @@ class Train:
         if self.resume is not None:
             refuse_with_resume(self, "dataset")
             run = library.locate(self.resume)
-            dataset = values(self.options)["dataset"]
-            if dataset != TrainConfig.model_fields["dataset"].default:
+            dataset = values(self.options).get("dataset")
+            if dataset is not None:
                 run.check_resumable()
                 relocate(run, dataset)
             print(f"run folder: {run.path}")

@@ -120,7 +120,8 @@ class Sweep:
             given = [name for name, value in typed.items() if value != getattr(unset, name)]
             flags = ("shared_augmentation", "one_rate", "corruptions")
             given += [flag for flag in flags if getattr(self, flag)]
-            given += [name for name, value in shared.items() if value != values(unset.train)[name]]
+            plain = values(unset.train)
+            given += [name for name, value in shared.items() if value != plain.get(name)]
             if given:
                 flag = f"--{given[0].replace('_', '-')}"
                 raise ValueError(

@@ -16,7 +16,7 @@ from bickd_core.presets.catalogue import methods_text
 from bickd_core.runs.library import Library, RunError, check_name, with_a_free_name
 from bickd_core.sweeps.definition import Shared, Sweep, planned_runs, rates_of_flags
 
-SharedOptions = plain(Shared, unset=("lr",))
+SharedOptions = plain(Shared, unset=("dataset", "lr"))
 
 
 @dataclass

@@ -121,9 +121,16 @@ class TrainConfig(Strict):
     it is optional and only measures agreement.
     """
 
-    dataset: str = Field("caltech95", max_length=5000, description="name of a data set")
+    dataset: str = Field(
+        "caltech95",
+        max_length=5000,
+        description="name of a data set; if not set: the teacher's, else caltech95",
+    )
     image_size: int | None = Field(
-        None, gt=0, le=MOST_PIXELS, description="pixels per side; if not set: that of the data set"
+        None,
+        gt=0,
+        le=MOST_PIXELS,
+        description="pixels per side; if not set: the teacher's, else that of the data set",
     )
     train_limit: int | None = Field(
         None, gt=0, le=MOST, description="train on a stratified subset of this many images"

@@ -80,6 +80,7 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
             f"`batch_size` must be at least 2, got {config.batch_size}: batch norm computes mean"
             " and variance over a batch; raise it."
         )
+    config = with_data(config, library)
     config = config.model_copy(update={"arch": resolve(config.arch).name})
     data = dataset_info(config.dataset)
     size = checked_size(data, config.image_size)
@@ -124,6 +125,22 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
         source=Source(kind="trained"),
         versions=versions(),
     )
+
+
+def with_data(config: TrainConfig, library: Library) -> TrainConfig:
+    """Return the config with the data and image size of its teacher, or of the run that it extends,
+    where it was made without them."""
+    key = config.extends or config.teacher
+    if key is None:
+        return config
+    before = library.locate(key).info()
+    if "dataset" not in config.model_fields_set:
+        config = config.model_copy(update={"dataset": before.dataset})
+    if config.image_size is None and config.dataset == before.dataset:
+        native = checked_size(dataset_info(config.dataset), None)
+        if before.image_size != native:
+            config = config.model_copy(update={"image_size": before.image_size})
+    return config
 
 
 def check_trainable(info: RunInfo) -> None:

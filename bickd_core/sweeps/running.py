@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bickd_core.launch.protocol import Launcher
-from bickd_core.runs.create import check_run, check_trainable, create_run, same_settings
+from bickd_core.runs.create import check_run, check_trainable, create_run, same_settings, with_data
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.same_data import relocate
 from bickd_core.sweeps.definition import PlannedRun
@@ -140,9 +140,11 @@ class Sweeping:
         status = run.status()
         if status.state == "finished":
             return self._end(planned, run, "finished", ended_before=True)
-        if run.resumable and run.info().dataset != planned.config.dataset:
+        if run.resumable:
             try:
-                relocate(run, planned.config.dataset)
+                dataset = with_data(planned.config, self._library).dataset
+                if run.info().dataset != dataset:
+                    relocate(run, dataset)
             except ValueError as error:
                 return self._end(planned, run, "failed", str(error))
         if status.state == "failed":

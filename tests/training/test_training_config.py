@@ -169,6 +169,22 @@ def test_a_created_run_names_its_teacher_by_key_and_content(teacher, library):
         assert run.status().state == "queued"
 
 
+def test_a_student_takes_the_data_and_image_size_of_its_teacher(teacher, library):
+    options = small_config(objective=KD, teacher="teacher").model_dump(exclude={"dataset"})
+    assert create_run(TrainConfig(**options), library).info().dataset == "digits"
+
+
+def test_a_student_takes_an_image_size_that_is_not_that_of_the_data(make_run, library):
+    large = make_run("large", info={"dataset": "caltech95", "image_size": 64})
+    large.weights_path.write_bytes(b"x")
+    changes = {"teacher": "large", "objective": {"kind": "kd"}}
+    for config in (small_config(**changes, dataset="caltech95"), TrainConfig(**changes)):
+        info = create_run(config, library).info()
+        assert (info.dataset, info.image_size) == ("caltech95", 64)
+    with pytest.raises(RunError, match="made for images of 64 pixels, but the student's have 32"):
+        create_run(small_config(**changes, dataset="caltech95", image_size=32), library)
+
+
 def test_two_runs_of_one_name_are_refused(library):
     create_run(small_config(), library, name="a")
     with pytest.raises(RunError, match="a run named 'a' already exists"):

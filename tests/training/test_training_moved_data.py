@@ -101,7 +101,7 @@ def test_other_images_at_another_path_are_refused_and_make_no_run(
 
 def test_another_image_size_is_named_with_the_option_that_mends_it(shapes, library, teacher):
     with pytest.raises(RunError) as refused:
-        create_run(student_on(shapes, image_size=None), library)
+        create_run(student_on(shapes, image_size=12), library)
     assert str(refused.value) == (
         "teacher 'teacher' was made for images of 16 pixels, but the student's have 12; use"
         " `--image-size 16`, or choose a teacher for 12 pixels."
