@@ -68,7 +68,7 @@ class ImportPredictions:
     def run(self, library: Library) -> int:
         from bickd_core.importing.add_validation import add_validation
         from bickd_core.importing.layout import Hints
-        from bickd_core.importing.prediction_runs import create_runs
+        from bickd_core.importing.prediction_runs import check_runs, create_runs
         from bickd_core.importing.predictions import match_files, read_files
         from bickd_core.runs.predictions import PredictionsError
 
@@ -97,21 +97,24 @@ class ImportPredictions:
         found = seeds_by_method(students)
         if self.seeds and found and imported.split == "test":
             print(f"- {seeds_line(found)}")
+        renamed = dict(zip(self.names, models, strict=False))
+        teacher = self.teacher or (models[0] if len(models) == 1 else None)
+        teacher = renamed.get(teacher or "", teacher)
         if self.dry_run:
+            if teacher is not None and imported.split == "test":
+                check_runs(imported, library, teacher=teacher, names=names, dataset=self.data)
             print("Nothing was imported (--dry-run).")
             return 0
         if imported.split == "validation":
             for run in add_validation(imported, library, names=names, images=self.images):
                 print(f"validation predictions added to {run.path}")
             return 0
-        renamed = dict(zip(self.names, models, strict=False))
-        teacher = self.teacher or (models[0] if len(models) == 1 else None)
         if teacher is None:
             raise PredictionsError(f"--teacher must be one of {', '.join(models)}, got none.")
         runs = create_runs(
             imported,
             library,
-            teacher=renamed.get(teacher, teacher),
+            teacher=teacher,
             names=names,
             dataset=self.data,
             images=self.images,

@@ -55,10 +55,10 @@ def create_runs(
     """
     library.home()
     names = dict(names or {})
-    _check_models(imported, names)
+    teacher_run, label = check_runs(
+        imported, library, teacher=teacher, names=names, dataset=dataset
+    )
     models = {model.name: model for model in imported.models}
-    teacher_run = None if teacher in models else _teacher_run(library, teacher, imported, dataset)
-    label = _label(imported, dataset if teacher_run is None else teacher_run.info().dataset)
     samples = sample_file(imported, images)
     validation = imported.validation
     validation_samples = SampleFile() if validation is None else sample_file(validation, images)
@@ -98,6 +98,25 @@ def create_runs(
     finally:
         for folder, _ in pending:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_runs(
+    imported: Imported,
+    library: Library,
+    *,
+    teacher: str,
+    names: Mapping[str, str],
+    dataset: str | None = None,
+) -> tuple[RunFolder | None, str]:
+    """Check that imported models can become runs, like `create_runs`. Nothing is created.
+
+    Returns:
+        The teacher's run, None if it is one of the models, and the data label.
+    """
+    _check_models(imported, names)
+    models = [model.name for model in imported.models]
+    teacher_run = None if teacher in models else _teacher_run(library, teacher, imported, dataset)
+    return teacher_run, _label(imported, teacher_run.info().dataset if teacher_run else dataset)
 
 
 def _source(model: ImportedModel, title: str, *, seeds: bool) -> Source:

@@ -381,6 +381,17 @@ def test_command_warns_of_few_shared_ids(tmp_path, library, capsys):
     assert "warning: Only 10 of 40 samples of a.npz are in every model." in said
 
 
+def test_a_dry_run_checks_the_teacher_that_it_is_given(tmp_path, library):
+    from bickd_cli.import_predictions import ImportPredictions
+
+    np.savez(tmp_path / "net.npz", logits=logits(), labels=np.array(labels()), ids=ids())
+    files = (tmp_path / "net.npz",)
+    with pytest.raises(PredictionsError, match="must be one of the imported models .net. or an ex"):
+        ImportPredictions(files, teacher="teachr", dry_run=True).run(library)
+    assert ImportPredictions(files, teacher="net", dry_run=True).run(library) == 0
+    assert not library.runs()
+
+
 def on_validation(folder: Path, seed: int = 5):
     """What `--split validation` makes of a file of the two models on other samples."""
     table = {"id": [f"val{i}" for i in range(N)], "label": [CLASSES[c] for c in labels()]}
