@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -142,12 +143,17 @@ def plain_reason(text: str) -> str:
 
 
 def as_key(name: str) -> str:
-    """Return a run's key, made from a name with any characters.
+    """Return a run's key, made from a name with any characters. Letters lose their accents.
 
-    >>> as_key("Big BERT (v2)"), as_key("kd-s0"), as_key("模型")
-    ('Big-BERT-v2', 'kd-s0', 'model')
+    >>> as_key("Big BERT (v2)"), as_key("élève-s0"), as_key("模型")
+    ('Big-BERT-v2', 'eleve-s0', 'model')
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:60] or "model"
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", name)
+        if not unicodedata.combining(letter)
+    )
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:60] or "model"
 
 
 def key_of_file(name: str) -> str:

@@ -39,7 +39,7 @@ def create_runs(
     Args:
         teacher: the model that is the teacher, or the key of an existing run.
         names: new names of models, by their names in the files. A run's key is derived from its
-            name: everything but letters, digits, ".", "_" and "-" becomes "-".
+            name: letters lose their accents, and all else but digits, ".", "_" and "-" becomes "-".
         dataset: a label for the data. Runs with the same label can be compared. If not given, it is
             derived from ids, labels and classes, so two imports of the same samples have the same
             label.
