@@ -76,6 +76,12 @@ def finalists() -> list[Sweep]:
     return [_sweep("study-finalists", methods, range(2, 5), train=train, results_on="validation")]
 
 
+def presets() -> dict[str, Method]:
+    """Return each method's preset of stage A, by its kind: the defaults when the study began."""
+    methods = read_sweep(RECIPES / "study-tune.yaml").methods
+    return {m.objective.kind: m for m in methods if m.label == f"{m.objective.kind}-preset"}
+
+
 def frozen() -> dict[str, Method]:
     """Return the best configuration of each method over all five folds, by its kind."""
     best = chosen(("study-tune", "study-finalists"), 1)

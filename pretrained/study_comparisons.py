@@ -17,11 +17,10 @@ from bickd_core.geometry.two_way import (
     two_way_difference,
     two_way_mean_difference,
 )
-from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.results import Result
 from pretrained import study
-from pretrained.study_stages import SETTINGS, labels_of, same_images, stage
-from pretrained.sweep_results import Groups, Teacher
+from pretrained.study_stages import SETTINGS, same_images, stage
+from pretrained.sweep_results import Groups, Teacher, teacher_of
 
 MARGIN = 0.015
 """The margin of equivalence, as a share."""
@@ -275,14 +274,14 @@ def on_validation(cell: Runs, own: Runs) -> float:
 
 def new_defaults(cells: dict[str, Reading]) -> dict[str, object]:
     """Return the options of BicKD whose default changes by the rule of the design, with their new
-    values.
+    values. "Default" is that of the time of the design.
 
     If several values of an option are better, that with the highest accuracy is taken, and in a tie
     the one that the design names first. If none is, and the frozen value is better than the cell
     with the default, the default becomes the frozen value. `same_class` becomes "ignore" if both of
     its cells could be compared and none is seen to differ.
     """
-    default = BicKDOptions().model_dump(mode="json")
+    default = study.presets()["bickd"].objective.model_dump(mode="json")
     changed = {
         one.option: one.frozen
         for one in cells.values()
@@ -352,13 +351,13 @@ def _setting(name: str) -> Setting:
     lines = [line for runs in groups.values() for line in runs.values()]
     if not lines:
         return Setting({}, {})
-    labels = labels_of(lines[0])
-    same_images(groups, lines[0].samples)
+    teacher = teacher_of(lines[0])
+    same_images(groups, teacher.samples)
     base = groups.get(BASE)
     return Setting(
         groups,
         {
-            method: versus(own, base, labels, _right(labels))
+            method: versus(own, base, teacher.labels, _right(teacher.labels))
             for method, own in groups.items()
             if method != BASE and base is not None
         },

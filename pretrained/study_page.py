@@ -202,7 +202,7 @@ def chart(results: Results, theme: Theme):
     for name, one in differences(results):
         estimate, low, high = map(_points, _ends(one))
         rows.append(Row(ModelStyle(name, colour), estimate, low, high))
-    return whisker_rows(rows, theme=theme, reference=0.0, name_limit=24)
+    return whisker_rows(rows, theme=theme, reference=0.0, name_limit=40)
 
 
 def _ends(one: Versus | None) -> tuple[float | None, float | None, float | None]:
@@ -263,9 +263,11 @@ def main_table(found: Confirmed, tuned: dict[str, Tuned]) -> list[str]:
             " bins, with what chance adds to it. An asterisk marks a difference in"
             " accuracy that is seen: for BicKD the primary comparison, for the others p < 0.05"
             " after Holm's correction over five comparisons. The other columns are not tested."
-            " CPU minutes are those of one thread without the teacher's views, which the first run"
-            f" of a seed makes for all; in brackets the median ratio to {base} of the same seed on"
-            " a CPU of the same kind."
+            " Where calibration is near what chance gives, its interval is too wide."
+            " CPU minutes are those of one thread without making the teacher's views. The first"
+            " run of a seed makes them for the others; PKT needs the teacher's features too, and"
+            f" makes its own. In brackets: the median ratio to {base} of the same seed on a CPU of"
+            " the same kind."
         ),
     ]
     return lines

@@ -6,7 +6,7 @@ from bickd_viz.text import numbers
 from pretrained import study, study_comparisons
 from pretrained.study_comparisons import BASE, OWN, Confirmed, Reading, Verdict, Versus
 from pretrained.study_stages import Stage
-from pretrained.study_tables import points, seeds_of, shown, tenths
+from pretrained.study_tables import points, seeds_of, shown, shown_value, tenths
 
 VERDICTS: dict[tuple[Verdict, ...], str] = {
     ("better",): "BicKD is more accurate than KD",
@@ -105,7 +105,7 @@ def readings(cells: dict[str, Reading] | None) -> str:
 
 
 def _reading(one: Reading) -> str:
-    return f"`{one.option}: {one.value}` ({points(one.accuracy, star=False)})"
+    return f"`{one.option}: {shown_value(one.value)}` ({points(one.accuracy, star=False)})"
 
 
 def generality(rows: list[tuple[str, Versus | None]]) -> str:
@@ -142,10 +142,10 @@ def _side(one: Versus | None) -> str:
 
 def limits() -> str:
     return (
-        "These are small networks and images, one teacher for each data set, and our reading of"
-        " BicKD from the abstract: the authors' equations may do better or worse, and nothing here"
-        " is about ImageNet. Where no difference is seen, there may be one that is too small to be"
-        " seen here."
+        "These are small networks and images, one teacher for each data set and image size, and our"
+        " reading of BicKD from the abstract: the authors' equations may do better or worse, and"
+        " nothing here is about ImageNet. Where no difference is seen, there may be one that is"
+        " too small to be seen here."
     )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from bickd_core.data.registry import load_dataset
 from bickd_core.sweeps.definition import PlannedRun, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import read_diverged
-from bickd_core.sweeps.results import Result, read_results, sample_code
+from bickd_core.sweeps.results import Result, read_results
 from pretrained import study
 from pretrained.sweep_results import Groups
 
@@ -159,21 +157,3 @@ def same_images(groups: Groups, samples: int) -> Groups:
             if line.samples != samples:
                 raise ValueError(f"{line.name} was tested on other images; make it again.")
     return groups
-
-
-def labels_of(line: Result) -> np.ndarray:
-    """Return the true classes of a line's test images, in ascending order of their ids.
-
-    Raises:
-        ValueError: the data set has other images than the line.
-    """
-    samples, labels = _test_labels(line.dataset)
-    if samples != line.samples:
-        raise ValueError(f"{line.name} was tested on other images than {line.dataset} has here.")
-    return labels
-
-
-@cache
-def _test_labels(dataset: str) -> tuple[int, np.ndarray]:
-    test = load_dataset(dataset).test
-    return sample_code(test.ids), test.labels[np.argsort(test.ids)]

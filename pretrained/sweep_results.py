@@ -20,6 +20,8 @@ from bickd_viz.text import numbers
 
 SHELF = Path(__file__).resolve().parent
 FILE = SHELF / "sweeps" / "caltech95-methods.jsonl"
+TEACHERS = SHELF.parent / "recipes" / "teachers"
+"""Teachers that only result lines need: those of the study's stage D."""
 NAMES = {"bickd": "BicKD (reconstruction)"}
 BASES = ("kd", "bickd")
 """The methods that every other one is compared with."""
@@ -90,11 +92,9 @@ def under_way(path: Path, results: Sequence[Result]) -> str:
 
 
 def teacher_of(result: Result) -> Teacher:
-    """Return the bundled teacher of this run."""
+    """Return the teacher of this run: a bundled one, or one of those kept with the recipes."""
     assert result.teacher is not None
-    return Teacher.of(
-        Library(SHELF, SHELF / result.dataset).find(result.teacher).predictions("test")
-    )
+    return Teacher.of(Library(SHELF, TEACHERS).find(result.teacher).predictions("test"))
 
 
 def write(results: Sequence[Result], teacher: Teacher, title: str) -> str:

@@ -13,6 +13,7 @@ from study_lines import settings_of
 from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.two_way import TwoWay
 from bickd_core.presets.catalogue import PRESETS
+from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.definition import PlannedRun, Sweep, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import Diverged, diverged_path
 from bickd_core.sweeps.results import Result
@@ -67,7 +68,7 @@ def finish(folder: Path, name: str, shares: dict[str, float]) -> None:
 
 @pytest.fixture
 def recipes(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_comparisons, "labels_of", lambda line: LABELS)
+    monkeypatch.setattr(study_comparisons, "teacher_of", lambda line: TEACHER)
     monkeypatch.setattr(study_page, "teacher_of", lambda line: TEACHER)
     monkeypatch.setattr(study, "RECIPES", tmp_path)
     return tmp_path
@@ -141,7 +142,24 @@ def test_the_page_grows_with_its_stages(recipes):
     assert second.startswith("Of the other methods")
     assert third.startswith("In 6 other settings")
     figure = study_page.chart(results, LIGHT)
-    assert len(figure.layout.yaxis.ticktext) == 7
+    names = [row[0] for row in study_page.differences(results)]
+    assert sorted(figure.layout.yaxis.ticktext) == sorted(names)  # none is cut
+
+
+def test_the_page_is_the_same_after_defaults_and_rates_have_changed(recipes, monkeypatch):
+    up_to_b(recipes)
+    the_rest(recipes)
+    before = written(PAGE, Results.read())
+    assert "the default of `same_class` becomes `ignore`" in before
+    monkeypatch.setattr(BicKDOptions.model_fields["same_class"], "default", "ignore")
+    BicKDOptions.model_rebuild(force=True)
+    monkeypatch.setitem(PRESETS, "kd", replace(PRESETS["kd"], rate=0.1))
+    try:
+        assert BicKDOptions().same_class == "ignore"
+        assert written(PAGE, Results.read()) == before
+    finally:
+        monkeypatch.undo()
+        BicKDOptions.model_rebuild(force=True)
 
 
 def test_an_unfinished_stage_b_is_not_summarised(recipes):
@@ -335,7 +353,13 @@ def test_a_default_changes_only_by_the_rule_of_the_design():
     assert found == {"same_class": "positive", "vectors": "centred"}
     assert defaults_sentence(found, {"same_class-positive": positive, "vectors-root": root}) == (
         "By the rule of the design, the default of `same_class` becomes `positive` and `vectors`"
-        " becomes `centred`. Each was changed alone; together they were not tried."
+        " becomes `centred`. Every reading was tried with the tuned weights and temperatures, and"
+        " not with the default ones. Each option was changed alone; together they were not tried."
+    )
+    frozen = replace(positive, frozen="positive"), replace(root, frozen="root")
+    cells = {"same_class-negative": frozen[0], "vectors-plain": frozen[1]}
+    assert defaults_sentence({"same_class": "positive", "vectors": "root"}, cells).endswith(
+        " The frozen BicKD has these values together."
     )
     default_is_worse = reading("same_class", "negative", -0.02, 0.01, -0.001, "ignore")
     assert defaults(default_is_worse) == {"same_class": "ignore"}
