@@ -127,14 +127,15 @@ def side_of_cka(comparison: Comparison, model: Model, basis: str) -> CkaSide | N
     rows = rows_of(model, basis)
     if rows is None:
         return None
-    return cka_side(rows, shards(comparison), own=_own_hsics(comparison, model, basis))
+    own = _own_hsics(comparison, model, basis)
+    return cka_side(rows, shards(comparison), own=own, logits=basis == "outputs")
 
 
 @cached
 def _own_hsics(comparison: Comparison, model: Model, basis: str) -> np.ndarray:
     rows = rows_of(model, basis)
     assert rows is not None, "callers ask only if there are features"
-    return cka_side(rows, shards(comparison)).own
+    return cka_side(rows, shards(comparison), logits=basis == "outputs").own
 
 
 def probabilities_at(model: Model, positions: np.ndarray, temperature: float) -> np.ndarray:
@@ -202,7 +203,8 @@ def class_view(
 ) -> tuple[ClassGeometry, ClassFigures]:
     """The class Gram of a model and its figures, from one pass over the logits."""
     logits = model.predictions.logits
-    at, dtype = matched(comparison, model, temperature, matching), pass_dtype(logits)
+    at = matched(comparison, model, temperature, matching)
+    dtype = np.float64 if centred else pass_dtype(logits)
     grams = logit_grams([logits], [at.T], shards(comparison), dtype=dtype).models[0]
     if matching == "mean" and not model.is_teacher and not at.unreached:
         targets = teacher_entropies(comparison, temperature)
@@ -223,7 +225,8 @@ def cross_view(
     """The cross Gram of the teacher (rows of the matrix) and a model, and its figures."""
     teacher, own = comparison.teacher.predictions.logits, model.predictions.logits
     at = matched(comparison, model, temperature, matching).T
-    cross = logit_cross((teacher, own), (temperature, at), shards(comparison))
+    dtype = np.float64 if centred else pass_dtype(teacher)
+    cross = logit_cross((teacher, own), (temperature, at), shards(comparison), dtype=dtype)
     return cross_geometry_from_sums(cross, centred=centred), cross_figures(cross, centred=centred)
 
 

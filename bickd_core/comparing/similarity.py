@@ -22,7 +22,7 @@ from bickd_core.geometry.shuffles import (
     limit_cka_null,
     limit_procrustes_null,
 )
-from bickd_core.geometry.similarity import PermutedNull, cka_null
+from bickd_core.geometry.similarity import PermutedNull, cka_null, without_constants
 
 MEASURES = ("cka", "rsa", "procrustes")
 BASES = ("outputs", "features")
@@ -127,7 +127,7 @@ def _similarity(
             _ranked(comparison, side, basis, temperature) for side in (comparison.teacher, model)
         )
         return rsa(teacher, own, shard)
-    return procrustes(X, Y, measures.shards(comparison))
+    return procrustes(X, Y, measures.shards(comparison), logits=basis == "outputs")
 
 
 @cached
@@ -175,4 +175,6 @@ def _chance(
             return limit_procrustes_null(found.value, len(X), spectra, permutations=_SHUFFLES)
         sides = _side(comparison, both[0], basis), _side(comparison, both[1], basis)
         return limit_cka_null(found.value, *sides, spectra, permutations=_SHUFFLES)
+    if basis == "outputs":
+        X, Y = without_constants(X), without_constants(Y)
     return (cka_null if measure == "cka" else procrustes_null)(X, Y, permutations=_SHUFFLES)

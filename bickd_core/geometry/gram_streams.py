@@ -114,12 +114,14 @@ def logit_cross(
     logits: tuple[np.ndarray, np.ndarray],
     temperatures: tuple[float | np.ndarray, float | np.ndarray],
     shard: np.ndarray,
+    *,
+    dtype: type[np.floating] | None = None,
 ) -> CrossGrams:
     """Compute the cross products of teacher and student from their logits, without the products of
     each with itself. Arguments are those of `logit_grams`."""
     n, n_classes = logits[0].shape
     shard = checked_shard(shard, n)
-    groups, dtype = int(shard.max()) + 1, pass_dtype(logits[0])
+    groups, dtype = int(shard.max()) + 1, dtype or pass_dtype(logits[0])
     products = np.zeros((groups, n_classes, n_classes), dtype)
     squares, sums = np.zeros((2, groups, n_classes)), np.zeros((2, groups, n_classes))
     buffers = [np.empty((min(ROWS, n), n_classes), dtype) for _ in logits]

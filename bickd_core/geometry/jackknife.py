@@ -179,6 +179,7 @@ class CkaSide:
         dtype: of the products: float32 for large N x D.
         own: [1 + G] debiased HSIC with itself, of all samples and without each shard; NaN below 4
             samples.
+        logits: whether the rows are logits.
     """
 
     rows: np.ndarray
@@ -186,10 +187,12 @@ class CkaSide:
     shard: np.ndarray
     dtype: type[np.floating]
     own: np.ndarray
+    logits: bool = False
 
     def by_shard(self) -> Iterator[np.ndarray]:
         """Yield the rows of each shard minus the mean, as `centred_by_shard` does."""
-        return centred_by_shard(self.rows, self.mean.astype(self.dtype), self.shard)
+        mean = self.mean.astype(self.dtype)
+        return centred_by_shard(self.rows, mean, self.shard, logits=self.logits)
 
 
 def cka_side(
@@ -197,6 +200,7 @@ def cka_side(
     shard: np.ndarray,
     *,
     own: np.ndarray | None = None,
+    logits: bool = False,
 ) -> CkaSide:
     """Prepare one side of a CKA. The teacher's side can be used for several students.
 
@@ -204,19 +208,22 @@ def cka_side(
         X: [N, D]; an array mapped from a file is read block by block.
         shard: [N] from `stratified_shards`.
         own: of an earlier side of these rows on these shards, if it is known.
+        logits: whether the rows are logits, see `without_constants`.
     """
     X = np.asarray(X)
     shard = checked_shard(shard, len(X))
     dtype = pass_dtype(X)
     if X.ndim != 2 or X.shape[1] > X.shape[0]:
-        X = similarity.reduced_pair(X, X)[0]
+        X = similarity.reduced_pair(*[similarity.without_constants(X) if logits else X] * 2)[0]
+        logits = False
     mean = np.zeros(X.shape[1])
     for rows in row_blocks(*X.shape):
         total = X[rows].astype(dtype, copy=False).sum(axis=0)
         if not np.isfinite(total).all():
             checks.matrix(X[rows], "X")
         mean += total
-    side = CkaSide(X, mean / len(X), shard, dtype, np.zeros(0) if own is None else own)
+    known = np.zeros(0) if own is None else own
+    side = CkaSide(X, mean / len(X), shard, dtype, known, logits)
     return replace(side, own=_hsics(side, side)) if own is None else side
 
 
@@ -246,10 +253,13 @@ def _hsics(first: CkaSide, second: CkaSide) -> np.ndarray:
     return similarity.without_each([similarity.moments(X, Y) for X, Y in both])
 
 
-def centred_by_shard(rows: np.ndarray, mean: np.ndarray, shard: np.ndarray) -> Iterator[np.ndarray]:
+def centred_by_shard(
+    rows: np.ndarray, mean: np.ndarray, shard: np.ndarray, *, logits: bool = False
+) -> Iterator[np.ndarray]:
     """Yield the rows [N, D] of each shard minus `mean` [D], in the type of the mean.
 
-    All are in one array: memory that is new for every shard would take longer than the rows.
+    Rows of logits are without their constants too, see `similarity.without_constants`. All are in
+    one array: memory that is new for every shard would take longer than the rows.
     """
     order = np.argsort(shard, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(shard))[:-1])
@@ -261,4 +271,6 @@ def centred_by_shard(rows: np.ndarray, mean: np.ndarray, shard: np.ndarray) -> I
         else:
             part[...] = rows[positions]
         part -= mean
+        if logits:
+            part -= part.mean(axis=1, keepdims=True)
         yield part

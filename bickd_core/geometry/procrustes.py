@@ -12,7 +12,7 @@ from bickd_core.geometry import checks
 from bickd_core.geometry.jackknife import Replicated, centred_by_shard
 from bickd_core.geometry.probabilities import pass_dtype, row_blocks
 from bickd_core.geometry.shards import checked_shard
-from bickd_core.geometry.similarity import PermutedNull, reduced_pair
+from bickd_core.geometry.similarity import PermutedNull, reduced_pair, without_constants
 
 EXACT_COLUMNS = 200
 """Columns up to which each replicate is decomposed; beyond, its change is expanded to second
@@ -22,7 +22,9 @@ SAMPLES_A_COLUMN = 10
 fewer the bias no longer falls as 1 / N, so that the jackknife does not correct it."""
 
 
-def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) -> Replicated | None:
+def procrustes(
+    X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None, *, logits: bool = False
+) -> Replicated | None:
     """Normalised orthogonal Procrustes distance, 0 (the same up to rotation, scale and shift) to 1,
     with replicates.
 
@@ -38,6 +40,7 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     Args:
         X: [N, D]; Y: [N, E], on the same samples.
         shard: [N] from `stratified_shards`; None makes no replicates.
+        logits: whether both are logits, see `similarity.without_constants`.
 
     Returns:
         Replicated, `limited` where the samples are enough for an interval; None where the rows of
@@ -49,8 +52,9 @@ def procrustes(X: np.ndarray, Y: np.ndarray, shard: np.ndarray | None = None) ->
     n = len(X)
     shard = np.zeros(n, dtype=np.int64) if shard is None else checked_shard(shard, n)
     if len(X) != len(Y) or max(np.shape(X)[1:] + np.shape(Y)[1:]) > n:
-        X, Y = reduced_pair(X, Y)
-    parts = _sums(X, Y, shard)
+        X, Y = reduced_pair(*map(without_constants, (X, Y)) if logits else (X, Y))
+        logits = False
+    parts = _sums(X, Y, shard, logits)
     groups = len(parts)
     total = _total(parts)
     norms = _nuclear_norms(total.inner(), _inner_without_each(total, parts))
@@ -119,7 +123,7 @@ def _inner_without_each(total: _Sums, parts: list[_Sums]) -> Iterator[np.ndarray
         yield inner
 
 
-def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
+def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray, logits: bool) -> list[_Sums]:
     """The sums of each shard, of rows minus a mean that need not be exact."""
     dtype = pass_dtype(X if X.size > Y.size else Y)
     means = []
@@ -134,7 +138,10 @@ def _sums(X: np.ndarray, Y: np.ndarray, shard: np.ndarray) -> list[_Sums]:
         means.append((mean / len(Z)).astype(dtype))
     parts = []
     for x, y in zip(
-        *(centred_by_shard(Z, mean, shard) for Z, mean in zip((X, Y), means, strict=True)),
+        *(
+            centred_by_shard(Z, mean, shard, logits=logits)
+            for Z, mean in zip((X, Y), means, strict=True)
+        ),
         strict=True,
     ):
         ones = np.ones(len(x), dtype)

@@ -12,7 +12,7 @@ from bickd_core.geometry.jackknife import jackknife_interval
 from bickd_core.geometry.probabilities import pass_dtype, shifted_blocks, within_bracket
 from bickd_core.geometry.shards import checked_shard
 
-_BOUNDS = (0.05, 20.0)
+_BOUNDS = (1e-3, 1e3)
 """The range of 1 / T that is searched."""
 
 
@@ -100,12 +100,13 @@ class FittedTemperature:
 
     @property
     def shown(self) -> float:
-        """The temperature with three decimals. Pages show it, and compute figures "at the fitted
-        temperature" with it.
+        """The temperature with three decimals, or three digits below 0.1. Pages show it, and
+        compute figures "at the fitted temperature" with it.
 
         More decimals are not significant, but would move single samples over the edges of bins.
         """
-        return round(self.temperature.estimate, 3)
+        T = self.temperature.estimate
+        return round(T, 3) if T >= 0.1 else float(f"{T:.3g}")
 
 
 def fit_temperature(
@@ -114,7 +115,7 @@ def fit_temperature(
     shard: np.ndarray,
 ) -> FittedTemperature:
     """Minimise `mean_i -log softmax(z_i / T)_{y_i}` over T (temperature scaling, Guo et al. 2017),
-    from 0.05 to 20.
+    from 0.001 to 1,000.
 
     The likelihood is convex in 1 / T, with slope `mean_i (E_{p_i} z_i - z_iy)` and curvature
     `mean_i Var_{p_i} z_i`: Newton's method inside a bracket finds the minimum. A replicate of the

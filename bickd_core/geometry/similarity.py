@@ -221,6 +221,17 @@ def cka_null(
     return PermutedNull.of(observed, values)
 
 
+def without_constants(logits: np.ndarray) -> np.ndarray:
+    """Return logits [N, C] minus the mean of each row, in float64.
+
+    A softmax does not change if a number is added to all logits of a sample. Logits of a network
+    and logarithms of its probabilities differ by such a number, and CKA and Procrustes distance
+    would see it.
+    """
+    logits = checks.matrix(logits, "logits")
+    return logits - logits.mean(axis=1, keepdims=True)
+
+
 def reduced_pair(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return both as float64, checked, with centred columns and at most N columns.
 

@@ -107,7 +107,7 @@ def _teacher_side(teacher: PredictionsLike, T: float, shard: np.ndarray) -> Teac
     return TeacherSide(
         entropies_at(teacher.logits, T),
         teacher.logits.argmax(axis=1),
-        cka_side(teacher.logits, shard),
+        cka_side(teacher.logits, shard, logits=True),
         features,
     )
 
@@ -132,7 +132,9 @@ def _fixed_figures(
     predicted, confidence = top_class(student.logits)
     if side is None:
         return fixed_figures_of(predicted, confidence, labels)
-    own = side.logits if student.logits is side.logits.rows else cka_side(student.logits, shard)
+    own = side.logits
+    if student.logits is not own.rows:
+        own = cka_side(student.logits, shard, logits=True)
     features = None
     if side.features is not None and student.features is not None:
         features = cka_between(side.features, cka_side(student.features, shard))

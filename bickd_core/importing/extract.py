@@ -162,7 +162,8 @@ def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
     if zeros:
         notes.append(
             f"{group.name}: {zeros:,} of {scores.size:,} log-probabilities are -inf and become"
-            f" {scores.min():.4g}; KL from the teacher and CKA of logits depend on this value."
+            f" {scores.min():.4g}; KL from the teacher, CKA of logits, and overlap above"
+            " T = 1 depend on this value. Logits or more decimals avoid it."
         )
     return model, notes
 

@@ -101,7 +101,8 @@ def to_logits(scores: np.ndarray, scale: Scale | None, at: Callable[[int], str])
     if zeros:
         notes.append(
             f"{zeros:,} of {shares.size:,} probabilities are 0 and become {floor:.1g}, because 0"
-            " has no logarithm; KL from the teacher and CKA of logits depend on this value."
+            " has no logarithm; KL from the teacher, CKA of logits, and overlap above"
+            " T = 1 depend on this value. Logits or more decimals avoid it."
         )
     logits = logits_from_probabilities(
         np.maximum(shares, 0), tolerance=float("inf")

@@ -140,4 +140,5 @@ def _check_device(value: Tensor, name: str, device: torch.device) -> None:
 
 def _like(student: Tensor, teacher: Tensor, name: str) -> Tensor:
     _check_device(teacher, name, student.device)
-    return teacher.detach().to(torch.float64 if student.dtype == torch.float64 else torch.float32)
+    known = teacher.detach().to(torch.float64 if student.dtype == torch.float64 else torch.float32)
+    return known.clone() if known.is_inference() else known  # a trained head must save it

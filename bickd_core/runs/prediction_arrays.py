@@ -23,8 +23,8 @@ class PredictionsError(ValueError):
 def logits_from_probabilities(P: np.ndarray, *, tolerance: float = SUM_TOLERANCE) -> np.ndarray:
     """Return logits whose softmax is `P`: the logarithm of each probability.
 
-    A probability of 0 has no logarithm, so it is raised to `smallest_probability(P)`. Figures of
-    the logits themselves, such as their CKA, then depend on which probabilities are 0.
+    A probability of 0 has no logarithm, so it is raised to `smallest_probability(P)`. KL from the
+    teacher, CKA of logits, and overlap and entropy above T = 1 then depend on this value.
 
     Args:
         P: probabilities [N, C] of samples by classes, at least 0; each row sums to 1.

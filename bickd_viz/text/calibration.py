@@ -11,7 +11,6 @@ from bickd_viz.text.numbers import (
     estimate_text,
     excludes_zero,
     has_limits,
-    interval_text,
     listed,
     percent,
     points,
@@ -198,9 +197,8 @@ def temperature_sentence(
             f"{sentence_begin(name)} has no best temperature on {count(n)} {split} {noun}s: the"
             " likelihood still rises at the end of the search range."
         )
-    shown_T = f"{temperature.estimate:.2f} {interval_text(temperature)}".rstrip()
     begin = (
-        f"{sentence_begin(name)}: best temperature {shown_T}, fitted on"
+        f"{sentence_begin(name)}: best temperature {estimate_text(temperature)}, fitted on"
         f" {counted(n, f'{split} {noun}')}"
     )
     if split == shown:

@@ -84,6 +84,8 @@ class Plain:
         self.shard = stratified_shards(compared.n, compared.labels)
         self.P = softmax(self.teacher.logits, T)
         self.Q = softmax(self.student.logits, T)
+        logits = [m.predictions.logits.astype(np.float64) for m in compared.models]
+        self.row_centred = [z - z.mean(axis=1, keepdims=True) for z in logits]
         self.sure = confidence_and_hits(self.Q, self.labels)
 
     def matched(self, rule: str) -> np.ndarray:
@@ -271,23 +273,17 @@ FIGURES: dict[str, Pair] = {
     "CKA": (
         lambda c, s: [measures.cka(c, s, "outputs").value, measures.cka(c, s, "features").value],
         lambda p: [
-            plain_similarity.cka(p.teacher.logits, p.student.logits),
+            plain_similarity.cka(*p.row_centred),
             plain_similarity.cka(p.teacher.features, p.student.features),
         ],
     ),
     "CKA without a shard": (
         lambda c, s: measures.cka(c, s, "outputs").replicates[3],
-        lambda p: plain_similarity.cka(
-            p.teacher.logits[p.shard != 3], p.student.logits[p.shard != 3]
-        ),
+        lambda p: plain_similarity.cka(*(z[p.shard != 3] for z in p.row_centred)),
     ),
     "Procrustes distance": (
         lambda c, s: values(similarity.similarity(c, s, "procrustes", "outputs", T)),
-        lambda p: values(
-            procrustes.procrustes(
-                p.teacher.logits.astype(np.float64), p.student.logits.astype(np.float64), p.shard
-            )
-        ),
+        lambda p: values(procrustes.procrustes(*p.row_centred, p.shard)),
     ),
     "RSA": (
         lambda c, s: values(similarity.similarity(c, s, "rsa", "outputs", T)),

@@ -246,12 +246,26 @@ def test_the_best_temperatures_replicates_are_those_of_fits_without_a_shard():
 def test_the_best_temperature_says_when_there_is_none():
     right = fit_temperature(np.eye(3), np.arange(3), np.arange(3))
     assert not right.reached
-    assert (right.temperature.estimate, right.temperature.low) == (pytest.approx(0.05), None)
+    assert (right.temperature.estimate, right.temperature.low) == (pytest.approx(0.001), None)
     wrong = fit_temperature(np.eye(3), np.array([1, 2, 0]), np.arange(3))
     assert not wrong.reached
-    assert wrong.temperature.estimate == pytest.approx(20.0)
+    assert wrong.temperature.estimate == pytest.approx(1000.0)
     flat = fit_temperature(np.zeros((4, 3)), np.array([1, 2, 0, 0]), np.arange(4))
     assert flat.temperature.estimate == 1.0
+
+
+@pytest.mark.parametrize("scale", [50.0, 1 / 50])
+def test_the_best_temperature_follows_the_scale_of_the_logits(scale):
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 5, 400)
+    logits = random.normal(size=(400, 5)) + 2 * np.eye(5)[labels]
+    shard = stratified_shards(400, labels)
+    plain, scaled = (fit_temperature(factor * logits, labels, shard) for factor in (1.0, scale))
+    assert plain.reached
+    assert scaled.reached
+    assert scaled.temperature.estimate == pytest.approx(scale * plain.temperature.estimate)
+    assert scaled.nll == pytest.approx(plain.nll)
+    assert scaled.shown == pytest.approx(scaled.temperature.estimate, rel=0.005)
 
 
 @settings(max_examples=40)

@@ -14,7 +14,9 @@ from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.matching import matched_temperatures
 from bickd_core.geometry.orthogonality import class_geometry, overlap
 from bickd_core.geometry.probabilities import entropy, softmax
-from bickd_core.geometry.similarity import cka
+from bickd_core.geometry.procrustes import procrustes
+from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import cka, without_constants
 from bickd_core.geometry.summary import summarise
 from bickd_core.runs.predictions import Predictions
 
@@ -42,6 +44,27 @@ def intervals(summary):
     return {name: value for name, value in values.items() if isinstance(value, Interval)}
 
 
+@pytest.mark.parametrize("n", [200, 5])
+def test_logits_and_probabilities_of_one_model_are_alike(n):
+    """They differ by a number for each sample, which no probability depends on."""
+    teacher, student = model(1, n=n), model(2, n=n)
+    twin, given = (replace(m, logits=np.log(softmax(m.logits))) for m in (teacher, student))
+    shard = stratified_shards(n, teacher.labels)
+    whole = [m.logits for m in (teacher, student)]
+    found = procrustes(*whole, shard, logits=True)
+    assert procrustes(whole[0], given.logits, shard, logits=True).value == pytest.approx(
+        found.value
+    )
+    assert procrustes(whole[0], twin.logits, shard, logits=True).value == pytest.approx(
+        0.0, abs=1e-6
+    )
+    expected = summarise(teacher, student).cka_logits
+    mixed = summarise(teacher, given).cka_logits
+    assert mixed.estimate == pytest.approx(expected.estimate)
+    assert (mixed.low, mixed.high) == pytest.approx((expected.low, expected.high))
+    assert summarise(teacher, twin).cka_logits.estimate == pytest.approx(1.0)
+
+
 def test_every_figure_is_what_its_function_says():
     teacher, student = model(1, sharp=3.0), model(2)
     found = summarise(teacher, student, T=4.0)
@@ -55,7 +78,7 @@ def test_every_figure_is_what_its_function_says():
         "calibration_error": reliability(
             *confidence_and_hits(softmax(student.logits), student.labels)
         ).error,
-        "cka_logits": cka(teacher.logits, student.logits),
+        "cka_logits": cka(*(without_constants(m.logits) for m in (teacher, student))),
         "cka_features": cka(teacher.features, student.features),
         "overlap": overlap(P_s),
         "overlap_per_image": overlap(softmax(student.logits, each.temperatures)),

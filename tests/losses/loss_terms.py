@@ -35,8 +35,9 @@ def terms_of(kind, student, teacher, labels, **options):
         objective.setup(
             model, model, SimpleNamespace(train=SimpleNamespace(ids=ids, labels=ids % 2))
         )
-    outputs = [
-        Outputs(z, features=2 * z, maps=z[:, :, None, None], ids=torch.arange(len(z)))
-        for z in (student, teacher)
-    ]
+    outputs = []
+    for z in (student, teacher):
+        with torch.inference_mode(z.is_inference()):
+            features, maps = 2 * z, z[:, :, None, None]
+        outputs.append(Outputs(z, features=features, maps=maps, ids=torch.arange(len(z))))
     return objective(*outputs, labels, 1.0)

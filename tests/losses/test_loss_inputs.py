@@ -75,6 +75,16 @@ def test_the_teacher_is_computed_in_the_students_type_at_least_in_float32(
     assert student.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_the_teacher_may_be_computed_in_inference_mode(kind):
+    student, teacher, labels = batch(0, dtype=torch.float32)
+    with torch.inference_mode():
+        known = teacher.clone()
+    terms = terms_of(kind, student.requires_grad_(), known, labels)
+    assert same(terms, terms_of(kind, student, teacher, labels))
+    sum(terms.values()).backward()
+
+
 @pytest.mark.parametrize("kind", MODULES)
 def test_a_module_takes_the_types_too(kind):
     student, teacher, labels = batch(1, dtype=torch.float32)

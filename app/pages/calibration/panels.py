@@ -94,11 +94,7 @@ def temperatures(comparison: Comparison) -> None:
         rows.append(
             {
                 "model": model.name,
-                "best T": (
-                    f"{fitted.estimate:.2f} {numbers.interval_text(fitted)}".rstrip()
-                    if best.fitted.reached
-                    else "none"
-                ),
+                "best T": (numbers.estimate_text(fitted) if best.fitted.reached else "none"),
                 "ECE before": numbers.estimate_text(before.ece_width, "percent"),
                 "ECE after": numbers.estimate_text(after.ece_width, "percent"),
                 "plain ECE after": numbers.percent(after.ece_width.plain),
