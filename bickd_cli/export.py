@@ -15,8 +15,8 @@ from bickd_core.runs.library import Library
 
 @dataclass
 class Export:
-    """Export a run as safetensors, Hugging Face folder, ONNX, torch.export or TensorBoard events,
-    with a README.
+    """Export a run as safetensors, Hugging Face folder, ONNX or torch.export, each with a README,
+    or as TensorBoard events.
 
     Example: `bickd export caltech95/kd-s0 --to onnx`.
     """
@@ -29,7 +29,8 @@ class Export:
     """The new folder. If not set: RUN-FORMAT in the current folder."""
     modules: Modules = ()
     best: bool = False
-    """Use the weights of the best epoch on validation instead of the last."""
+    """Use the weights of the best epoch on validation instead of the last. Not with --to hub or
+    tensorboard."""
     upload: str | None = None
     """With --to hub: upload to this repository on Hugging Face, such as `alice/kd-s0`. A new
     repository is private."""

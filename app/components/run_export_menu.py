@@ -37,7 +37,7 @@ def show(run: RunFolder) -> None:
             key=f"runs-export-kind-{run.key}",
         )
         best = False
-        if kind != "tensorboard" and run.holds("best/model.safetensors"):
+        if kind not in ("hub", "tensorboard") and run.holds("best/model.safetensors"):
             best = st.toggle("Use the weights of the best epoch", key=f"runs-export-best-{run.key}")
         if missing := FORMATS[kind].missing():
             st.caption(md(":material/info: {missing}", missing=missing))

@@ -74,18 +74,19 @@ class Triangle:
 @cached_in_memory
 def triangle(comparison: Comparison, student: Model, each: int = EACH) -> Triangle | None:
     """Return the two classes that the teacher mixes most at T = 4 with the class closest to both,
-    and the images of each on which the student differs most.
+    of those with samples, and the images of each on which the student differs most.
 
     Returns:
-        None if fewer than three classes have a column.
+        None if fewer than three classes have a column and samples.
     """
-    teacher_geometry = geometry(comparison, comparison.teacher, 4.0)
-    classes = lessons.closest_three(teacher_geometry.gram, teacher_geometry.empty)
+    teacher = comparison.teacher
+    teacher_geometry = geometry(comparison, teacher, 4.0)
+    truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
+    unseen = np.bincount(truth, minlength=len(comparison.class_names)) == 0
+    classes = lessons.closest_three(teacher_geometry.gram, teacher_geometry.empty | unseen)
     if len(classes) < 3:
         return None
-    teacher = comparison.teacher
     columns = np.array(classes)
-    truth = teacher.predictions.predicted if comparison.labels is None else comparison.labels
     own, other = (
         softmax(model.predictions.logits[:, columns], 4.0) for model in (teacher, student)
     )

@@ -238,7 +238,7 @@ def _write(
     part, positions = split_positions(listing.labels)["train"]
     rows = _rows(folder / parts[part]["file"], parts[part], arrays[f"checks-{part}"])
     mean, std = channel_statistics(rows.take(positions))
-    if min(std) <= 0:
+    if max(std) <= 0:
         raise DataError(
             f"all training images of {where} have one constant value, so there is nothing to learn;"
             " check the images."
@@ -250,7 +250,7 @@ def _write(
         "class_names": listing.class_names,
         "parts": parts,
         "mean": mean,
-        "std": std,
+        "std": tuple(each or 1.0 for each in std),  # a channel may be empty
         "digests": listing.digests,
         "sorted_names": listing.sorted_names,
     }

@@ -31,10 +31,15 @@ def export(
         The folder.
 
     Raises:
-        ExportError: a package is missing, the folder exists, or the converted network differs from
-            the original.
+        ExportError: a package is missing, the folder exists, the converted network differs from
+            the original, or the weights of the best epoch are gone or do not go with this kind.
         RunError: the run lacks something that this kind needs.
     """
+    if best and kind in ("hub", "tensorboard"):
+        raise ExportError(
+            "a hub folder has the figures and predictions of the last weights, and TensorBoard's"
+            " events have all epochs; leave out --best, or use --to safetensors."
+        )
     if missing := FORMATS[kind].missing():
         raise ExportError(missing)
     if folder.exists():

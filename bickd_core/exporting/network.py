@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bickd_core.data.preprocessing import Preprocessing
+from bickd_core.data.registry import short_name
 from bickd_core.models.renormalised import Renormalised
 from bickd_core.runs.checkpoints import load_into, read_weights
 from bickd_core.runs.create import preprocessing_of
@@ -80,7 +81,7 @@ class Network:
             "mean": list(inputs.mean),
             "std": list(inputs.std),
             "class_names": list(self.class_names),
-            "dataset": info.dataset,
+            "dataset": short_name(info.dataset),
             "run": info.name,
             "library": "bickd-explorer",
         }
@@ -94,6 +95,7 @@ def network_of(run: RunFolder, *, best: bool = False) -> Network:
 
     Raises:
         RunError: the run has no weights.
+        ExportError: those of its best epoch are gone.
         ValueError: its data cannot be loaded, which have the class names and statistics.
     """
     info = run.info()
@@ -103,14 +105,27 @@ def network_of(run: RunFolder, *, best: bool = False) -> Network:
     model = load_run_model(run, dataset)
     if isinstance(model, Renormalised):
         model = model.net
-    if best and run.holds("best/model.safetensors"):  # otherwise the last epoch is the best
+    if best and run.holds("best/model.safetensors"):
         load_into(model, read_weights(run.best_path), name=info.arch)
+    elif best and (epoch := best_epoch(run)) is not None:
+        raise ExportError(
+            f"run '{run.key}' no longer has the weights of its best epoch, {epoch}; leave out"
+            " --best to export the last ones."
+        )
     return Network(
         model=model.eval(),
         info=info,
         class_names=tuple(dataset.class_names),
         preprocessing=preprocessing_of(info, dataset),
     )
+
+
+def best_epoch(run: RunFolder) -> int | None:
+    """Return the first epoch with the best validation accuracy, counted from 1; None if it is the
+    last one, or if no epochs are recorded."""
+    accuracies = [record["validation_accuracy"] for record in run.metrics()]
+    best = accuracies.index(max(accuracies)) + 1 if accuracies else 0
+    return best if best < len(accuracies) else None
 
 
 def largest_difference(expected: Tensor, converted: Tensor) -> float:

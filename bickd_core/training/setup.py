@@ -325,15 +325,21 @@ def load_run_data(info: RunInfo) -> Dataset:
     """Load the data of a run with the same size, class order and resizing.
 
     Raises:
-        RunError: the run has only predictions.
+        RunError: the run has only predictions, or its images have changed.
         ValueError: the data does not exist or cannot be used.
     """
-    return load_dataset(
+    dataset = load_dataset(
         info.dataset,
         image_size=info.image_shape[-1],
         class_order=info.class_order or "text",
         resizing=info.resizing,
     )
+    if info.data_content not in (None, dataset.content):
+        raise RunError(
+            f"the images in {info.dataset} have changed since run '{info.name}' was made, so its"
+            " classes and statistics may be others; restore them."
+        )
+    return dataset
 
 
 def load_run_model(run: RunFolder, dataset: Dataset) -> nn.Module:

@@ -156,12 +156,13 @@ def _gram_note(data: ReportData, lens: Lens) -> str:
     groups = charts.group_of_classes(data.comparison, order)
     means = f" {groups_sentence([len(group.members) for group in groups])}" if groups else ""
     cell = "A cosine" if groups else "Each cell"
+    difference = ", but that of the difference" if data.comparison.students else ""
     return (
         f"One run of each model, named above, at T = {data.temperature:g}, not matched.{means}"
         f" {cell} is the cosine between two class columns of the probability matrix. Colour off the"
         " diagonal means that two classes share probability. Classes are in the teacher's cluster"
-        f" order. All matrices share one colour scale.{scale} Overlap is corrected for the number"
-        f" of {data.comparison.nouns}, matrices are not."
+        f" order. All matrices share one colour scale{difference}.{scale} Overlap is corrected for"
+        f" the number of {data.comparison.nouns}, matrices are not."
     )
 
 

@@ -42,8 +42,7 @@ def maps(data: ReportData) -> list[Section]:
         shown=comparison.n,
         total=max(comparison.n_each),
         seed=layout.seed,
-        started_from_teacher=True,
-        trustworthiness=layout.trustworthiness,
+        started_from_teacher=bool(comparison.students),
         noun=comparison.noun,
     )
     names = comparison.class_names
@@ -51,9 +50,19 @@ def maps(data: ReportData) -> list[Section]:
         Section(
             "Prediction maps",
             [_map(scene, k) for k in range(len(models))],
-            f"{note} In colour: {names[row]} and {names[column]}.",
+            f"{note} In colour: {names[row]} and {names[column]}.{_trustworthiness(data, models)}",
         )
     ]
+
+
+def _trustworthiness(data: ReportData, models: Sequence[Model]) -> str:
+    """The trustworthiness of each map; "" if none was measured."""
+    found = [
+        f"{model.name} {value:.2f}"
+        for model in models
+        if (value := data.maps[model.key].layout.trustworthiness) is not None and np.isfinite(value)
+    ]
+    return f" Trustworthiness: {', '.join(found)}." if found else ""
 
 
 def _scene(data: ReportData, models: Sequence[Model], pair: tuple[int, int]) -> MapScene:

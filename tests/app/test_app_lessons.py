@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.data import comparison as comparisons
 from app.data import lessons as facts
@@ -134,6 +135,54 @@ def test_zoomed_lines_pass_through_the_overlap_at_the_teachers_mean_entropy(bund
         assert np.interp(rule, curve.x, curve.y) == pytest.approx(expected, abs=1e-6)
         if matching == "mean":
             assert curve.now == pytest.approx((rule, expected), abs=1e-6)
+
+
+def test_every_image_of_the_first_lesson_can_be_chosen(bundled):
+    """Two of five are bags; of two equal labels, a browser's press chooses the last."""
+
+    def lesson():
+        from app.components import sidebar
+        from app.pages.learn import page
+
+        sidebar.show()
+        page.show()
+
+    at = AppTest.from_function(lesson, default_timeout=120)
+    for name, value in {
+        "lesson": "1",
+        "teacher": "fashion-mnist/teacher",
+        "students": "fashion-mnist/kd-s0",
+    }.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception
+    labels = [option.content for option in at.segmented_control(key="learn-image").proto.options]
+    assert len(set(labels)) == 5
+    assert {"Bag 1", "Bag 2"} <= set(labels)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_triangle_has_images_of_all_its_classes(bundled, labelled):
+    """Columns of classes without images are nearly parallel."""
+    whole = comparisons.comparison(
+        ViewState(teacher="caltech95/teacher", students=("caltech95/bickd-s0",))
+    )
+    teacher = whole.teacher.predictions
+    shown = teacher.labels if labelled else teacher.predicted
+    at = np.flatnonzero(np.isin(shown, [3, 20, 41, 60, 77]))
+    models = tuple(
+        replace(
+            model,
+            predictions=replace(
+                model.predictions.take(at),
+                **({} if labelled else {"labels": None}),
+            ),
+        )
+        for model in whole.models
+    )
+    few = replace(whole, models=models, n_each=(len(at),) * 2)
+    found = facts.triangle(few, few.students[0])
+    assert set(found.truth) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("labelled", [True, False])

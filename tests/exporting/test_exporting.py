@@ -4,6 +4,7 @@ predictions say."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -29,6 +30,7 @@ from bickd_core.models.factory import create_model
 from bickd_core.runs.checkpoints import read_weights, save_weights
 from bickd_core.runs.info import RunError
 from bickd_core.runs.records import scalars
+from bickd_core.training.setup import load_run_data
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("safetensors", "hub", "pt2", "onnx")
@@ -227,6 +229,52 @@ def test_the_best_epochs_weights_are_exported_where_they_are_asked_for(teacher):
     for best, factor in ((False, 1), (True, 2)):
         exported = network_of(teacher, best=best).model.state_dict()
         torch.testing.assert_close(exported[name], factor * last[name])
+
+
+def test_weights_of_a_best_epoch_that_are_gone_or_do_not_fit_are_refused(
+    teacher, library, tmp_path
+):
+    shutil.rmtree(teacher.best_path.parent, ignore_errors=True)
+    records = [
+        {**teacher.metrics()[0], "epoch": epoch, "validation_accuracy": share}
+        for epoch, share in enumerate((0.3, 0.5, 0.4))
+    ]
+    metrics = teacher.path / "metrics.jsonl"
+    metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ExportError, match="no longer has the weights of its best epoch, 2; leave"):
+        network_of(teacher, best=True)
+    metrics.write_text("".join(json.dumps(record) + "\n" for record in records[:2]))
+    network_of(teacher, best=True)  # the last epoch is the best
+    with pytest.raises(ExportError, match="figures and predictions of the last weights"):
+        export(teacher, "hub", tmp_path / "hub", library, best=True)
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_run_whose_images_have_changed_is_not_exported(tmp_path, library, make_run):
+    """Its columns would get the names of today's folders."""
+    for name in ("cat", "tabby"):
+        for part in ("train", "test"):
+            (tmp_path / "pets" / part / name).mkdir(parents=True)
+            for number in range(4):
+                colour = (40 * number, 90, 50 * number)
+                Image.new("RGB", (8, 8), colour).save(
+                    tmp_path / "pets" / part / name / f"{number}.png"
+                )
+    dataset = f"folder:{tmp_path / 'pets'}"
+    run = make_run(
+        "pets",
+        info={
+            "dataset": dataset,
+            "in_channels": 3,
+            "num_classes": 2,
+            "data_content": load_dataset(dataset, image_size=8).content,
+        },
+    )
+    load_run_data(run.info())
+    for part in ("train", "test"):
+        (tmp_path / "pets" / part / "tabby").rename(tmp_path / "pets" / part / "british")
+    with pytest.raises(RunError, match="have changed since run 'pets' was made"):
+        load_run_data(run.info())
 
 
 def test_a_network_of_the_users_own_module_comes_with_what_it_needs(

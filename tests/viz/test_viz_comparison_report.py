@@ -161,6 +161,25 @@ def test_the_most_separated_pair_is_the_one_that_falls_most(measured):
     assert separated_pair(comparison, 2.0).classes == best
 
 
+def test_notes_say_what_is_the_same_for_all_matrices_and_maps(made, measured, bundled):
+    notes = {section.title: section.sentence for section in made.sections}
+    (maps,) = [text for title, text in notes.items() if title == "Prediction maps"]
+    each = [
+        f"{model.name} {measured.maps[model.key].layout.trustworthiness:.2f}"
+        for model in measured.comparison.models
+    ]
+    assert maps.endswith(f" Trustworthiness: {', '.join(each)}.")
+    assert "Each student's map starts from the teacher's" in maps
+    difference = "All matrices share one colour scale, but that of the difference."
+    assert any(difference in text for text in notes.values())
+    alone = comparison_report(
+        read_report_data(bundled, TEACHER, (), temperature=2.0), address="", created=""
+    )
+    texts = " ".join(section.sentence for section in alone.sections)
+    assert "share one colour scale." in texts
+    assert "starts from the teacher" not in texts
+
+
 def test_a_teacher_alone_and_runs_without_maps_make_a_report(bundled):
     alone = comparison_report(read_report_data(bundled, TEACHER))
     assert alone.title == "resnet14x2 on caltech95"

@@ -63,7 +63,7 @@ def _vectors(comparison: Comparison, student: Model, lens: Lens, height: int) ->
     )
     pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
     rows = [
-        (f"{pair} in {name}", round(value, 4))
+        (f"{pair} in {name}", value)
         for name, value in ((student.name, cosine), ("the teacher", at_teacher))
     ]
     export = chart.Export(

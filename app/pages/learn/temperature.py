@@ -45,18 +45,20 @@ def show(comparison: Comparison, height: int) -> None:
     positions = facts.images_by_entropy(comparison)
     names, labels = comparison.class_names, comparison.labels
     predicted = comparison.teacher.predictions.predicted
-    shown = predicted if labels is None else labels
+    classes = [names[c] for c in (predicted if labels is None else labels)[positions]]
+    called = [
+        name if classes.count(name) == 1 else f"{name} {classes[: k + 1].count(name)}"
+        for k, name in enumerate(classes)
+    ]  # of equal names, a press would choose the last one
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         T = temperature_slider("learn-temperature")
-        place = (
-            st.segmented_control(
-                f"{comparison.noun.capitalize()}, from certain to uncertain at T = 1",
-                range(len(positions)),
-                default=_first_right(comparison, positions),
-                key="learn-image",
-                format_func=lambda k: names[shown[positions[k]]],
-            )
-            or 0
+        place = st.segmented_control(
+            f"{comparison.noun.capitalize()}, from certain to uncertain at T = 1",
+            range(len(positions)),
+            default=_first_right(comparison, positions),
+            key="learn-image",
+            format_func=lambda k: called[k],
+            required=True,
         )
     at = int(positions[place])
     st.caption(
