@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -135,7 +136,7 @@ def _class_names(given: str | None) -> tuple[str, ...]:
 
     if given is None:
         return ()
-    if Path(given).is_file():
+    if os.path.isfile(given):  # also False if it is too long for a path
         names = next(
             (part.class_names for part in read_file(Path(given)).parts if part.class_names), ()
         )

@@ -30,7 +30,7 @@ from bickd_core.data.normalisation import Preset
 from bickd_core.data.preprocessing import ChannelOrder
 from bickd_core.data.resizing import Interpolation, Resize
 from bickd_core.launch.openmp import brief_waits
-from bickd_core.models.own import allow
+from bickd_core.models.own import allow, allowed
 from bickd_core.places import bundle_folder
 from bickd_core.runs.library import Library, RunError, RunFolder, check_name
 
@@ -329,7 +329,8 @@ class Import:
                 return self._import(pretrained, library)
         file = self.file
         named = self.arch is not None and not file.is_dir()
-        return self._import(Identified(file, self.arch or "") if named else identify(file), library)
+        arch = self.arch or ""
+        return self._import(Identified(file, arch) if named else identify(file, arch), library)
 
     @property
     def _dataset(self) -> str:
@@ -447,6 +448,10 @@ class Report:
         from bickd_viz.report.build import html
         from bickd_viz.report.comparison import comparison_report
 
+        if self.out.is_dir():
+            raise ValueError(
+                f"--out must be a file, got the folder '{self.out}'; name a file in it."
+            )
         if not self.out.absolute().parent.is_dir():
             raise ValueError(
                 f"--out must be in an existing folder, got '{self.out}'; create the folder first."
@@ -558,7 +563,7 @@ def main(arguments: list[str] | None = None) -> None:
             args=arguments,
         )
         os.environ.update(brief_waits())
-        allow(modules_of(command))
+        allow([*modules_of(command), *allowed()])  # those of the environment too
         code = command.run(Library.default())
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does

@@ -97,7 +97,7 @@ class Sweep:
         whole = len(planned)  # so that a resumed run has the same number of threads
         check_sweep(planned, library, here=self.launcher == "local")
         if self.results is not None:
-            planned = _without_measured(planned, self.results, library)
+            planned = _without_measured(planned, self.results, library, sweep)
         if self.list_only:
             print("\n".join(each.name for each in planned))
             return 0
@@ -177,7 +177,9 @@ def _pair(text: str) -> dict[str, Any]:
     return {"teacher": teacher, "student": student}
 
 
-def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -> list[PlannedRun]:
+def _without_measured(
+    planned: list[PlannedRun], path: Path, library: Library, sweep: Definition
+) -> list[PlannedRun]:
     """Return the runs with a folder here, or without a line of results and not diverged before;
     report the others on stderr."""
     from bickd_core.sweeps.diverged import diverged_before, diverged_path, read_diverged
@@ -189,7 +191,7 @@ def _without_measured(planned: list[PlannedRun], path: Path, library: Library) -
     for each in planned:
         if (library.own / each.name / "run.yaml").exists():
             rest.append(each)
-        elif measured(results, each, library):
+        elif measured(results, each, library, sweep):
             counts[path] += 1
         elif diverged_before(diverged, each, library):
             counts[diverged_path(path)] += 1
@@ -209,7 +211,7 @@ def _add_line(ended: Any, path: Path, library: Library, sweep: Definition) -> No
     from bickd_core.sweeps.results import add_result, has_result, read_results, result_of
     from bickd_core.training.divergence import has_diverged
 
-    if ended.state == "finished" and has_result(read_results(path), ended.run):
+    if ended.state == "finished" and has_result(read_results(path), ended.run, sweep):
         return
     try:
         if ended.state != "finished":

@@ -188,9 +188,9 @@ def refuse_taken(names: Sequence[str], library: Library) -> None:
 
 
 def _worked_on(library: Library) -> set[str]:
-    """Return the data sets of the active runs."""
+    """Return the data sets of the active runs, of all users."""
     names = set()
-    for run in library.runs():
+    for run in library.everyones():
         with suppress(RunError):
             status = run.status()
             if status.at_work:

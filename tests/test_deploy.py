@@ -25,6 +25,17 @@ def test_compose_opens_the_containers_port_on_this_machine_alone_and_keeps_runs(
     assert (ROOT / "deploy" / COMPOSE["build"] / "Dockerfile").is_file()
 
 
+@pytest.mark.parametrize("path", ["", "bickd", "/a/b/"])
+def test_the_health_check_asks_below_the_apps_path(path, monkeypatch):
+    (code,) = re.findall(r'CMD \["python", "-c", "(import os.*?)"\]', DOCKERFILE)
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: asked.append(url))
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", path)
+    exec(code, {})
+    inner = f"{path.strip('/')}/" if path else ""
+    assert asked == [f"http://127.0.0.1:{PORT}/{inner}_stcore/health"]
+
+
 def test_the_spaces_front_matter_is_read_and_names_the_containers_port():
     _, front, _ = PAGES["deploy/space/README.md"].split("---\n", 2)
     fields = yaml.safe_load(front)

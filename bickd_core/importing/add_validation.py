@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,8 +40,14 @@ def add_validation(
     """
     names = names or {}
     fitted = [
-        _fitting(library, model, names.get(model.name, model.name)) for model in imported.models
+        _fitting(library, model, names.get(model.name, model.name).strip())
+        for model in imported.models
     ]
+    keys = [run.key for run, _ in fitted]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise PredictionsError(
+            f"two models have the name of run '{twice[0]}'; name the run of each with `--names`."
+        )
     for run, _ in fitted:
         reference = run.info().teacher
         if reference is not None and library.taken(reference.key):
@@ -58,19 +65,37 @@ def add_validation(
     return [run for run, _ in fitted]
 
 
-def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
-    """Return the model's run, and its predictions in the run's class order.
-
-    Predictions without class names get those of the run.
-    """
-    key = as_key(name.strip())
+def _named(library: Library, name: str, *, is_key: bool) -> RunFolder:
+    """Return the run of a model: the one with this key if a user chose the name, else the only one
+    that is called so."""
+    called = []
+    for run in () if is_key and library.taken(name) else library.runs():
+        with suppress(RunError):  # a damaged run
+            info = run.info()
+            if info.source.kind == "predictions" and (info.title or run.key) == name:
+                called.append(run)
+    if len(called) > 1:
+        keys = ", ".join(run.key for run in called)
+        raise PredictionsError(
+            f"several runs are called '{name}' ({keys}); name one of them with `--names`."
+        )
+    key = as_key(name)
     try:
-        run = library.find(key)
+        return called[0] if called else library.find(key)
     except RunError as error:
         raise PredictionsError(
             f"there is no run '{key}' to add validation predictions to; import its test predictions"
             " first, or both in one go."
         ) from error
+
+
+def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
+    """Return the model's run, and its predictions in the run's class order.
+
+    Predictions without class names get those of the run.
+    """
+    run = _named(library, name, is_key=name != model.name)
+    key = run.key
     run.check_writable("changed")
     if run.info().source.kind != "predictions":
         raise PredictionsError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,11 @@ class Identified:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-def identify(path: Path) -> Identified:
+def identify(path: Path, arch: str = "") -> Identified:
     """Identify the network, by `config.json` in a folder, else by the tensors' names and shapes.
+
+    Args:
+        arch: its name if it is known. The folder then gives the inputs only.
 
     A program contains its network and has no name.
 
@@ -45,8 +48,8 @@ def identify(path: Path) -> Identified:
     identified = from_folder(path) if path.is_dir() else Identified(path)
     if program_kind(identified.file) is not None:
         return Identified(identified.file, inputs=_of_program(identified.file.parent))
-    if identified.arch:
-        return identified
+    if arch or identified.arch:
+        return replace(identified, arch=arch or identified.arch)
     tables = look_into(identified.file)
     networks = [
         (each, shapes)

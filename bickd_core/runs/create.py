@@ -134,10 +134,13 @@ def with_data(config: TrainConfig, library: Library) -> TrainConfig:
     if key is None:
         return config
     before = library.locate(key).info()
+    if before.source.predictions_only:  # its data set is only a label
+        return config
     if "dataset" not in config.model_fields_set:
         config = config.model_copy(update={"dataset": before.dataset})
-    if config.image_size is None and config.dataset == before.dataset:
-        native = checked_size(dataset_info(config.dataset), None)
+    data = dataset_info(config.dataset)
+    if config.image_size is None and data.name == before.dataset:
+        native = checked_size(data, None)
         if before.image_size != native:
             config = config.model_copy(update={"image_size": before.image_size})
     return config
@@ -279,7 +282,7 @@ def teacher_reference(
             f" {_difference(info, dataset)}; choose a teacher on the same data, or train"
             " the student on the teacher's."
         )
-    if info.image_size != size:
+    if info.image_size not in (None, size):
         raise RunError(
             f"teacher '{run.key}' was made for images of {info.image_size} pixels, but the"
             f" student's have {size}; use `--image-size {info.image_size}`, or choose a teacher for"

@@ -23,7 +23,7 @@ from bickd_core.runs.info import RunInfo
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.runs.predictions import Predictions, align
 from bickd_core.runs.teachers import recorded_teacher
-from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.definition import PlannedRun, Sweep
 from bickd_core.sweeps.lines import add_line, read_lines
 from bickd_core.sweeps.replicates import TEMPERATURE, figures_with_replicates
 
@@ -130,6 +130,13 @@ class Result(BaseModel):
             return None
         counts = np.frombuffer(base64.b64decode(self.corrupted_hits), dtype=np.uint8)
         return counts / len(self.corrupted)
+
+    def has_figures_of(self, sweep: Sweep) -> bool:
+        """Return whether the figures are of the split that a sweep asks for, with corruptions if it
+        asks for them."""
+        return self.split == sweep.results_on and (
+            bool(self.corrupted_hits) or not sweep.corruptions
+        )
 
     def replicated(self, name: str) -> Replicated:
         """Return a figure with its replicates.
@@ -262,12 +269,15 @@ def settings_of(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def measured(results: Iterable[Result], planned: PlannedRun, library: Library) -> bool:
-    """Return whether the results have a line with this run's name, settings and teacher. Its folder
-    may be elsewhere."""
+def measured(
+    results: Iterable[Result], planned: PlannedRun, library: Library, sweep: Sweep
+) -> bool:
+    """Return whether the results have a line with this run's name, settings and teacher, and with
+    the figures that the sweep asks for. Its folder may be elsewhere."""
     wanted = settings(check_run(planned.config, library))
     return any(
         result.name == planned.name
+        and result.has_figures_of(sweep)
         and result.model_dump(mode="json", include=set(wanted)) == wanted
         for result in results
     )
@@ -309,6 +319,11 @@ def add_result(path: Path, result: Result) -> None:
     add_line(path, result, lambda result: result.name)
 
 
-def has_result(results: Iterable[Result], run: RunFolder) -> bool:
-    """Return whether this run, not an older one with the same name, has a line."""
-    return (run.key, run.info().created) in {(result.name, result.created) for result in results}
+def has_result(results: Iterable[Result], run: RunFolder, sweep: Sweep) -> bool:
+    """Return whether this run, not an older one with the same name, has a line with the figures
+    that the sweep asks for."""
+    wanted = (run.key, run.info().created)
+    return any(
+        (result.name, result.created) == wanted and result.has_figures_of(sweep)
+        for result in results
+    )

@@ -44,6 +44,13 @@ def test_without_a_name_the_tensors_tell(folder):
     assert found.shapes["fc.weight"] == (10, 64)
 
 
+def test_a_name_that_is_given_goes_with_the_folders_inputs(folder):
+    (folder / "config.json").write_text(json.dumps({"mean": [0.4], "std": [0.2]}))
+    found = identify(folder, "my_module:make_net")
+    assert (found.file.name, found.arch) == ("model.safetensors", "my_module:make_net")
+    assert found.inputs == identify(folder).inputs
+
+
 def test_what_cannot_be_identified_is_said(tmp_path):
     with pytest.raises(
         ValueError, match="or a folder with model.safetensors, but the folder .* has no weights"

@@ -179,10 +179,10 @@ def test_refusals_leave_nothing(options, words, two, library):
 def test_names_with_spaces_are_kept_and_keys_are_made_from_them(two, library):
     names = {"teacher": "Big BERT (v2)", "student": "häns  net"}
     runs = create_runs(two, library, teacher="teacher", names=names)
-    assert [run.key for run in runs] == ["Big-BERT-v2", "h-ns-net"]
+    assert [run.key for run in runs] == ["Big-BERT-v2", "hans-net"]
     assert [run.info().title for run in runs] == ["Big BERT (v2)", "häns  net"]
     again = create_runs(two, library, teacher="teacher", names=names)
-    assert [run.key for run in again] == ["Big-BERT-v2-2", "h-ns-net-2"]
+    assert [run.key for run in again] == ["Big-BERT-v2-2", "hans-net-2"]
 
 
 def test_failure_in_the_second_run_takes_the_first_back(two, library, monkeypatch):
@@ -345,8 +345,10 @@ def test_packed_text_survives():
 
 
 def test_command_takes_class_names_and_names_with_spaces(tmp_path, library, capsys):
-    from bickd_cli.import_predictions import ImportPredictions
+    from bickd_cli.import_predictions import ImportPredictions, _class_names
 
+    many = tuple(f"class {i}" for i in range(100))
+    assert _class_names(",".join(many)) == many  # too long for a file's name
     np.savez(tmp_path / "log reg.npz", logits=logits(), labels=np.array(labels()))
     files = (tmp_path / "log reg.npz",)
     assert ImportPredictions(files, classes="bird,cat , dog").run(library) == 0
@@ -414,6 +416,31 @@ def test_validation_is_added_to_runs_that_were_imported(two, library, tmp_path):
         PredictionsError, match="run 'teacher' already has predictions on validation"
     ):
         add_validation(imported, library)
+
+
+def test_validation_goes_to_the_run_that_is_called_so(two, library, tmp_path):
+    create_runs(two, library, teacher="teacher", names={"teacher": "教师", "student": "学生"})
+    assert {run.key for run in library.runs()} == {"model", "model-2"}
+    imported = on_validation(tmp_path)
+    (tmp_path / "val.csv").rename(tmp_path / "v.csv")
+    runs = add_validation(imported, library, names={"teacher": "教师", "student": "学生"})
+    assert {run.key: run.info().title for run in runs} == {"model": "教师", "model-2": "学生"}
+    for run, seed in zip(runs, (5, 6), strict=True):
+        assert np.allclose(run.predictions("validation").logits, logits(seed), atol=1e-5)
+
+
+def test_validation_of_a_name_that_several_runs_have_is_refused(two, library, tmp_path):
+    for _ in range(2):
+        create_runs(two, library, teacher="teacher")
+    imported = on_validation(tmp_path)
+    with pytest.raises(PredictionsError, match=r"runs are called 'teacher' \(teacher, teacher-2\)"):
+        add_validation(imported, library)
+    with pytest.raises(PredictionsError, match="two models have the name of run 'teacher-2'"):
+        add_validation(imported, library, names={"teacher": "teacher-2", "student": "teacher-2"})
+    assert not any(run.has_predictions("validation") for run in library.runs())
+    names = {"teacher": "teacher-2", "student": "student-2"}
+    runs = add_validation(imported, library, names=names)
+    assert [run.key for run in runs] == ["teacher-2", "student-2"]
 
 
 def test_validation_without_class_names_takes_those_of_its_run(two, library, tmp_path):

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,6 +91,27 @@ def test_a_module_that_is_not_allowed_is_not_imported(module, library, make_run)
     assert not list(library.own.iterdir())
     assert not (module / "was-imported").exists()
     assert own.VARIABLE not in worker_environment()
+
+
+def test_a_module_that_the_environment_allows_is_found_by_the_command(module):
+    """The console script has no current folder on its path."""
+    code = (
+        "import sys; sys.path = [p for p in sys.path if p not in ('', sys.argv[1])];"
+        "from bickd_cli.main import main; import contextlib\n"
+        "with contextlib.suppress(SystemExit): main(['runs'])\n"
+        "from bickd_core.models.factory import create_model; create_model('my_module:make_net',"
+        " num_classes=10)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(module)],
+        cwd=module,
+        env={**os.environ, own.VARIABLE: "my_module", "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_allowed_module_builds_a_network_that_is_wrapped(module):

@@ -127,13 +127,14 @@ def test_a_method_may_have_settings_of_its_own():
 def test_a_committed_definition_plans_the_very_runs_that_it_recorded(path, tmp_path):
     library = Library(shelf=REAL.parent, own=tmp_path)
     recorded = {result.name: result for result in read_results(path.with_suffix(".jsonl"))}
-    planned = planned_runs(read_sweep(path))
+    sweep = read_sweep(path)
+    planned = planned_runs(sweep)
     assert planned
     for run in planned:
         line = recorded[run.name]
         assert run.config.objective.model_dump(exclude={"kind"}) == line.options, run.name
         assert run.config.optimizer.model_dump(mode="json") == line.optimizer, run.name
-        assert measured([line], run, library), run.name
+        assert measured([line], run, library, sweep), run.name
 
 
 def test_a_published_variant_goes_by_its_name():

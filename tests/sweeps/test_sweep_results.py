@@ -16,7 +16,7 @@ from bickd_core.runs.create import check_run, file_sha256, same_settings
 from bickd_core.runs.library import RunError, TeacherRef
 from bickd_core.runs.predictions import align
 from bickd_core.runs.teachers import recorded_teacher
-from bickd_core.sweeps.definition import PlannedRun
+from bickd_core.sweeps.definition import PlannedRun, Sweep
 from bickd_core.sweeps.results import (
     Result,
     add_result,
@@ -181,17 +181,20 @@ def test_a_line_is_added_once_and_an_older_run_of_the_name_makes_room(
 ):
     path = tmp_path / "new" / "results.jsonl"
     found = result_of(planned, finished, library, sweep="s")
-    assert not has_result(read_results(path), finished)
+    sweep = sweep_of(planned)
+    assert not has_result(read_results(path), finished, sweep)
     add_result(path, found)
     add_result(path, found.model_copy(update={"name": "other"}))
     before = path.read_bytes()
     add_result(path, found)
     assert path.read_bytes() == before
-    assert has_result(read_results(path), finished)
+    assert has_result(read_results(path), finished, sweep)
+    for change in ({"results_on": "validation"}, {"corruptions": True}):
+        assert not has_result(read_results(path), finished, sweep.model_copy(update=change))
     assert len(before.splitlines()[0]) < 4000
     add_result(path, found.model_copy(update={"created": "2020-01-01"}))
     assert [each.name for each in read_results(path)] == ["s-kd-s1", "other"]
-    assert not has_result(read_results(path), finished)
+    assert not has_result(read_results(path), finished, sweep)
 
 
 def test_a_damaged_line_is_named(finished, planned, library, tmp_path):
@@ -209,11 +212,20 @@ def test_a_run_without_predictions_is_refused(finished, planned, library):
         result_of(planned, finished, library, sweep="s")
 
 
+def sweep_of(planned):
+    """A sweep that has this run."""
+    pair = {"teacher": "teacher", "student": planned.config.arch}
+    return Sweep.model_validate({"name": "s", "pairs": [pair], "methods": [planned.method]})
+
+
 def test_a_line_answers_for_a_run_of_the_same_settings_alone(finished, planned, library):
     found = result_of(planned, finished, library, sweep="s")
     found = found.model_copy(update=settings(check_run(planned.config, library)))
-    assert measured([found], planned, library)
-    assert not measured([], planned, library)
+    sweep = sweep_of(planned)
+    assert measured([found], planned, library, sweep)
+    assert not measured([], planned, library, sweep)
+    for change in ({"results_on": "validation"}, {"corruptions": True}):
+        assert not measured([found], planned, library, sweep.model_copy(update=change))
     for changes in (
         {"name": "other"},
         {"epochs": 7},
@@ -221,4 +233,4 @@ def test_a_line_answers_for_a_run_of_the_same_settings_alone(finished, planned, 
         {"train_limit": 3},
         {"teacher": "x"},
     ):
-        assert not measured([found.model_copy(update=changes)], planned, library), changes
+        assert not measured([found.model_copy(update=changes)], planned, library, sweep), changes

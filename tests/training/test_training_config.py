@@ -16,7 +16,8 @@ from bickd_core.cores import available_cores
 from bickd_core.launch.slots import default_slots
 from bickd_core.models import catalogue
 from bickd_core.models.catalogue import ModelInfo
-from bickd_core.runs.create import create_run, default_name
+from bickd_core.runs.create import create_run, default_name, teacher_reference
+from bickd_core.runs.info import Source
 from bickd_core.runs.library import RunError, check_name
 from bickd_core.runs.stages import probe_positions
 from bickd_core.training import hardware
@@ -181,6 +182,18 @@ def test_a_student_takes_an_image_size_that_is_not_that_of_the_data(make_run, li
     for config in (small_config(**changes, dataset="caltech95"), TrainConfig(**changes)):
         info = create_run(config, library).info()
         assert (info.dataset, info.image_size) == ("caltech95", 64)
+    large.write_info(
+        large.info().model_copy(update={"source": Source(kind="predictions"), "image_size": None})
+    )
+    assert teacher_reference(large, "caltech95", 32, teaches=False).key == "large"
+    with pytest.raises(RunError, match="teacher 'large' has only predictions and no weights"):
+        create_run(TrainConfig(**changes), library)
+
+
+def test_a_student_on_images_of_another_size_is_refused(make_run, library):
+    large = make_run("large", info={"dataset": "caltech95", "image_size": 64})
+    large.weights_path.write_bytes(b"x")
+    changes = {"teacher": "large", "objective": {"kind": "kd"}}
     with pytest.raises(RunError, match="made for images of 64 pixels, but the student's have 32"):
         create_run(small_config(**changes, dataset="caltech95", image_size=32), library)
 

@@ -10,6 +10,7 @@ from run_helpers import small_config
 from bickd_cli.main import main
 from bickd_core.comparing.report_data import read_report_data
 from bickd_core.comparing.seeds import on_other_data, recipe
+from bickd_core.config import TrainConfig
 from bickd_core.data.external import cached_content
 from bickd_core.runs.create import create_run, same_settings
 from bickd_core.runs.info import Source
@@ -106,6 +107,14 @@ def test_another_image_size_is_named_with_the_option_that_mends_it(shapes, libra
         "teacher 'teacher' was made for images of 16 pixels, but the student's have 12; use"
         " `--image-size 16`, or choose a teacher for 12 pixels."
     )
+
+
+def test_a_relative_path_is_the_teachers_data_too(shapes, library, teacher, monkeypatch):
+    monkeypatch.chdir(shapes.parent)
+    config = TrainConfig.model_validate(
+        student_on(shapes).model_dump(exclude={"image_size"}) | {"dataset": f"folder:{shapes.name}"}
+    )
+    assert create_run(config, library).info().image_size == 16
 
 
 def test_a_run_is_resumed_where_its_data_is_now(shapes, tmp_path, library, capsys, monkeypatch):
