@@ -15,6 +15,7 @@ from app.data import class_groups, epochs
 from app.data import comparison as comparisons
 from app.data.epochs import end_gap, epoch_intervals
 from app.pages.by_epoch import player
+from app.pages.by_epoch.page import figure_line
 from app.state import ViewState
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry import gram_figures, jackknife
@@ -250,6 +251,23 @@ def test_the_lowest_two_are_told_apart_only_where_the_paired_interval_does(compa
     assert title.startswith("No difference seen") != seen
     assert "these runs" in title, "not about their methods"
     assert end_gap(found, first, first).estimate == 0.0
+
+
+def test_the_export_shows_a_finished_teacher_as_a_level_over_all_epochs(compare):
+    _, comparison = compare(4, 2)
+    looks = {model.key: ModelStyle(model.name, "#000000") for model in comparison.models}
+    found = courses(comparison, 4.0, "index")
+    teacher, first, second = (
+        figure_line(found, course, looks, "overlap") for course in found.courses
+    )
+    assert teacher.style.name.endswith(" (finished)")
+    assert (list(teacher.x), teacher.dash) == ([1, 2, 3, 4], "dash")
+    assert list(teacher.y) == [float(found.courses[0].figures.overlap[0])] * 4
+    assert (list(first.x), list(second.x), first.dash) == ([1, 2, 3, 4], [1, 2], "solid")
+    assert figure_line(found, found.courses[0], looks, "agreement") is None
+    learning = courses(comparison, 4.0, "index", teacher_learns=True)
+    line = figure_line(learning, learning.courses[0], looks, "overlap")
+    assert (list(line.x), line.dash) == ([1, 2, 3], "solid")
 
 
 def page(view) -> None:

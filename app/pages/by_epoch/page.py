@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app import page_export, state
 from app.components import bound, class_parts, export_menu, frame, selection_bar, style
 from app.data import epochs
@@ -151,14 +153,8 @@ def _offer(found: Courses, looks: dict[str, ModelStyle]) -> None:
     """Offer the figures of all epochs as an export."""
 
     def lines(figure: str) -> list[Line]:
-        made = []
-        for course in found.courses:
-            values = getattr(course.figures, figure)
-            if values is not None:
-                made.append(
-                    Line(looks[course.model.key], course.figures.epochs.tolist(), values.tolist())
-                )
-        return made
+        every = [figure_line(found, course, looks, figure) for course in found.courses]
+        return [line for line in every if line is not None]
 
     export_menu.offer(
         "epoch-lines",
@@ -168,6 +164,20 @@ def _offer(found: Courses, looks: dict[str, ModelStyle]) -> None:
             {name: lines(name) for name in ("overlap", "accuracy", "agreement")}
         ),
     )
+
+
+def figure_line(
+    found: Courses, course: Course, looks: dict[str, ModelStyle], figure: str
+) -> Line | None:
+    """One figure of a model by epoch, or None if it is not known. A finished teacher is a dashed
+    level over all epochs."""
+    values, look = getattr(course.figures, figure), looks[course.model.key]
+    if values is None:
+        return None
+    if course.learns:
+        return Line(look, course.figures.epochs.tolist(), values.tolist())
+    finished = replace(look, name=f"{look.name} (finished)")
+    return Line(finished, range(1, found.last + 1), [float(values[-1])] * found.last, "dash")
 
 
 def _text(interval: Interval | None, *, percent: bool = False) -> str:
