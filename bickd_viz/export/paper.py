@@ -137,25 +137,30 @@ def _titles(figure: go.Figure, x_title: str, y_title: str) -> None:
 
 def _tell_apart(figure: go.Figure) -> None:
     """In grey: a different dash for each line, and a different symbol for each group of points with
-    equal symbols."""
+    equal symbols. All panels have the symbols of the legend."""
     lines = [
         trace
         for trace in figure.data
         if trace.name and "lines" in (getattr(trace, "mode", None) or "")
     ]
-    for k, trace in enumerate(lines):
-        if trace.line.dash in (None, "solid"):
-            trace.line.dash = _DASHES[k % len(_DASHES)]
-    groups = [
-        trace
-        for trace in figure.data
-        if trace.name
-        and getattr(trace, "mode", None) == "markers"
-        and trace.showlegend is not False
+    solid = [trace for trace in lines if trace.line.dash in (None, "solid")]
+    taken = {trace.line.dash for trace in lines} - {"solid"}
+    free = [dash for dash in _DASHES if dash not in taken]
+    for k, trace in enumerate(solid):
+        trace.line.dash = free[k % len(free)]
+    groups: dict[str, list[go.Scatter]] = {}
+    for trace in figure.data:
+        if trace.name and getattr(trace, "mode", None) == "markers":
+            groups.setdefault(trace.legendgroup or trace.name, []).append(trace)
+    listed = [
+        traces
+        for traces in groups.values()
+        if any(trace.showlegend is not False for trace in traces)
     ]
-    if len({str(group.marker.symbol) for group in groups}) < len(groups):
-        for k, group in enumerate(groups):
-            group.marker.symbol = _SYMBOLS[k % len(_SYMBOLS)]
+    if len({str(traces[0].marker.symbol) for traces in listed}) < len(listed):
+        for k, traces in enumerate(listed):
+            for trace in traces:
+                trace.marker.symbol = _SYMBOLS[k % len(_SYMBOLS)]
     for trace in figure.data:
         if (
             trace.type == "bar"

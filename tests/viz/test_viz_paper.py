@@ -3,6 +3,7 @@ from."""
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -146,6 +147,31 @@ def test_grey_lines_differ_in_dash_and_shade():
     assert (
         len(lines) == len({dash for dash, _ in lines}) == len({colour for _, colour in lines}) == 5
     )
+
+
+def test_a_dash_that_a_grey_line_has_already_is_not_given_to_another():
+    lines = [Line(style, [1, 2], [0.1, 0.2]) for style in model_styles(MODELS, LIGHT)]
+    lines[0] = replace(lines[0], dash="dash")
+    dashes = [trace.line.dash for trace in paper(metric_lines(lines), palette="grey").data]
+    assert dashes[:2] == ["dash", "solid"]
+    assert len(set(dashes)) == len(lines)
+
+
+def test_grey_maps_have_the_symbols_of_the_legend_in_every_panel():
+    n = 40
+    xy, labels = np.random.default_rng(0).random((n, 2)), np.arange(n) % 4
+    names = [f"class {i}" for i in range(4)]
+    colours = colouring.highlighted([labels, labels], (1, 2), names, LIGHT)
+    panels = [MapPanel(style, xy) for style in model_styles(MODELS[:2], LIGHT)]
+    maps = maps_figure(MapScene(panels, np.arange(n), colours, theme=LIGHT))
+    symbols: dict[str, list[str]] = {}
+    for trace in paper(maps, palette="grey").data:
+        if trace.name in ("class 1", "class 2"):
+            symbols.setdefault(trace.name, []).append(trace.marker.symbol)
+    assert [len(drawn) for drawn in symbols.values()] == [2, 2]
+    first, second = (set(drawn) for drawn in symbols.values())
+    assert len(first) == len(second) == 1
+    assert first != second
 
 
 def test_words_on_a_bar_are_read_in_grey():
