@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,12 @@ def select(kind: str, *arguments: str) -> None:
 
 def clear() -> None:
     state.update(selection="")
+
+
+def leave_data() -> None:
+    """Clear a selection of bare ids: on other data or another split they are other samples."""
+    if (now := rule()) is not None and now.kind == "samples":
+        clear()
 
 
 def select_ids(comparison: Comparison, ids: Sequence[int] | Sequence[str]) -> None:
@@ -101,8 +108,11 @@ def _find(comparison: Comparison, name: str) -> SavedSelection:
     if lasso := lassos.get((name, comparison.dataset, comparison.split)):
         return lasso
     folders = [SavedSelections(folder) for folder in runs.library().places(FOLDER)]
-    holder = next((folder for folder in folders if folder.has(name)), folders[0])
-    return holder.find(name, **_data(comparison))
+    *others, last = [folder for folder in folders if folder.has(name)] or folders[:1]
+    for folder in others:  # the user's may be of other data, and a shared one of these
+        with suppress(SavedSelectionError):
+            return folder.find(name, **_data(comparison))
+    return last.find(name, **_data(comparison))
 
 
 def _data(comparison: Comparison) -> dict[str, Any]:

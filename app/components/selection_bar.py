@@ -71,7 +71,7 @@ def _images(comparison: Comparison, chosen: Selection) -> None:
             f"{numbers.count(len(shown))} of"
             f" {numbers.counted(len(chosen), 'sample')}"
             f"{', the strongest first' if chosen.ranked else ''}."
-            " Below each: true class, then the predictions of"
+            f" Below each: {thumbs.true_class_words(comparison)}, then the predictions of"
             f" {' | '.join(model.called for model in comparison.models)}."
         )
         captions = thumbs.predicted_classes(comparison, comparison.models, shown)
@@ -116,7 +116,8 @@ def _download(comparison: Comparison, chosen: Selection) -> None:
     T, stem = state.current().temperature, file_stem(comparison, chosen)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.caption(
-            f"{numbers.counted(len(chosen), 'sample')}: ids, true classes, and each model's"
+            f"{numbers.counted(len(chosen), 'sample')}: ids,"
+            f"{' true classes,' if comparison.labels is not None else ''} and each model's"
             f" predictions at T = {T:g}."
         )
         st.download_button(

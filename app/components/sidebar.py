@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import state
+from app import selection, state
 from app.data.runs import default_view, described, info, library, with_predictions
 from app.plain import md, st
 from bickd_core.data.registry import DATASETS
@@ -98,7 +98,7 @@ def show(page: str = "") -> None:
             "Split",
             ["validation", "test"],
             key="side-split",
-            on_change=_write("split", lambda chosen: chosen or view.split),
+            on_change=_split,
             width="stretch",
             disabled="split" in without,
         )
@@ -133,6 +133,7 @@ def _bundled(view: state.ViewState, keys: list[str]) -> None:
         name = st.session_state["side-bundled"]
         if name:
             fresh = default_view(name)
+            selection.leave_data()
             state.update(teacher=fresh.teacher, students=fresh.students, student="", pair=None)
 
     st.segmented_control("Bundled", shelves, key="side-bundled", on_change=chosen, width="stretch")
@@ -149,9 +150,17 @@ def _teacher(options: list[str], value: str) -> None:
         if not _same_data(key, state.current().teacher):
             fresh = default_view(info(library().find(key)).dataset)
             changes["students"] = fresh.students if fresh.teacher == key else ()
+            selection.leave_data()
         state.update(**changes)
 
     st.selectbox("Teacher", options, key="side-teacher", format_func=described, on_change=chosen)
+
+
+def _split() -> None:
+    chosen = st.session_state["side-split"]
+    if chosen and chosen != state.current().split:
+        selection.leave_data()
+        state.update(split=chosen)
 
 
 def _write(field: str, convert=lambda value: value):

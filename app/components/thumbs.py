@@ -107,6 +107,11 @@ def picture(comparison: Comparison, position: int, alt: str) -> str:
     )
 
 
+def true_class_words(comparison: Comparison) -> str:
+    """What `true_class` returns, for a caption."""
+    return "its true class" if comparison.labels is not None else "its id"
+
+
 def true_class(comparison: Comparison, position: int) -> str:
     """The name of a sample's true class, or its id if the class is not known."""
     if comparison.labels is None:

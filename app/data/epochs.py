@@ -137,9 +137,11 @@ def _courses(
     stored = [
         trajectory for model in students if (trajectory := trajectories[model.key]) is not None
     ]
+    learning = trajectories[comparison.teacher.key] if teacher_learns else None
     ids = stored[0].ids
-    for ids_of in [each.ids for each in stored[1:]] + ([] if finished is None else [finished.ids]):
-        ids = ids[np.isin(ids, ids_of)]
+    for each in (*stored[1:], finished, learning):
+        if each is not None:
+            ids = ids[np.isin(ids, each.ids)]
     if not len(ids):
         raise PredictionsError("the stored probe sets of these runs have no sample in common.")
     names = tuple(group.name for group in part.groups) or tuple(

@@ -14,6 +14,7 @@ from bickd_core.geometry.intervals import Interval
 from bickd_core.geometry.jackknife import Replicated, replicated_difference
 from bickd_core.geometry.layers import LayerCKA, layer_cka
 from bickd_core.geometry.shards import stratified_shards
+from bickd_core.geometry.similarity import without_constants
 from bickd_core.runs.predictions import PredictionsError, positions
 from bickd_core.runs.stages import PROBE_SPLIT, Stages
 
@@ -131,7 +132,8 @@ def _layers(
         if predictions_file.size:
             predictions = predictions_at(predictions_file)
             if np.isin(shared, predictions.ids).all():
-                own["logits"] = predictions.logits[positions(predictions.ids, shared)]
+                logits = predictions.logits[positions(predictions.ids, shared)]
+                own["logits"] = without_constants(logits)
         names.append(tuple(own))
         values.append(list(own.values()))
     labels = sides[0].labels[positions(sides[0].ids, shared)]

@@ -13,7 +13,15 @@ from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.finding import Finding
 from bickd_core.comparing.seeds import Difference, RecipesCompared
 from bickd_core.wording import worded
-from bickd_viz.text.numbers import counted, listed, percent, points, together, with_interval
+from bickd_viz.text.numbers import (
+    counted,
+    has_limits,
+    listed,
+    percent,
+    points,
+    together,
+    with_interval,
+)
 
 FIELDS = {
     "accuracy": "accuracy",
@@ -72,7 +80,7 @@ def finding_details(finding: Finding, comparison: Comparison) -> list[str]:
     return [detail for detail in details if detail]
 
 
-def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
+def headline(student: str, baseline: str, compared: RecipesCompared, noun: str = "sample") -> str:
     """The finding in one sentence: accuracy, and how far apart the classes are.
 
     Args:
@@ -80,7 +88,10 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
         baseline: Name of the model that it is compared with.
         compared: The comparison of their methods.
     """
-    accuracy, overlap = (compared.figures.get(field) for field in ("accuracy", "overlap_per_image"))
+    accuracy, overlap = (
+        figure if (figure := compared.figures.get(field)) and has_limits(figure.interval) else None
+        for field in ("accuracy", "overlap_per_image")
+    )
     overlaps = "" if overlap is None or not overlap.seen else f"overlap {_less(overlap)}"
     if accuracy is not None and accuracy.seen:
         more = "more" if accuracy.interval.estimate > 0 else "less"
@@ -89,6 +100,8 @@ def headline(student: str, baseline: str, compared: RecipesCompared) -> str:
     elif overlaps:
         sentence = f"{student}'s classes {overlaps} than {baseline}'s at matched entropy"
         sentence += "" if accuracy is None else "; no accuracy difference seen"
+    elif accuracy is overlap is None and compared.figures:
+        sentence = f"Too few {noun}s to tell {student} and {baseline} apart"
     else:
         what = listed(
             [
@@ -171,16 +184,20 @@ def against_all(
             are adjusted.
         field: The figure, a key of `FIELDS`.
     """
-    sides: dict[str, list[str]] = {"above": [], "below": [], "none": []}
+    sides: dict[str, list[str]] = {"above": [], "below": [], "none": [], "few": []}
     for name, recipes in compared.items():
         figure = recipes.figures.get(field)
         if figure is not None:
-            side = ("above" if figure.interval.estimate > 0 else "below") if figure.seen else "none"
+            side = "none" if has_limits(figure.interval) else "few"
+            if figure.seen:
+                side = "above" if figure.interval.estimate > 0 else "below"
             sides[side].append(name)
     parts = [f"{side} {listed(sides[side])}" for side in ("above", "below") if sides[side]]
     parts = [f"{student} is {' and '.join(parts)}"] if parts else []
     if sides["none"]:
         parts.append(f"no difference is seen from {listed(sides['none'], 'or')}")
+    if sides["few"]:
+        parts.append(f"too few samples for an interval against {listed(sides['few'])}")
     networks = " of these models" if all(recipes.networks for recipes in compared.values()) else ""
     return f"{FIELDS[field].capitalize()}{networks}: {'; '.join(parts)}." if parts else ""
 
@@ -190,11 +207,17 @@ def against_teacher(student: str, compared: RecipesCompared) -> str:
     accuracy = compared.figures.get("accuracy")
     if accuracy is None:
         return ""
-    seen = "seen" if accuracy.seen else "not seen"
     return (
         f"{student} minus the teacher, {over(compared)}: accuracy"
-        f" {difference('accuracy', accuracy)}, {seen}."
+        f" {difference('accuracy', accuracy)}, {judged(accuracy)}."
     )
+
+
+def judged(figure: Difference, seen: str = "seen", unseen: str = "not seen") -> str:
+    """Whether a difference is seen; without an interval nothing was tested."""
+    if not has_limits(figure.interval):
+        return "too few samples for an interval"
+    return seen if figure.seen else unseen
 
 
 def all_seeds(
@@ -227,7 +250,7 @@ def all_seeds(
     else:
         runs = f"seed {own} of {student} and seed {its} of {other}"
     means = over(compared)
-    seen = "a difference is seen" if accuracy.seen else "no difference seen"
+    seen = judged(accuracy, "a difference is seen", "no difference seen")
     return (
         f"This is {runs}. {means[:1].upper()}{means[1:]}: {student} minus {other}"
         f" {difference('accuracy', accuracy)}, {seen}.",
@@ -335,9 +358,7 @@ def difference_rows(
         for field, title in FIELDS.items():
             figure = recipes.figures.get(field)
             row[worded(title, noun)] = (
-                "–"
-                if figure is None
-                else difference(field, figure) + (", seen" if figure.seen else ", not seen")
+                "–" if figure is None else f"{difference(field, figure)}, {judged(figure)}"
             )
         rows.append(row)
     return rows

@@ -88,6 +88,18 @@ def compare(make_run, library, monkeypatch):
     return make
 
 
+def test_a_learning_teacher_has_the_samples_that_all_have(compare):
+    """Its own probe set may hold other images than its students'."""
+    _, comparison = compare(2, ids=np.arange(20, 44))
+    found = courses(comparison, 2.0, "index", teacher_learns=True)
+    assert found.n == 4
+    assert [course.learns for course in found.courses] == [True, True]
+    stored = trajectory(0, 3, np.arange(P))["logits"][-1, 20:].astype(float)
+    assert (
+        found.courses[0].figures.accuracy[-1] == (stored.argmax(1) == np.arange(20, 24) % C).mean()
+    )
+
+
 def test_figures_are_those_of_the_slices_in_the_order_of_the_comparison(compare):
     _, comparison = compare(4, 5, names=NAMES[::-1])
     found = courses(comparison, 2.0, "index")

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.data import best_temperature
 from app.data import comparison as comparisons
+from app.pages.calibration.page import Controls
 from app.state import ViewState
 from bickd_core.comparing import calibration, measures
 from bickd_core.geometry.agreement import hellinger
@@ -75,6 +76,18 @@ def test_a_best_temperature_needs_predictions_on_validation(compare):
     assert (fitted.split, fitted.n) == ("validation", 60)
     assert fitted.shown == round(fitted.fitted.temperature.estimate, 3)
     assert best_temperature.best_temperature(comparison.teacher) is None
+
+
+def test_a_model_without_a_best_temperature_is_shown_as_it_is_used(compare, library):
+    view = compare()
+    run = library.find("student-a")
+    own = run.predictions("validation")
+    logits = np.eye(4, dtype=np.float32)[own.labels] * 4
+    replace(own, logits=logits).save(run.predictions_path("validation"))
+    comparison = comparisons.comparison(view)
+    fitted = best_temperature.best_temperature(comparison.students[0]).fitted
+    assert not fitted.reached
+    assert Controls("width", True).at(comparison.students[0]) == 1.0
 
 
 @pytest.mark.parametrize("kind", ["trained", "predictions"])

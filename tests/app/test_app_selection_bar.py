@@ -4,6 +4,7 @@ its name."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -49,6 +50,42 @@ def test_a_kept_cell_opens_in_its_order_and_says_what_it_was_made_from(own):
     chip = next(e.proto.body for e in app.get("html") if "bk-chip" in e.proto.body)
     assert "hard crabs (from crab × lobster in KD, T = 4)" in chip
     assert app.selectbox(key="side-kept").value == "hard crabs"
+
+
+def test_bare_ids_are_left_with_their_split(own):
+    """On another split, the same ids are other images."""
+
+    def whole() -> None:
+        from app.components import frame, selection_bar, sidebar
+
+        sidebar.show()
+        selection_bar.show(frame.load_comparison())
+
+    app = AppTest.from_function(whole, default_timeout=60)
+    app.session_state["view"] = ViewState(**{**vars(VIEW), "selection": "samples:15~17"})
+    app.run()
+    assert app.session_state["view"].selection == "samples:15~17"
+    app.segmented_control(key="side-split").set_value("validation").run()
+    assert not app.exception
+    assert app.session_state["view"].split == "validation"
+    assert app.session_state["view"].selection == ""
+
+
+def test_a_selection_of_other_data_does_not_hide_a_shared_one(own, monkeypatch):
+    from app import selection
+
+    shared, mine = own / "shared", own / "mine"
+    SavedSelections(mine).save([1, 2], dataset="digits", split="test", name="hard")
+    SavedSelections(shared).save([3, 4, 5], **WHERE, name="hard")
+    monkeypatch.setattr(
+        selection.runs, "library", lambda: SimpleNamespace(places=lambda _: [mine, shared])
+    )
+    data = SimpleNamespace(
+        dataset="caltech95",
+        split="test",
+        teacher=SimpleNamespace(info=SimpleNamespace(data_content=None)),
+    )
+    assert selection._find(data, "hard").ids.tolist() == [3, 4, 5]
 
 
 def test_a_lasso_is_not_listed_beside_what_a_person_named(own):

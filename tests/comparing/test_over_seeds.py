@@ -126,6 +126,30 @@ def test_with_one_seed_the_first_runs_are_compared_as_two_networks():
     assert "hold for these two models" in seeds.how("BicKD", "KD", both, n=100, split="test")
 
 
+def test_without_intervals_nothing_is_said_to_be_alike():
+    """Below 100 samples there is none, and p is 1."""
+    teacher = TEACHER.take(np.arange(60))
+
+    def few(share, seed):
+        own = run(share, seed)
+        return own.take(np.flatnonzero(np.isin(own.ids, teacher.ids)))
+
+    ours, theirs = (
+        [score(teacher, few(share, seed), 4.0) for seed in range(3)] for share in (0.95, 0.3)
+    )
+    both = compare(ours, theirs, teacher.labels)
+    assert both.figures["accuracy"].interval.low is None
+    said = [
+        seeds.headline("BicKD", "KD", both, "image"),
+        *seeds.all_seeds("BicKD", "KD", both, (0, 0)),
+        seeds.against_all("BicKD", {"KD": both}),
+        *seeds.difference_rows("BicKD", {"KD": both})[0].values(),
+    ]
+    assert said[0] == "Too few images to tell BicKD and KD apart"
+    assert any("too few samples for an interval" in text for text in said[1:])
+    assert not any("no difference" in text.lower() or "not seen" in text for text in said)
+
+
 def test_equal_networks_with_other_rounding_do_not_differ():
     network = run(0.8, 0)
     shifted = replace(network, logits=network.logits + np.float32(3.3))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from app import page_export, state
 from app.components import bound, class_parts, export_menu, frame, selection_bar, style
 from app.data import epochs
@@ -54,10 +56,14 @@ def show() -> None:
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
+        why = ""
+    else:
+        why = "" if found else _why_none(comparison)
     if found is None:
         with head:
             page_export.title("No epochs to show")
-            st.caption(_why_none(comparison))
+            st.caption(why)
+        selection_bar.show(comparison)
         return
     start = min(max(view.epoch or found.last, 1), found.last)
     if st.session_state.pop("epoch-rested", start) != start:
@@ -261,10 +267,16 @@ def _probe(found: Courses, matching: Matching) -> str:
     return " ".join(parts)
 
 
+def _are_even(found: Courses) -> bool:
+    """Whether the samples are equally many of each class that has any."""
+    return found.labels is not None and len(set(np.bincount(found.labels)) - {0}) == 1
+
+
 def _probe_details(found: Courses, matching: Matching) -> str:
     step = player.stride(found)
     parts = [
-        "All models and epochs use the same images, with the same number for each class.",
+        "All models and epochs use the same images."
+        + (" There are as many of each class." if _are_even(found) else ""),
         _gap(found),
         (
             f"The matrices show one in {step} epochs, the first and the last. The lines show all"

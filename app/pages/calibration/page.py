@@ -32,9 +32,9 @@ class Controls:
     best: bool
 
     def at(self, model: Model) -> float:
-        """The temperature of this model."""
+        """The temperature of this model; 1 if it has no best one."""
         best = best_temperature.best_temperature(model) if self.best else None
-        return 1.0 if best is None else best.shown
+        return best.shown if best is not None and best.fitted.reached else 1.0
 
 
 def show() -> None:

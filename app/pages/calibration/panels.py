@@ -86,21 +86,23 @@ def temperatures(comparison: Comparison) -> None:
         if best is None:
             missing.append(model.called)
             continue
+        fitted, reached = best.fitted.temperature, best.fitted.reached
         before, after = (
-            calibration.calibration(comparison, model, 1.0),
-            calibration.calibration(comparison, model, best.shown),
+            calibration.calibration(comparison, model, T)
+            for T in (1.0, best.shown if reached else 1.0)
         )
-        fitted = best.fitted.temperature
         rows.append(
             {
                 "model": model.name,
-                "best T": (numbers.estimate_text(fitted) if best.fitted.reached else "none"),
+                "best T": (numbers.estimate_text(fitted) if reached else "none"),
                 "ECE before": numbers.estimate_text(before.ece_width, "percent"),
-                "ECE after": numbers.estimate_text(after.ece_width, "percent"),
-                "plain ECE after": numbers.percent(after.ece_width.plain),
-                "chance level": numbers.percent(after.chance_width),
+                "ECE after": (
+                    numbers.estimate_text(after.ece_width, "percent") if reached else "–"
+                ),
+                "plain ECE after": numbers.percent(after.ece_width.plain) if reached else "–",
+                "chance level": numbers.percent(after.chance_width) if reached else "–",
                 "NLL before": numbers.estimate_text(before.nll),
-                "NLL after": numbers.estimate_text(after.nll),
+                "NLL after": numbers.estimate_text(after.nll) if reached else "–",
             }
         )
     if rows:

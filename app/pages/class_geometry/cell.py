@@ -86,8 +86,8 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             else f"its share of the {what}"
         )
         below = (
-            f"Under each {comparison.noun}: its true class, {model.called}'s probability of {row} |"
-            f" {column}, and {part}."
+            f"Under each {comparison.noun}: {thumbs.true_class_words(comparison)}, {model.called}'s"
+            f" probability of {row} | {column}, and {part}."
         )
         st.caption(sentence, help=below)
         positions = cell.positions[:MOST_IMAGES]

@@ -14,6 +14,10 @@ from bickd_viz.text import numbers as text
 
 MOST = 10
 KEY = "geometry-pairs"
+_TITLES: dict[By, str] = {
+    "own": "Pairs that share most probability",
+    "difference": "Pairs that differ most from the teacher",
+}
 _BY = {"own": "by {what}", "difference": "by difference from the teacher"}
 
 
@@ -42,7 +46,7 @@ def show(
             )
         ) + f"Choose a row to see its {comparison.nouns}."
         with left:
-            style.card_title("Pairs that share most probability", said)
+            style.card_title(_TITLES[by], said)
         _table(
             comparison,
             student,
@@ -50,6 +54,7 @@ def show(
             found,
             frame.focused_pair(comparison, student, lens.temperature, most),
             said,
+            _TITLES[by],
         )
 
 
@@ -72,6 +77,7 @@ def _table(
     found: tuple[MixedPair, ...],
     pair: tuple[int, int],
     said: str,
+    title: str,
 ) -> None:
     columns = ["row class", "column class", student.name]
     columns += ["teacher", "difference"] if comparison.students else []
@@ -88,23 +94,24 @@ def _table(
         ],
         key=KEY,
         on_row=lambda place: frame.on_cell(comparison, student, lens=lens)(*found[place].classes),
-        label="Pairs that share most probability",
+        label=title,
         numbers=2,
         selected=pairs.index(set(pair)) if set(pair) in pairs else None,
     )
     _keep(
-        columns, [[*names, *values] for names, values in zip(classes, numbers, strict=True)], said
+        columns,
+        [[*names, *values] for names, values in zip(classes, numbers, strict=True)],
+        said,
+        title,
     )
 
 
-def _keep(columns: list[str], lines: list[list[object]], said: str) -> None:
+def _keep(columns: list[str], lines: list[list[object]], said: str, title: str) -> None:
     import pandas as pd
 
     from bickd_viz.report.build import Figures
 
     page_export.part(
         KEY,
-        Figures(
-            "Pairs that share most probability", pd.DataFrame(lines, columns=columns).round(3), said
-        ),
+        Figures(title, pd.DataFrame(lines, columns=columns).round(3), said),
     )

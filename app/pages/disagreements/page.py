@@ -201,8 +201,9 @@ def _displaced(comparison: Comparison, student: Model, other: Model, T: float) -
         f"The {len(positions)} of {numbers.count(comparison.n)} {comparison.nouns} with the largest"
         f" Hellinger distance at T = {T:g}. Bars: {other.name} above, {student.name} below.",
         help=worded(
-            "The distance is computed over all classes. The true class is bold. Click an image to"
-            " open its page.",
+            "The distance is computed over all classes."
+            + (" The true class is bold." if comparison.labels is not None else "")
+            + " Click an image to open its page.",
             comparison.noun,
         ),
     )

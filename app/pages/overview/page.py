@@ -261,9 +261,10 @@ def _pair(
         else f"In {against.called}, these {comparison.nouns} have the highest probability of"
         f" {names[row]}."
     ).lstrip()
+    pair_names = " | ".join(dict.fromkeys((names[row], names[column])))
     below = (
-        f"{why} Under each {comparison.noun}: its true class, then {against.called}'s probability"
-        f" of {' | '.join(dict.fromkeys((names[row], names[column])))} at T = {T:g}."
+        f"{why} Under each {comparison.noun}: {thumbs.true_class_words(comparison)}, then"
+        f" {against.called}'s probability of {pair_names} at T = {T:g}."
     ).lstrip()
     st.caption(cosines_text, help=below)
     report = thumbs.InReport("overview-pair", title, f"{cosines_text} {below}")

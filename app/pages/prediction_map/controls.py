@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app import state
 from app.components import bound, frame
 from app.components.fields import Fields
 from app.data.maps import third_class
@@ -129,9 +130,14 @@ def _choose_three(comparison: Comparison, student: Model, T: float, colour: str)
 
 
 def _following(fields: Fields, name: str, focus: list[str], names: Sequence[str]) -> list[str]:
-    """The default of a choice of classes: the focus. If another page changes the focus, the choice
-    follows."""
-    moved = fields.get(f"{name}-focus") != focus
-    if moved or not set(fields.start(name, focus)) <= set(names):
-        fields.set(**{name: focus, f"{name}-focus": focus})
+    """The default of a choice of classes: the focus. If another page changes the pair, the choice
+    follows; if only the default focus moves, it does unless the user chose classes."""
+    before, pair = fields.get(f"{name}-focus"), state.current().pair
+    if (
+        before is None
+        or pair != fields.get(f"{name}-pair")
+        or (focus != before and fields.get(name) == before)
+        or not set(fields.start(name, focus)) <= set(names)
+    ):
+        fields.set(**{name: focus, f"{name}-focus": focus, f"{name}-pair": pair})
     return fields.start(name, focus)

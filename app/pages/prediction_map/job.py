@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from app import refresh, settings
+from app.data.comparison import file_of, predictions_at
 from app.data.maps import map_job, map_view, start_maps, stop_maps
 from app.plain import st
 from bickd_core.comparing.comparison import Comparison, Model
@@ -14,17 +17,11 @@ from bickd_viz.text import maps, numbers
 
 def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
     """Show, instead of missing maps, the reason and a button that makes them."""
-    lacking = [
-        model.name
-        for model, n in zip(comparison.models, comparison.n_each, strict=True)
-        if n < comparison.n_each[0]
-    ]
     if comparison.n < comparison.n_each[0]:
-        place = ", ".join(lacking) or "the comparison"
         st.info(
             f"This map needs all {numbers.count(comparison.n_each[0])} samples of the teacher. Some"
-            f" are missing in {place}. Remove it from the comparison, or choose the layout “Three"
-            " classes”."
+            f" are missing in {', '.join(_lacking(comparison))}. Remove it from the comparison,"
+            " or choose the layout “Three classes”."
         )
         return
     now = map_job(comparison, method)
@@ -49,6 +46,16 @@ def offer(comparison: Comparison, method: str, missing: list[Model]) -> None:
         on_click=start_maps,
         args=(comparison, method),
     )
+
+
+def _lacking(comparison: Comparison) -> list[str]:
+    """Names of the models without some samples of the teacher."""
+    own, *others = [predictions_at(file_of(comparison, m.run)).ids for m in comparison.models]
+    return [
+        model.name
+        for model, ids in zip(comparison.students, others, strict=True)
+        if not np.isin(own, ids).all()
+    ]
 
 
 def measure(comparison: Comparison, method: str) -> None:

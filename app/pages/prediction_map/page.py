@@ -289,7 +289,7 @@ def _images(comparison: Comparison, student: Model, T: float, choices: controls.
         f"{numbers.count(len(positions))} of"
         f" {numbers.counted(len(candidates), comparison.noun)}"
         f"{', the most displaced first' if comparison.students else ''}."
-        f" Under each: its true class, then {predictions}."
+        f" Under each: {thumbs.true_class_words(comparison)}, then {predictions}."
     )
     st.caption(caption)
     with st.container(key="map-images"):

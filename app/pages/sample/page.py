@@ -198,7 +198,7 @@ def _neighbours(comparison: Comparison, position: int, T: float) -> None:
     st.subheader("Nearest neighbours in each model")
     st.caption(
         f"{comparison.nouns.capitalize()} with the most similar predictions at T = {T:g}. Under"
-        " each: its true class, then the Hellinger distance.",
+        f" each: {thumbs.true_class_words(comparison)}, then the Hellinger distance.",
         help=(
             f"The distance is computed over all {len(comparison.class_names)} classes, not on a"
             " map."

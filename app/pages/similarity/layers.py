@@ -52,8 +52,8 @@ def show(comparison: Comparison, student: Model) -> None:
             "Outlined: the student's layer that is most similar to this layer of the teacher.",
             help=(
                 "Each feature map is averaged over its positions. The last stage holds the"
-                f" penultimate features. {numbers.count(view.n)} {PROBE_SPLIT} images, the same"
-                " number for each class."
+                f" penultimate features. {numbers.count(view.n)} {PROBE_SPLIT} images, as many of"
+                " each class as possible."
             ),
         )
         with st.expander("Table with intervals and chance"):

@@ -281,8 +281,8 @@ def _images(comparison: Comparison, student: Model, T: float) -> None:
         positions = np.argsort(-distances, kind="stable")[:IMAGES]
         sentence = f"Largest Hellinger distances at T = {T:g}, over all classes."
     st.caption(
-        f"{sentence} Under each {comparison.noun}: its true class, then the top-1 classes of the"
-        f" teacher | {student.name}."
+        f"{sentence} Under each {comparison.noun}: {thumbs.true_class_words(comparison)}, then the"
+        f" top-1 classes of the teacher | {student.name}."
     )
     thumbs.show(
         comparison,
