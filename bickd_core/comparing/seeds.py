@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,12 +13,14 @@ import numpy as np
 from bickd_core.comparing import measures
 from bickd_core.comparing.cache import cached, cached_quick
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.config import RESIZING
 from bickd_core.geometry.intervals import Interval, mean_interval, proportion_interval
 from bickd_core.geometry.jackknife import Replicated, mean_replicated
 from bickd_core.geometry.matching import Matched, Matching, entropies_at, match
 from bickd_core.geometry.overlap_streams import streamed_overlap
 from bickd_core.geometry.shards import stratified_shards
 from bickd_core.geometry.two_way import TwoWay, holm, two_way_difference, two_way_mean_difference
+from bickd_core.naming import method_and_seed
 from bickd_core.runs.library import Library, RunError, RunFolder, RunInfo, Split
 from bickd_core.runs.predictions import Predictions, PredictionsError, align
 from bickd_core.runs.same_data import data_identity
@@ -53,9 +56,35 @@ def recipe_on_any_data(info: RunInfo) -> tuple[object, ...]:
 
 
 def _settings(info: RunInfo) -> tuple[object, ...]:
+    """Return the settings that runs of one recipe share. Image size, order of the classes and
+    resizing are those that were used, whether or not the config sets them."""
     assert info.config is not None
-    config = info.config.model_dump(exclude={"seeds", "threads", "device", "teacher", "dataset"})
-    return (None if info.teacher is None else info.teacher.weights_sha256, repr(config))
+    config = info.config.model_dump(exclude=_NOT_COMPARED)
+    return (
+        None if info.teacher is None else info.teacher.weights_sha256,
+        info.image_size,
+        info.class_order or "text",
+        info.resizing,
+        *_extended(info),
+        repr(config),
+    )
+
+
+_NOT_COMPARED = {
+    *("seeds", "threads", "device", "teacher", "dataset", "extends", "probe_size", "make_map"),
+    *("image_size", "class_order", *RESIZING),
+}
+"""Fields of a config that runs of one recipe may have different, or that are compared apart."""
+
+
+def _extended(info: RunInfo) -> tuple[object, ...]:
+    """Return what a run extends: the name of that run, without its seed, and its total number of
+    epochs. Older runs do not store this number, so they have the whole name."""
+    if info.extends is None or info.epochs_before is None:
+        return (info.extends,)
+    named = method_and_seed(re.sub(r"(-plus\d+)+$", "", info.extends))
+    known = named is not None and named[1] == info.seed
+    return (named[0] if named and known else info.extends, info.epochs_before)
 
 
 def on_other_data(info: RunInfo, others: Iterable[RunInfo]) -> list[str]:

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from app.data.seeds import changed_between, seed_groups
+from app.distill.form_values import form_of
+from app.distill.plan import build_plan
 from app.pages.distill.curves import teacher_run
 from app.pages.runs.seed_table import seed_row
-from bickd_core.comparing.seeds import one_run_per_seed, recipe
+from bickd_core.comparing.seeds import one_run_per_seed, recipe, recipe_on_any_data
 from bickd_core.config import Seeds
 from bickd_core.geometry.shards import stratified_shards
+from bickd_core.runs.create import check_run, extension
 from bickd_core.runs.info import Source
 from bickd_core.runs.library import Library
 
@@ -128,3 +131,32 @@ def test_another_option_is_another_recipe(library):
     assert recipe(kd) == recipe(library.find("caltech95/kd-s1").info())
     assert recipe(kd) != recipe(other)
     assert recipe(kd) != recipe(library.find("caltech95/dist-s0").info())
+
+
+def test_a_run_from_the_page_is_a_further_seed_of_a_bundled_run(library):
+    bundled = library.find("caltech95/kd-s0").info()
+    assert bundled.config.image_size is None
+    form = {**form_of(bundled.config), "methods": ["kd"], "options": {}, "seeds": "7"}
+    form["options"] = {"kd": bundled.config.objective.model_dump(exclude={"kind"})}
+    ((planned,),) = build_plan(form).groups
+    assert planned.config.image_size == 32
+    again = check_run(planned.config, library)
+    assert recipe(again) == recipe(bundled)
+    assert recipe_on_any_data(again) == recipe_on_any_data(bundled)
+    assert recipe(again) != recipe(again.model_copy(update={"image_size": 64}))
+
+
+def test_extensions_of_several_seeds_are_one_recipe(library):
+    def longer(key: str, **changes):
+        return check_run(extension(library.find(key), 5), library).model_copy(update=changes)
+
+    first, second = (longer(f"caltech95/kd-s{seed}") for seed in (0, 1))
+    assert first.epochs_before == 40
+    assert recipe(first) == recipe(second)
+    assert recipe(first) != recipe(library.find("caltech95/kd-s0").info())
+    assert recipe(first) != recipe(longer("caltech95/kd-s1", epochs_before=80))
+    assert recipe(first) != recipe(longer("caltech95/kd-s1", extends="caltech95/ce-s1"))
+    again = longer("caltech95/kd-s1", extends="kd-s1-plus5-plus5")
+    assert recipe(again) == recipe(longer("caltech95/kd-s0", extends="kd-s0-plus5-plus5"))
+    older = [info.model_copy(update={"epochs_before": None}) for info in (first, second)]
+    assert recipe(older[0]) != recipe(older[1])
