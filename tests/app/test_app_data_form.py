@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_helpers import random_predictions
 from streamlit.testing.v1 import AppTest
 
 from app.distill.form_values import build_config, data_sentences, form_of, order_labels
@@ -146,3 +147,53 @@ def test_settings_without_a_way_of_resizing_or_an_order_reset_these_fields(home,
     app = AppTest.from_function(refilled, args=(teacher,)).run()
     assert not app.exception, app.exception
     assert [text.value for text in app.text] == [values]
+
+
+def reused_teacher():
+    import streamlit
+
+    from app.components.fields import Fields
+    from app.pages.distill import form
+    from bickd_core.config import TrainConfig
+
+    fields = Fields("distill")
+    fields.set(methods=["kd", "dist"], own_rates=True)
+    form.fill(TrainConfig(dataset="digits", role="teacher"))
+    form.distil_from("t", "digits", 8)
+    streamlit.text(f"{fields.get('role')} {fields.get('methods')} {fields.get('own_rates')}")
+    form.fill(TrainConfig(dataset="digits", optimizer={"kind": "adamw"}))  # type: ignore[arg-type]
+    streamlit.text(f"{fields.get('methods')} {fields.get('own_rates')}")
+
+
+def test_a_teachers_settings_leave_the_students_methods_and_rates():
+    app = AppTest.from_function(reused_teacher, default_timeout=60).run()
+    assert not app.exception, app.exception
+    assert [text.value for text in app.text] == ["student ['kd', 'dist'] True", "['ce'] True"]
+
+
+def distilled(dataset: str, image_size: int):
+    import streamlit
+
+    from app.pages.distill import form
+
+    if "begun" not in streamlit.session_state:
+        streamlit.session_state["begun"] = True
+        form.distil_from("t", dataset, image_size)
+    values = form.show()
+    streamlit.text(values and f"{values['image_size']} {values['teacher']}")
+
+
+@pytest.mark.parametrize("chosen", [224, 32])
+def test_a_teacher_of_any_image_size_can_be_chosen(home, make_run, library, monkeypatch, chosen):
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    write_folder(home / "pets", {"a": 6, "b": 6}, made_images(12))
+    name = dataset_info(f"folder:{home / 'pets'}").name
+    info = {"dataset": name, "role": "teacher", "image_size": 224, "num_classes": 2}
+    run = make_run("t", info={**info, "in_channels": 3})
+    run.weights_path.touch()
+    random_predictions(4, 2).save(run.predictions_path("validation"))
+    app = AppTest.from_function(distilled, args=(name, chosen), default_timeout=60).run()
+    assert not app.exception, app.exception
+    (sizes,) = [one for one in app.button_group if one.label == "Image size"]
+    assert "224 × 224" in sizes.options
+    assert [text.value for text in app.text] == (["224 t"] if chosen == 224 else ["None"])

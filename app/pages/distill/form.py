@@ -27,6 +27,7 @@ from bickd_core.config import TrainConfig
 from bickd_core.data.registry import DatasetInfo, dataset_info
 from bickd_core.data.resizing import DEFAULT
 from bickd_core.runs.library import RunError, RunInfo
+from bickd_core.runs.same_data import is_data_of
 from bickd_core.training.rates import have_own_rates
 from bickd_viz.text import numbers
 
@@ -51,7 +52,12 @@ def fill(*configs: TrainConfig) -> None:
         fields.set(**{fields.scoped("resize", on): resize or "crop"})
     fields.set(**{fields.scoped("lr", kind): form.pop("lr")})
     fields.set(not_reused=[*not_reused(configs), *_not_offered(configs[0])])
-    fields.set(**form, methods=list(methods), own_rates=have_own_rates(configs))
+    fields.set(**form)
+    if configs[0].role == "teacher":
+        return  # the form asks for methods and tuned rates only for students
+    if kind == "sgd":
+        fields.set(own_rates=have_own_rates(configs))
+    fields.set(methods=list(methods))
     for name, options in methods.items():
         method_form.write(fields, name, options)
 
@@ -140,13 +146,28 @@ def _role(fields: Fields) -> str:
 def _image_size(fields: Fields, info: DatasetInfo) -> int:
     if len(info.image_sizes) == 1:
         return info.default_image_size
+    name = fields.scoped("image_size", info.name)
+    sizes = {*info.image_sizes, *(_sizes_of_runs(info.name) if info.any_size else ())}
+    if info.any_size and (chosen := fields.get(name)):
+        sizes.add(chosen)
     return fields.segmented(
-        fields.scoped("image_size", info.name),
+        name,
         "Image size",
-        list(info.image_sizes),
+        sorted(sizes),
         default=info.default_image_size,
         title=lambda side: f"{side} × {side}",
     )
+
+
+def _sizes_of_runs(dataset: str) -> set[int]:
+    """Return the image sizes of the runs with weights on this data, which can teach."""
+    return {
+        run_info.image_size
+        for run, run_info in runs_with_info()
+        if run_info.image_size is not None
+        and run.weights_path.exists()
+        and is_data_of(run_info, dataset, decode=False)
+    }
 
 
 def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
@@ -176,8 +197,8 @@ def _teacher(fields: Fields, form: dict[str, Any]) -> RunInfo | None:
 
 def _no_teacher(fields: Fields) -> None:
     st.info(
-        "There is no finished teacher on this data yet. Train one first, then distil students"
-        " from it."
+        "There is no finished teacher for this data and image size yet. Train one first, then"
+        " distil students from it."
     )
     st.button(
         "Train a teacher",
@@ -305,7 +326,8 @@ def _rates(fields: Fields, form: dict[str, Any]) -> None:
             default=True,
             help=(
                 "Each method uses the best of five rates, chosen on the validation images of"
-                " caltech95 (ResNet-8, batch size 64, 40 epochs). A single rate for all would"
+                " caltech95 (ResNet-8, batch size 64, 40 epochs). For the methods named “tuned”,"
+                " our study tuned the rate together with the options. A single rate for all would"
                 " favour some methods. On other data another rate may be better."
             ),
         )
