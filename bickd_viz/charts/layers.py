@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from bickd_viz.contrast import along, contrast, hex_colour, rgb
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import text_width
+from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
 CELL_HEIGHT = 52
@@ -90,7 +91,7 @@ class LayerScene:
                 x=[j for _, j in cells],
                 y=[i for i, _ in cells],
                 mode="text",
-                text=[_cell_text(values[cell]) for cell in cells],
+                text=[fixed(values[cell], 2) for cell in cells],
                 textfont=dict(size=LABEL_SIZE, color=[_ink(values[cell], theme) for cell in cells]),
                 hoverinfo="skip",
             )
@@ -137,7 +138,7 @@ class LayerScene:
                 outline = f";outline:2px solid {theme.accent}" if best.get(i) == j else ""
                 cells.append(
                     f'<td title="{title}" style="background:{cell};'
-                    f'color:{_ink(values[i, j], theme)}{outline}">{_cell_text(values[i, j])}</td>'
+                    f'color:{_ink(values[i, j], theme)}{outline}">{fixed(values[i, j], 2)}</td>'
                 )
             lines.append(f"<tr>{''.join(cells)}</tr>")
         names = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
@@ -156,10 +157,6 @@ class LayerScene:
 def _best(values: np.ndarray) -> dict[int, int]:
     """The column with the largest value of each row that has one."""
     return {i: int(np.nanargmax(row)) for i, row in enumerate(values) if np.isfinite(row).any()}
-
-
-def _cell_text(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
 
 
 def _ink(value: float, theme: Theme) -> str:

@@ -16,6 +16,7 @@ from bickd_viz.charts.lines import LABEL_GAP, EndLabel, end_labels, title_above
 from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
+from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import (
     LABEL_SIZE,
     LIGHT,
@@ -52,8 +53,8 @@ class Series:
     """The marks of one model, in the units of the axes.
 
     Attributes:
-        kind: "line", "steps" (constant until the next x), "dots", or "bars" (from the low end of
-            the axis).
+        kind: "line", "steps" (constant until the next x), "dots", or "bars" (from x = 0,
+            which the axis must include).
         x: [n].
         y: [n]. NaN leaves a gap.
         notes: Hover text [n], shown after the name. Steps need none for the last x.
@@ -288,7 +289,7 @@ def _bars(series: Series, plot: Plot, theme: Theme) -> go.Bar:
         orientation="h",
         width=0.62,
         marker=dict(color=series.colour, line=dict(width=0)),
-        text=[f"{value:.3f}" for value in series.x],
+        text=[fixed(value) for value in series.x],
         textposition="outside",
         textfont=dict(size=TEXT_SIZE, color=theme.text),
         textangle=0,

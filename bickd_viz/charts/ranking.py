@@ -9,6 +9,7 @@ import numpy as np
 
 from bickd_viz.charts.plot import Axis, Plot, Series
 from bickd_viz.scales import FINEST, nice_ticks, short, tick_text
+from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import ModelStyle
 
 ROW_HEIGHT = 24
@@ -49,7 +50,7 @@ def ranking_plot(
     series, block = [], np.array([table[ranked] for table in tables])
     for (style, _), values, ends in zip(models, block, limits or [None] * len(models), strict=True):
         notes = [
-            f"{class_names[c]}: {x_title} {v:.3f}" for c, v in zip(ranked, values, strict=True)
+            f"{class_names[c]}: {x_title} {fixed(v)}" for c, v in zip(ranked, values, strict=True)
         ]
         whiskers = []
         if ends is not None and not single:
@@ -105,13 +106,16 @@ def _known(block: np.ndarray) -> list[tuple[int, np.ndarray]]:
 def _range(
     tables: Sequence[np.ndarray], limits: Sequence[Limits | None] | None, ranked: list[int]
 ) -> tuple[float, float]:
-    """Ends of the axis. Bars start at 0. Dots start at their values, because correlations can be
-    below 0."""
+    """Ends of the axis. Bars start at 0, and both ends leave room for the numbers beside them. Dots
+    start at their values, because correlations can be below 0."""
     single = len(tables) == 1
     ends = [end for pair in limits or () if pair is not None for end in pair]
     shown = np.array([np.asarray(table)[ranked] for table in (*tables, *ends)])
     shown = shown[np.isfinite(shown)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 1.0)
+    if single and low < 0:
+        span = max(high, 0.0) - low
+        return low - 0.3 * span, max(high, 0.0) + 0.3 * span
     span = high - low or 0.1
     low = 0.0 if low >= 0 and (single or low < 0.5 * high) else low - 0.06 * span
     top = high + (high if single else span) * (0.2 if single else 0.06)

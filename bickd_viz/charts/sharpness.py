@@ -10,6 +10,7 @@ import numpy as np
 from bickd_viz.charts.lines import EndLabel
 from bickd_viz.charts.plot import Axis, Plot, Series
 from bickd_viz.scales import nice_ticks, tick_text
+from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import ModelStyle
 
 
@@ -65,11 +66,11 @@ def sharpness_plot(
         places.append(np.asarray(curve.x, dtype=np.float64))
         ends.append(EndLabel(style.name, float(heights[good][-1]), style.colour))
         notes = [
-            f"{y_title} {v:.3f}\n{note}" for v, note in zip(y.tolist(), curve.note, strict=True)
+            f"{y_title} {fixed(v)}\n{note}" for v, note in zip(y.tolist(), curve.note, strict=True)
         ]
         now = None
         if curve.now is not None and np.isfinite(curve.now).all():
-            text = f"now: {y_title} {curve.now[1]:.3f}"
+            text = f"now: {y_title} {fixed(curve.now[1])}"
             now = (float(across(curve.now[0])), float(up(curve.now[1])), text)
         x, heights = across(curve.x), np.where(good, heights, np.nan)
         series.append(

@@ -80,6 +80,15 @@ def percent_number(value: float, decimals: int = 1) -> float:
     return round(100 * value, decimals)
 
 
+def fixed(value: float, decimals: int = 3) -> str:
+    """A number with fixed decimals, for charts where all have the same.
+
+    >>> fixed(0.5), fixed(-0.0368), fixed(-0.0001)
+    ('0.500', '−0.037', '0.000')
+    """
+    return _signed(f"{value:.{decimals}f}")
+
+
 def signed(value: float, decimals: int = 3) -> str:
     """A difference with its sign. One that is rounded to 0 has none.
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import struct
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,6 +75,37 @@ def test_a_script_comes_after_those_that_it_imports(name):
     for place, file in enumerate(order):
         imported = re.findall(r"from '\./(\w+\.js)';", source(file))
         assert set(imported) <= set(order[:place])
+
+
+def run(tmp_path: Path, name: str, script: str) -> Any:
+    """Run a script after the text of a component's file in node, and return what it prints as
+    JSON."""
+    node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if node is None:
+        pytest.skip("node is not installed")
+    file = tmp_path / "script.mjs"
+    file.write_text(f"{module(name)}\n{script}", encoding="utf-8")
+    done = subprocess.run([node, file], capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+BARS = """
+const bar = x => ({kind: 'bars', name: 'KD', colour: '#000', x: [x], y: [0], ids: [0], whiskers: []});
+const scales = {px: value => 100 + 100 * value, py: () => 20, left: 0, floor: 40};
+const drawn = x => seriesSvg(bar(x), scales, {text: '#111'}, false).join('');
+console.log(JSON.stringify([0.5, -0.4, -0.0001].map(drawn)));
+"""
+
+
+def test_a_bar_goes_from_0_to_its_value_with_its_number_beyond_the_end(tmp_path):
+    above, below, rounded = run(tmp_path, "plot_marks.js", BARS)
+    assert '<rect x="100" y="13" width="50"' in above
+    assert '<text x="155" y="24"' in above
+    assert ">0.500</text>" in above
+    assert '<rect x="60" y="13" width="40"' in below
+    assert '<text x="55" text-anchor="end"' in below
+    assert ">−0.400</text>" in below
+    assert ">0.000</text>" in rounded
 
 
 # -- the types of the data

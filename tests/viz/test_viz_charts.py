@@ -15,6 +15,7 @@ from bickd_viz.charts.spectrum import spectrum_plot
 from bickd_viz.charts.training import Line, loss_terms, metric_lines
 from bickd_viz.charts.whiskers import Row, value_axis, whisker_rows
 from bickd_viz.scales import describe_ends, overlap_ends, text_width
+from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import DARK, LIGHT, ModelStyle, model_styles
 
 STYLES = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
@@ -154,6 +155,18 @@ def test_class_overlap_ranks_the_greatest_first_and_leaves_unpredicted_classes_o
     assert figure.data[0].x.tolist() == pytest.approx([0.5, 0.3])
     assert list(figure.data[0].text) == ["0.500", "0.300"]
     assert figure.data[0].hovertext[0] == "c: overlap 0.500"
+
+
+@pytest.mark.parametrize("values", [[-0.3, -0.01, -0.0001], [0.2, -0.1, -0.4], [0.5, 0.0, -0.01]])
+def test_bars_below_0_are_inside_their_axis_which_includes_0(values):
+    figure = ranking_plot([(STYLES[1], np.array(values))], ["a", "b", "c"]).figure()
+    low, high = figure.layout.xaxis.range
+    assert low < min(values) < max(values) < high
+    assert low < 0 < high
+    bars = figure.data[0]
+    assert sorted(bars.x.tolist()) == pytest.approx(sorted(values))
+    assert list(bars.text) == [fixed(value) for value in sorted(values, reverse=True)]
+    assert not any("-" in text for text in (*bars.text, *bars.hovertext))
 
 
 def test_axes_of_equal_values_have_a_length():

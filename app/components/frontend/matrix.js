@@ -15,10 +15,10 @@ import {
   contextOf,
   DOUBLE_CLICK_MS,
   escapeHtml,
+  fixed,
   fontOf,
   isBrowserKey,
   make,
-  minus,
   mount,
   placeTip,
   prepare,
@@ -208,8 +208,7 @@ class Matrix {
     if (!data || !frame) return;
     const name = (/** @type {number} */ place) => escapeHtml(data.names[this.order[place]]);
     const decimals = data.decimals && data.wide ? data.decimals + 1 : data.decimals;
-    const text = this.value(row, column).toFixed(decimals);
-    const value = minus(Number(text) === 0 ? text.replace('-', '') : text);
+    const value = fixed(this.value(row, column), decimals);
     const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];
     const found = pairs === 0 ? 'no pair of classes' : `${escapeHtml(data.value_name)} ${value}`;
     const over = pairs ? `, ${pairs.toLocaleString('en')} pair${pairs === 1 ? '' : 's'} of classes` : '';

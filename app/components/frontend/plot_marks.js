@@ -1,5 +1,5 @@
 // The lines, steps, dots and bars of one series of a chart, as SVG text, and the places that answer the pointer.
-import {escapeHtml} from './util.js';
+import {escapeHtml, fixed} from './util.js';
 
 /**
  * One series, see `Series` in bickd_viz/charts/plot.py.
@@ -118,18 +118,20 @@ function spotsOf({x, y}, {px, py}) {
  * @returns {string[]} Elements, from back to front.
  */
 export function seriesSvg(series, scales, theme, clickable) {
-  const {px, py, left} = scales;
+  const {px, py} = scales;
   const spots = spotsOf(series, scales);
   const drawn = [];
   const pick = (/** @type {number} */ i) => (clickable ? `class="pick" data-id="${series.ids[i]}"` : '');
   if (series.kind === 'bars') {
+    const zero = tenth(px(0));
     for (const [i, spot] of spots.entries()) {
       if (!spot) continue;
-      const width = Math.max(0, spot.x - left);
-      const place = `x="${left}" y="${spot.y - 7}" width="${width}" height="14"`;
-      const label = `x="${spot.x + 5}" y="${spot.y + 4}" font-size="12" fill="${theme.text}"`;
+      const width = tenth(Math.abs(spot.x - zero));
+      const place = `x="${Math.min(zero, spot.x)}" y="${spot.y - 7}" width="${width}" height="14"`;
+      const beside = spot.x < zero ? `x="${spot.x - 5}" text-anchor="end"` : `x="${spot.x + 5}"`;
+      const label = `${beside} y="${spot.y + 4}" font-size="12" fill="${theme.text}"`;
       drawn.push(`<rect ${place} fill="${series.colour}" ${pick(i)}/>`);
-      drawn.push(`<text ${label}>${Number(series.x[i]).toFixed(3)}</text>`);
+      drawn.push(`<text ${label}>${fixed(Number(series.x[i]), 3)}</text>`);
     }
   } else if (series.kind === 'dots') {
     for (const [i, [low, high]] of series.whiskers.entries()) {

@@ -78,6 +78,16 @@ export const escapeHtml = text => String(text).replace(/[&<>"]/g, character => E
  */
 export const minus = text => text.replace('-', '−');
 
+/**
+ * A number with fixed decimals. One that is rounded to 0 has no sign.
+ * @param {number} value
+ * @param {number} decimals
+ */
+export function fixed(value, decimals) {
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace('-', '') : minus(text);
+}
+
 // -- elements ---------------------------------------------------------------------------------------------
 /**
  * Add an HTML element to a parent.

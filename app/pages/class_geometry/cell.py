@@ -12,6 +12,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_viz import tables
 from bickd_viz.charts.histogram import Sample, probability_plot
 from bickd_viz.text import class_geometry as text
+from bickd_viz.text import numbers
 
 MOST_IMAGES = 12
 
@@ -58,10 +59,10 @@ def show(
 def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> None:
     row, column = (comparison.class_names[c] for c in pair)
     cell = class_geometry.cell_parts(comparison, model, pair, lens)
-    cosine = float(cell.parts.sum())
+    cosine = numbers.fixed(float(cell.parts.sum()), 2)
     what = lens.what
     style.model_title(
-        style.styles(comparison)[model.key], f"{what} of {row} and {column}: {cosine:.2f}"
+        style.styles(comparison)[model.key], f"{what} of {row} and {column}: {cosine}"
     )
     carriers = cell.carriers()
     truly = None
@@ -101,7 +102,7 @@ def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Len
             )
             for place, position in enumerate(positions.tolist())
         ]
-        title = f"{row} and {column} in {model.called}: {what} {cosine:.2f}"
+        title = f"{row} and {column} in {model.called}: {what} {cosine}"
         report = thumbs.InReport(
             "teacher" if model.is_teacher else "student", title, f"{sentence} {below}"
         )

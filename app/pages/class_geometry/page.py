@@ -67,7 +67,7 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
     cell = title_pair(comparison, found)
     row, column = cell
     pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
-    figure = f"{lens.what} {found.gram[row, column]:.2f}"
+    figure = f"{lens.what} {numbers.fixed(found.gram[row, column], 2)}"
     if cell != closest(found.gram, found.empty):
         others = [
             model
@@ -75,8 +75,8 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
             if model not in (None, student)
         ]
         each = [
-            f"{class_geometry.gram(comparison, model, lens).gram[row, column]:.2f} in"
-            f" {model.called}"
+            f"{numbers.fixed(class_geometry.gram(comparison, model, lens).gram[row, column], 2)}"
+            f" in {model.called}"
             for model in others
         ]
         page_export.title(f"{pair}: {', '.join([f'{figure} in {student.called}', *each])}")
@@ -84,7 +84,7 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
         theirs = class_geometry.gram(comparison, comparison.teacher, lens).gram[row, column]
         page_export.title(
             f"In this run of {student.name}, {pair} share most probability: {figure} (teacher"
-            f" {theirs:.2f})"
+            f" {numbers.fixed(theirs, 2)})"
         )
     else:
         page_export.title(f"In the teacher, {pair} share most probability: {figure}")

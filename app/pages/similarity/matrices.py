@@ -98,8 +98,8 @@ def _classes(comparison: Comparison, student: Model, T: float, part: Part) -> Ca
     caption = ""
     if figures.consistency is not None and figures.overlap is not None:
         caption = (
-            f"Mean cosine: {figures.consistency.estimate:.2f} for the same class,"
-            f" {figures.overlap.estimate:.3f} for two different classes."
+            f"Mean cosine: {numbers.fixed(figures.consistency.estimate, 2)} for the same class,"
+            f" {numbers.fixed(figures.overlap.estimate)} for two different classes."
         )
     return Card(
         "similarity-class",
