@@ -14,6 +14,7 @@ from app.data import samples
 from app.plain import st
 from bickd_core.comparing import measures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_viz.text.classes import isolated
 
 
 class InReport(NamedTuple):
@@ -139,7 +140,7 @@ def predicted_classes(
     return [
         (
             true_class(comparison, p),
-            " | ".join(comparison.class_names[predicted[p]] for predicted in predictions),
+            " | ".join(isolated(comparison.class_names[each[p]]) for each in predictions),
         )
         for p in positions
     ]

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from bickd_viz.charts.map_scene import Layer, MapScene
 from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import LABEL_SIZE, colour_bar, layout_defaults, legend_below
 
 WEBGL_ABOVE = 1000  # points of a panel
@@ -255,7 +256,7 @@ def _scale_marker(scene: MapScene, layers: Sequence[Layer], *, has_bar: bool) ->
 def _hover_text(scene: MapScene, k: int) -> np.ndarray:
     """What the app's tooltip says about each sample, for this model and the first one, usually the
     teacher. Object array [N]."""
-    names = [plotly_text(name) for name in scene.class_names]
+    names = [plotly_text(isolated(name)) for name in scene.class_names]
 
     def name_of(label: int) -> str:
         return names[label] if label < len(names) else str(label)

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width, tick_text
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import LIGHT, TEXT_SIZE, Theme, colour_bar, layout_defaults
 
 MAX_CELLS = 200  # classes; beyond that the figure shows groups
@@ -102,7 +103,7 @@ class MatrixScene:
         pair, pairs = "<b>%{y}</b> × <b>%{x}</b>", None
         over = ""
         if len(names) <= MAX_LABELLED:
-            escaped = [plotly_text(name) for name in names]
+            escaped = [plotly_text(isolated(name)) for name in names]
             pairs = [[f"<b>{row}</b> × <b>{column}</b>" for column in escaped] for row in escaped]
             pair = "%{hovertext}"
         value = f"%{{z:.{self.decimals + 1 if self.decimals else 0}f}}"

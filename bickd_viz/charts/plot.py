@@ -16,6 +16,7 @@ from bickd_viz.charts.lines import LABEL_GAP, EndLabel, end_labels, title_above
 from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import keep_apart, short, text_width
+from bickd_viz.text.classes import isolated
 from bickd_viz.text.numbers import fixed
 from bickd_viz.theme import (
     LABEL_SIZE,
@@ -239,13 +240,14 @@ def _values(axis: Axis, numbers: Sequence[float] | np.ndarray) -> np.ndarray:
 def _shared(series: Series, plot: Plot) -> dict[str, object]:
     """What all traces have: values, name, hover and ids."""
     name = plotly_text(series.name)
+    title = plotly_text(isolated(series.name))
     notes = [plotly_text(note).replace("\n", "<br>") for note in series.notes]
     return dict(
         x=_values(plot.x, series.x).astype(np.float32),
         y=_values(plot.y, series.y).astype(np.float32),
         name=name,
         hovertext=notes + notes[-1:] if series.kind == "steps" else notes,
-        hovertemplate=f"<b>{name}</b> %{{hovertext}}<extra></extra>",
+        hovertemplate=f"<b>{title}</b> %{{hovertext}}<extra></extra>",
         customdata=list(series.ids) or None,
     )
 

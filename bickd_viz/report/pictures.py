@@ -22,6 +22,7 @@ from bickd_viz.export.chart_export import ChartExport, file_name
 from bickd_viz.report.build import Part, Section, Strip
 from bickd_viz.text import numbers, seeds
 from bickd_viz.text.class_geometry import PAIR_CHOSEN, separated_pair_title
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import LIGHT, model_styles
 
 _MOST_IMAGES = 16
@@ -114,7 +115,7 @@ def images(data: ReportData) -> list[Section]:
     names = comparison.class_names
     predicted = [model.predictions.predicted for model in (comparison.teacher, student)]
     first = [f"{P[i, 0]:.0%} | {P[i, 1]:.0%}" for i in carried]
-    second = [" | ".join(names[classes[i]] for classes in predicted) for i in moved]
+    second = [" | ".join(isolated(names[classes[i]]) for classes in predicted) for i in moved]
     title = separated_pair_title(
         student.name, baseline.called, names[row], names[column], separated=pair.separated
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bickd_core.wording import worded
+from bickd_viz.text.classes import isolated
 from bickd_viz.text.numbers import (
     Interval,
     count,
@@ -185,7 +186,7 @@ def sentence_for_cell(
     names, counts = np.unique(np.asarray(true_classes), return_counts=True)
     most = np.argsort(-counts, kind="stable")[:3]
     of = " of class" if all(str(name).isdigit() for name in names) else ""
-    parts = [f"{counts[i]}{of} {names[i]}" for i in most]
+    parts = [f"{counts[i]}{of} {isolated(names[i])}" for i in most]
     rest = carriers - int(counts[most].sum())
     if rest:
         parts.append(f"{rest} of other classes")

@@ -1,10 +1,19 @@
-"""Sentences on groups of classes."""
+"""Names of classes beside other text, and sentences on groups of classes."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from bickd_viz.text import numbers
+
+
+def isolated(name: str) -> str:
+    """A name beside figures or other names. One that is written from right to left is isolated
+    from them, since otherwise they would change places."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        return f"\u2068{name}\u2069"
+    return name
 
 
 def groups_sentence(sizes: Sequence[int], *, ordered: bool = False) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bickd_viz.text.classes import isolated
 from bickd_viz.text.numbers import (
     MINUS,
     ROUNDING,
@@ -32,7 +33,7 @@ def title(student: str, class_name: str, cosine: float, mean: float | None) -> s
         return f"{student} gives every class the same probabilities as its teacher"
     among = "" if mean is None else f" (mean {mean:.2f})"
     return (
-        f"In this run, {student} differs most from its teacher on {class_name}: cosine"
+        f"In this run, {student} differs most from its teacher on {isolated(class_name)}: cosine"
         f" {cosine:.2f}{among}"
     )
 

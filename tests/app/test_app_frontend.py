@@ -27,6 +27,7 @@ from bickd_viz import colouring
 from bickd_viz.charts.map_scene import MapPanel, MapScene
 from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.plot import Axis, Plot, Series
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import LIGHT, ModelStyle
 
 TOP_LEVEL = re.compile(
@@ -106,6 +107,12 @@ def test_a_bar_goes_from_0_to_its_value_with_its_number_beyond_the_end(tmp_path)
     assert '<text x="55" text-anchor="end"' in below
     assert ">−0.400</text>" in below
     assert ">0.000</text>" in rounded
+
+
+def test_names_from_right_to_left_are_isolated_as_in_python(tmp_path):
+    names = ["crab", "日本", "קטע", "قطة", "ﻗﻄﺔ", "3 ݐ", "naïve −1"]
+    script = f"console.log(JSON.stringify({json.dumps(names)}.map(isolated)))"
+    assert run(tmp_path, "util.js", script) == [isolated(name) for name in names]
 
 
 # -- the types of the data

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from bickd_viz import tables
+from bickd_viz.charts.matrix import MatrixScene
 from bickd_viz.charts.ranking import ranking_plot
 from bickd_viz.charts.sharpness import Curve, sharpness_plot
 from bickd_viz.charts.training import Line
 from bickd_viz.text import class_geometry as words
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import DARK, LIGHT, ModelStyle
 
 KD, OURS = ModelStyle("KD", "#E69F00"), ModelStyle("BicKD", "#0072B2")
@@ -88,6 +90,17 @@ def test_a_cell_is_told_by_who_carries_it():
     )
     nobody = words.sentence_for_cell("the teacher", "a", "b", carriers=0, n=9, true_classes=[])
     assert nobody == "In the teacher, no image gives probability to both a and b."
+
+
+def test_names_from_right_to_left_are_isolated_from_the_figures_beside_them():
+    cat, dog = "\u0642\u0637\u0629", "\u05db\u05dc\u05d1"
+    assert (isolated(cat), isolated("crab")) == (f"\u2068{cat}\u2069", "crab")
+    said = words.sentence_for_cell(
+        "KD", cat, dog, carriers=5, n=9, true_classes=[cat] * 3 + [dog] * 2
+    )
+    assert said.endswith(f"3 {isolated(cat)}, 2 {isolated(dog)}.")
+    hover = MatrixScene(np.eye(2), [cat, dog]).figure().data[0].hovertext[0][1]
+    assert hover == f"<b>{isolated(cat)}</b> × <b>{isolated(dog)}</b>"
 
 
 def test_figures_are_told_with_their_interval_or_without():

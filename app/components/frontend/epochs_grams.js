@@ -1,6 +1,6 @@
 // The class Grams of the epochs player, one for each model. Hovering one cell marks it in all of them.
 import {indexAt} from './epochs_lines.js';
-import {clamp, colourScale, contextOf, decode64, make, pixel} from './util.js';
+import {clamp, colourScale, contextOf, decode64, isolated, make, pixel} from './util.js';
 
 /** @typedef {import('./epochs_lines.js').EpochModel} EpochModel */
 /** @typedef {import('./epochs_lines.js').EpochsData} EpochsData */
@@ -153,7 +153,7 @@ export class Grams {
     const {tip, names} = this;
     const {model, row, column, x, y} = this.hovered;
     tip.replaceChildren();
-    make('b', tip, '', `${names[row]} × ${names[column]}`);
+    make('b', tip, '', `${isolated(names[row])} × ${isolated(names[column])}`);
     for (const [i, tile] of this.tiles.entries()) {
       const value = this.value(tile, row, column).toFixed(2);
       const line = make('div', tip, '', `${tile.model.name} ${value}`);

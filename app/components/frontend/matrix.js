@@ -18,6 +18,7 @@ import {
   fixed,
   fontOf,
   isBrowserKey,
+  isolated,
   make,
   mount,
   placeTip,
@@ -206,7 +207,7 @@ class Matrix {
   showTip([row, column]) {
     const {data, frame} = this;
     if (!data || !frame) return;
-    const name = (/** @type {number} */ place) => escapeHtml(data.names[this.order[place]]);
+    const name = (/** @type {number} */ place) => escapeHtml(isolated(data.names[this.order[place]]));
     const decimals = data.decimals && data.wide ? data.decimals + 1 : data.decimals;
     const value = fixed(this.value(row, column), decimals);
     const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];

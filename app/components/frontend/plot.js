@@ -1,7 +1,7 @@
 // A chart of lines, steps, dots or bars in SVG, with hover, click, arrow keys and Enter. `Plot` in
 // bickd_viz/charts/plot.py describes what is drawn.
 import {legendHtml, lineSvg, marksOf, seriesSvg, tenth} from './plot_marks.js';
-import {clamp, escapeHtml, isBrowserKey, make, mount, placeTip, setColours} from './util.js';
+import {clamp, escapeHtml, isBrowserKey, isolated, make, mount, placeTip, setColours} from './util.js';
 
 /** @typedef {import('./plot_marks.js').Mark} Mark */
 /** @typedef {import('./plot_marks.js').Scales} Scales */
@@ -169,7 +169,7 @@ class Plot {
     this.ring.setAttribute('cx', String(mark.x));
     this.ring.setAttribute('cy', String(mark.y));
     this.ring.setAttribute('stroke', mark.series.colour);
-    this.tip.innerHTML = `<b>${escapeHtml(mark.series.name)}</b> ${escapeHtml(mark.text)}`;
+    this.tip.innerHTML = `<b>${escapeHtml(isolated(mark.series.name))}</b> ${escapeHtml(mark.text)}`;
     placeTip(this.tip, {
       left: mark.x + 12,
       y: this.above.offsetHeight + mark.y,

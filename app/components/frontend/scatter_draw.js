@@ -1,5 +1,5 @@
 // What lies over and under the points of a map: background, ring of the hovered sample, lasso, and the tooltip.
-import {clamp, make, placeTip} from './util.js';
+import {clamp, isolated, make, placeTip} from './util.js';
 
 /** @typedef {import('./util.js').XY} XY */
 /** @typedef {import('./scatter_data.js').MapData} MapData */
@@ -94,7 +94,7 @@ export function fillTip(tip, {ids, names, labels, panels}, i, picture) {
   if (labels) make('span', texts, 'note', `id ${ids[i]}`);
   for (const {name, colour, predicted, confidence, moved} of panels) {
     const parts = [];
-    if (predicted) parts.push(names[predicted[i]] + (confidence ? ` ${confidence[i]}%` : ''));
+    if (predicted) parts.push(isolated(names[predicted[i]]) + (confidence ? ` ${confidence[i]}%` : ''));
     if (moved) parts.push(`moved ${(moved[i] / 100).toFixed(2)}`);
     if (!parts.length) continue;
     const row = make('div', texts, 'row');

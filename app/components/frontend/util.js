@@ -88,6 +88,15 @@ export function fixed(value, decimals) {
   return Number(text) === 0 ? text.replace('-', '') : minus(text);
 }
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A name beside figures or other names. One that is written from right to left is isolated from them, since
+ * otherwise they would change places.
+ * @param {string} name
+ */
+export const isolated = name => (RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name);
+
 // -- elements ---------------------------------------------------------------------------------------------
 /**
  * Add an HTML element to a parent.

@@ -18,6 +18,7 @@ from bickd_viz import tables
 from bickd_viz.charts.reliability import RARE, bin_from_code, reliability_diagram
 from bickd_viz.text import calibration as sentences
 from bickd_viz.text import numbers
+from bickd_viz.text.classes import isolated
 
 SCHEMES = {"width": "equal width", "mass": "equal counts"}
 MOST_IMAGES = 12
@@ -205,7 +206,7 @@ def _images(comparison: Comparison, student: Model, controls: Controls) -> None:
     captions = [
         (
             thumbs.true_class(comparison, p),
-            f"{comparison.class_names[model.predictions.predicted[p]]} {s:.0%}",
+            f"{isolated(comparison.class_names[model.predictions.predicted[p]])} {s:.0%}",
         )
         for p, s in zip(shown, sure, strict=True)
     ]

@@ -13,6 +13,7 @@ from bickd_viz import tables
 from bickd_viz.charts.histogram import Sample, probability_plot
 from bickd_viz.text import class_geometry as text
 from bickd_viz.text import numbers
+from bickd_viz.text.classes import isolated
 
 MOST_IMAGES = 12
 
@@ -57,7 +58,7 @@ def show(
 
 
 def _card(comparison: Comparison, model: Model, pair: tuple[int, int], lens: Lens) -> None:
-    row, column = (comparison.class_names[c] for c in pair)
+    row, column = (isolated(comparison.class_names[c]) for c in pair)
     cell = class_geometry.cell_parts(comparison, model, pair, lens)
     cosine = numbers.fixed(float(cell.parts.sum()), 2)
     what = lens.what

@@ -17,6 +17,7 @@ from bickd_core.geometry.orthogonality import ClassGeometry
 from bickd_core.geometry.pairs import highest_pairs
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers
+from bickd_viz.text.classes import isolated
 
 
 def show() -> None:
@@ -66,7 +67,7 @@ def _title(comparison: Comparison, student: Model, lens: Lens) -> None:
         return
     cell = title_pair(comparison, found)
     row, column = cell
-    pair = f"{comparison.class_names[row]} and {comparison.class_names[column]}"
+    pair = " and ".join(isolated(comparison.class_names[c]) for c in cell)
     figure = f"{lens.what} {numbers.fixed(found.gram[row, column], 2)}"
     if cell != closest(found.gram, found.empty):
         others = [

@@ -35,6 +35,7 @@ from bickd_viz.scales import describe_ends, overlap_ends
 from bickd_viz.text import numbers
 from bickd_viz.text import seeds as seeds_text
 from bickd_viz.text.class_geometry import PAIR_CHOSEN, separated_pair_title
+from bickd_viz.text.classes import isolated
 from bickd_viz.theme import ModelStyle
 
 
@@ -261,7 +262,7 @@ def _pair(
         else f"In {against.called}, these {comparison.nouns} have the highest probability of"
         f" {names[row]}."
     ).lstrip()
-    pair_names = " | ".join(dict.fromkeys((names[row], names[column])))
+    pair_names = " | ".join(map(isolated, dict.fromkeys((names[row], names[column]))))
     below = (
         f"{why} Under each {comparison.noun}: {thumbs.true_class_words(comparison)}, then"
         f" {against.called}'s probability of {pair_names} at T = {T:g}."

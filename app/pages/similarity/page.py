@@ -14,6 +14,7 @@ from bickd_core.comparing.comparison import Comparison, Model
 from bickd_core.comparing.measures import cross, summary
 from bickd_viz.text import class_geometry as words
 from bickd_viz.text import numbers, similarity
+from bickd_viz.text.classes import isolated
 
 
 def show() -> None:
@@ -62,7 +63,7 @@ def _title(comparison: Comparison, student: Model, T: float) -> None:
     found = summary(comparison, student, T)
     parts = []
     if usable.any():
-        name = f"cosine on {comparison.class_names[worst]}"
+        name = f"cosine on {isolated(comparison.class_names[worst])}"
         parts.append(
             words.figure_with_interval(
                 name, class_geometry.same_class_interval(comparison, student, worst, T)
