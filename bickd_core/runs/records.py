@@ -3,7 +3,7 @@ trajectory.npz."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,15 @@ METRICS_BYTES = 2**24
 MOST_EPOCHS = 10**6
 TIMES = frozenset({"images_per_second", "teacher_cpu_seconds"})
 """Figures of an epoch that two equal runs do not share."""
-LARGEST = 1e12
-"""Largest accepted figure of an epoch."""
+LARGEST = 1e39
+"""Largest accepted figure of an epoch. A loss in float32 may be up to 3.4e38."""
 
 
 def check_record(record: object) -> dict[str, float]:
-    """Check a line of metrics.jsonl: figures by name, and their epoch, counted from 0.
+    """Check a line of metrics.jsonl: figures by name, and their epoch, counted from 0. Figures that
+    older runs recorded as null are left out.
 
-    >>> check_record({"epoch": 0, "loss": 0.5})
+    >>> check_record({"epoch": 0, "loss": 0.5, "validation_overlap": None})
     {'epoch': 0, 'loss': 0.5}
 
     Raises:
@@ -30,6 +31,7 @@ def check_record(record: object) -> dict[str, float]:
     """
     if not isinstance(record, dict) or not _whole(record.get("epoch"), MOST_EPOCHS):
         raise ReadError("expected a mapping with an `epoch` of at least 0.")
+    record = {name: value for name, value in record.items() if value is not None}
     for name, value in record.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
             raise ReadError(f"`{name:.40}` must be a number, got {str(value)[:40]!r}.")
@@ -80,6 +82,17 @@ def check_trajectory(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if labels.min() < 0 or labels.max() >= C:
             raise ReadError(f"`labels` must be in 0..{C - 1}, got {labels.min()}..{labels.max()}.")
     return arrays
+
+
+def last_accuracy(records: Sequence[Mapping[str, float]]) -> str:
+    """Return the end of a sentence with the validation accuracy of the last epoch; "" if it was not
+    recorded.
+
+    >>> last_accuracy([{"epoch": 0, "validation_accuracy": 0.5}])
+    ', 50.0% on validation'
+    """
+    last = records[-1].get("validation_accuracy") if records else None
+    return "" if last is None else f", {last:.1%} on validation"
 
 
 def scalars(record: Mapping[str, Any]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from bickd_core.launch.stop_signals import exit_code, stop_signals
 from bickd_core.runs.info import RunError
+from bickd_core.runs.records import last_accuracy
 from bickd_core.sweeps.running import Ended, Sweeping
 
 POLL_SECONDS = 0.5
@@ -64,8 +65,8 @@ def _sentence(ended: Ended) -> str:
         return f"{name}: {ended.state}{f': {ended.error}' if ended.error else ''}"
     if ended.ended_before:
         return f"{name}: already finished"
-    last = ended.run.metrics()[-1]["validation_accuracy"]
-    return f"{name}: finished after {ended.run.status().seconds:.0f} s, {last:.1%} on validation"
+    text = f"{name}: finished after {ended.run.status().seconds:.0f} s"
+    return text + last_accuracy(ended.run.metrics())
 
 
 class _Bars:

@@ -167,8 +167,8 @@ def result_of(
         corrupted_hits: from `training.robustness.corrupted_hits`, if wanted.
 
     Raises:
-        ValueError: the run has no predictions on the split, or its teacher has none, or was
-            replaced.
+        ValueError: the run has no predictions on the split or no recorded epochs, or its teacher
+            has no predictions, or was replaced.
     """
     info, status, records = run.info(), run.status(), run.metrics()
     student = run.predictions(split)
@@ -179,7 +179,11 @@ def result_of(
     if student.labels is None:
         raise RunError(f"run '{run.key}' has predictions without labels, so it has no accuracy.")
     figures = summarise(teacher, student, T=TEMPERATURE)
-    accuracies = [record["validation_accuracy"] for record in records]
+    accuracies = [
+        record["validation_accuracy"] for record in records if "validation_accuracy" in record
+    ]
+    if not accuracies:
+        raise RunError(f"run '{run.key}' has no validation accuracies in metrics.jsonl.")
     has_validation = split == "test" and run.has_predictions("validation")
     validation = run.predictions("validation") if has_validation else None
     return Result(

@@ -282,7 +282,9 @@ def end_of_epoch(job: Job, at: Position) -> tuple[dict[str, Any], np.ndarray]:
         record["validation_agreement"] = float(
             (validation.predicted == job.teacher_logits.argmax(axis=1)).mean()
         )
-    record["validation_overlap"] = overlap(softmax(validation.logits, OVERLAP_TEMPERATURE))
+    spread = overlap(softmax(validation.logits, OVERLAP_TEMPERATURE))
+    if spread is not None:  # there is none if the student predicts fewer than two classes
+        record["validation_overlap"] = spread
     return record, validation.logits
 
 

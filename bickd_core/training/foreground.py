@@ -17,6 +17,7 @@ from bickd_core.config import TrainConfig
 from bickd_core.launch.stop_signals import exit_code, stop_signals
 from bickd_core.presets.catalogue import title_of
 from bickd_core.runs.library import Library, RunFolder
+from bickd_core.runs.records import last_accuracy
 from bickd_core.training.divergence import has_diverged
 from bickd_core.training.rates import rates_sentence
 from bickd_core.training.worker import work_race
@@ -99,10 +100,8 @@ def _ended(run: RunFolder) -> str:
     status = run.status()
     if status.state != "finished":
         return f"{run.key}: {status.state}{f' ({status.error})' if status.error else ''}"
-    last = run.metrics()[-1]["validation_accuracy"]
-    return (
-        f"{run.key}: finished, {last:.1%} on validation; for its figures: bickd evaluate {run.key}"
-    )
+    reached = last_accuracy(run.metrics())
+    return f"{run.key}: finished{reached}; for its figures: bickd evaluate {run.key}"
 
 
 def _watch(runs: Sequence[RunFolder], ended: threading.Event) -> None:

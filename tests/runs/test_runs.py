@@ -772,6 +772,13 @@ def test_a_disk_that_refuses_is_explained(make_run, monkeypatch, number, said):
             change()
 
 
+def test_a_figure_without_a_value_is_left_out_and_a_huge_loss_is_read(make_run):
+    run = make_run("a")
+    run.append_metrics({"epoch": 0, "loss": 2e13, "validation_overlap": None})
+    assert run.metrics() == [{"epoch": 0, "loss": 2e13}]
+    assert run.metrics_problem() == ""
+
+
 def test_lines_of_metrics_that_do_not_fit_are_told(make_run):
     run = make_run("a")
     run.append_metrics({"epoch": 0, "loss": 0.5})

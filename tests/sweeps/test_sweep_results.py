@@ -71,6 +71,12 @@ def test_a_replaced_teacher_is_not_compared_with(finished, planned, library):
         recorded_teacher(wanted, library.find)
 
 
+def test_a_run_without_recorded_epochs_is_not_measured(finished, planned, library):
+    (finished.path / "metrics.jsonl").unlink()
+    with pytest.raises(RunError, match="run 's-kd-s1' has no validation accuracies in metrics"):
+        result_of(planned, finished, library, sweep="s")
+
+
 def test_figures_are_those_of_the_summary_and_the_classes_can_be_paired(finished, planned, library):
     found = result_of(planned, finished, library, sweep="s")
     teacher, own = align(

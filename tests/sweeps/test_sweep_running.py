@@ -8,7 +8,8 @@ import pytest
 from bickd_core.runs.library import RunError
 from bickd_core.runs.status import Progress, Status
 from bickd_core.sweeps.definition import Sweep, planned_runs
-from bickd_core.sweeps.running import LOST_IN_A_ROW, Sweeping, check_sweep
+from bickd_core.sweeps.foreground import _sentence
+from bickd_core.sweeps.running import LOST_IN_A_ROW, Ended, Sweeping, check_sweep
 
 
 class MadeUp:
@@ -113,6 +114,15 @@ class Unreachable(MadeUp):
         if not self.there:
             raise ConnectionError("it does not answer.")
         super().submit(run)
+
+
+def test_a_run_is_reported_with_its_accuracy_if_it_was_recorded(planned, make_run):
+    run = make_run("s-ce-s0", status=Status("finished", seconds=12.0))
+    assert _sentence(Ended(planned[0], run, "finished")) == "s-ce-s0: finished after 12 s"
+    run.append_metrics({"epoch": 0, "validation_accuracy": 0.5})
+    assert _sentence(Ended(planned[0], run, "finished")) == (
+        "s-ce-s0: finished after 12 s, 50.0% on validation"
+    )
 
 
 def test_a_place_that_cannot_be_reached_is_tried_again(planned, library):

@@ -497,6 +497,14 @@ def test_a_loss_that_is_not_finite_ends_training_with_one_sentence(start):
     assert not run.weights_path.exists()
 
 
+def test_a_student_that_predicts_one_class_has_metrics_without_an_overlap(start):
+    run, job = start("a", objective="ce", train_limit=128, optimizer={"kind": "sgd", "lr": 100.0})
+    assert fit(job, run) == "finished"
+    assert [record["epoch"] for record in run.metrics()] == [0, 1]
+    assert "validation_overlap" not in run.metrics()[-1]
+    assert run.metrics_problem() == ""
+
+
 def test_logits_that_are_not_finite_at_an_epochs_end_are_the_same_sentence(start, monkeypatch):
     run, job = start("a", objective="ce")
     original = engine.end_of_epoch

@@ -74,6 +74,13 @@ def test_a_run_stopped_in_a_slow_step_ends_with_the_weights_of_an_unbroken_one(
     assert run.weights_path.read_bytes() == unbroken.weights_path.read_bytes()
 
 
+def test_a_run_without_recorded_epochs_is_reported_without_its_accuracy(make_run):
+    run = make_run("a")
+    assert foreground._ended(run) == "a: finished; for its figures: bickd evaluate a"
+    run.append_metrics({"epoch": 0, "validation_accuracy": 0.5})
+    assert foreground._ended(run).startswith("a: finished, 50.0% on validation; for its figures")
+
+
 def test_a_stopped_race_names_the_command_that_continues_all(library, teacher):
     stopped, out, _ = signalled(
         library, "race", *SMALL, "--teacher", "teacher", "--arch", "convnet-small", "--name", "r",
