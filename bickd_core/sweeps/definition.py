@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_
 from pydantic import model_validator as validator
 
 from bickd_core.atomic import write_text
-from bickd_core.config import Seeds, Strict, TrainConfig, one_sentence
+from bickd_core.config import SGD, AdamW, Seeds, Strict, TrainConfig, one_sentence
 from bickd_core.naming import first_line, not_known
 from bickd_core.presets.catalogue import PRESETS, VARIANTS, ObjectiveOptions, own_rate
 from bickd_core.reading import read_yaml
@@ -129,7 +129,7 @@ class Sweep(Strict):
         None,
         description=(
             "whether a method without an optimizer in its own `train` takes its preset's learning"
-            " rate; if not given: unless the shared `train` has an optimizer"
+            " rate; if not set: only with sgd and without an `lr`"
         ),
     )
     train: dict[str, Any] = Field({}, description="what all runs share: fields of a run's config")
@@ -195,20 +195,13 @@ class PlannedRun:
 def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     """Return the sweep's runs in their order. Seeds are the outer loop, so that finished runs can
     be compared early."""
-    common, own_rates = [], sweep.own_rates
-    if own_rates is None:
-        own_rates = "optimizer" not in sweep.train
+    common = []
     methods = [each for method in sweep.methods for each in _configured(method, sweep)]
     for method in methods:
         shared = Shared.model_validate({**sweep.train, **method.train})
         settings = {name: getattr(shared, name) for name in shared.model_fields_set}
-        if own_rates and "optimizer" not in method.train:
-            optimizer = shared.optimizer  # type: ignore[attr-defined]
-            if optimizer.kind != "sgd":
-                raise ValueError(
-                    f"own_rates are learning rates of sgd, got the optimizer {optimizer.kind};"
-                    " leave one of them out."
-                )
+        optimizer = shared.optimizer  # type: ignore[attr-defined]
+        if _takes_own_rate(method, optimizer, sweep):
             settings["optimizer"] = optimizer.model_copy(update={"lr": own_rate(method.objective)})
         common.append(settings)
     planned = []
@@ -232,6 +225,27 @@ def planned_runs(sweep: Sweep) -> list[PlannedRun]:
     return planned
 
 
+def _takes_own_rate(method: Method, optimizer: SGD | AdamW, sweep: Sweep) -> bool:
+    """Return whether a method takes its preset's learning rate.
+
+    Args:
+        optimizer: the method's own, or that of all runs.
+
+    Raises:
+        ValueError: `own_rates` is requested with another optimizer than sgd.
+    """
+    if sweep.own_rates is False:
+        return False
+    if sweep.own_rates and "optimizer" not in method.train:
+        if optimizer.kind != "sgd":
+            raise ValueError(
+                f"own_rates are learning rates of sgd, got the optimizer {optimizer.kind};"
+                " leave one of them out."
+            )
+        return True
+    return optimizer.kind == "sgd" and "lr" not in optimizer.model_fields_set
+
+
 def _configured(method: Method, sweep: Sweep) -> list[Method]:
     """Return the method, or its configurations if it has a `search`."""
     if not method.search or sweep.configurations is None:
@@ -242,6 +256,11 @@ def _configured(method: Method, sweep: Sweep) -> list[Method]:
         train = dict(method.train)
         if "lr" in options:
             shared = train.get("optimizer", sweep.train.get("optimizer", {"kind": "sgd"}))
+            if not isinstance(shared, Mapping):
+                raise ValueError(
+                    "in `train`: `optimizer` must be a mapping such as {kind: sgd}, got"
+                    f" {str(shared)[:40]!r}."
+                )
             train["optimizer"] = {**shared, "lr": options.pop("lr")}
         try:
             objective = type(method.objective).model_validate(

@@ -108,6 +108,30 @@ def test_each_method_may_have_its_presets_learning_rate():
         Sweep.model_validate(sweep(own_rates=True, train={"optimizer": {"kind": "adamw"}}))
 
 
+def test_an_optimizer_without_a_rate_leaves_each_method_its_own():
+    methods = ["kd", "bickd"]
+    rates = [PRESETS[kind].rate for kind in methods]
+    shared = {"optimizer": {"kind": "sgd", "momentum": 0.5}}
+    runs = planned_runs(Sweep.model_validate(sweep(methods=methods, seeds=[0], train=shared)))
+    assert [(r.config.optimizer.lr, r.config.optimizer.momentum) for r in runs] == [
+        (rate, 0.5) for rate in rates
+    ]
+    for own_rates in (None, True):
+        own = {"objective": {"kind": "bickd"}, "train": shared}
+        made = sweep(
+            methods=["kd", own],
+            seeds=[0],
+            own_rates=own_rates,
+            train={"optimizer": {"kind": "sgd", "lr": 0.07}},
+        )
+        runs = planned_runs(Sweep.model_validate(made))
+        shared_rate = 0.07 if own_rates is None else rates[0]
+        assert [r.config.optimizer.lr for r in runs] == [shared_rate, rates[1]]
+    adamw = {"objective": {"kind": "kd"}, "train": {"optimizer": {"kind": "adamw"}}}
+    (run,) = planned_runs(Sweep.model_validate(sweep(methods=[adamw], seeds=[0])))
+    assert run.config.optimizer == AdamW()
+
+
 def test_a_method_may_have_settings_of_its_own():
     faster = {
         "label": "kd-fast",
@@ -158,6 +182,8 @@ def test_a_published_variant_goes_by_its_name():
         ({"train": {"optimizer": {"kind": "adam"}}}, "`kind` must be one of sgd, adamw, got 'adam'; the nearest is 'adamw'."),
         ({"methods": [{"objective": {"kind": "kd", "tau": 1}}]}, "tau` is not known"),
         ({"methods": [{"objective": {"kind": "kd"}, "train": {"epoch": 3}}]}, "in `train`: `epoch` is not known"),
+        ({"methods": [{"objective": {"kind": "kd"}, "search": {"lr": {"uniform": [0.1, 1]}}}], "configurations": 2, "train": {"optimizer": "sgd"}}, "in `train`: `optimizer` must be a mapping such as {kind: sgd}, got 'sgd'."),
+        ({"train": {"optimizer": "sgd"}}, "in `train`: `optimizer`"),
         ({"methods": []}, "`methods`: tuple should have at least 1 item"),
         ({"methods": ["kd", "kd"]}, "two runs would be named 'first-kd-s3'; give methods of one kind a `label`"),
         ({"seeds": [1, 1]}, "two runs would be named 'first-ce-s1'"),
