@@ -104,6 +104,7 @@ def check_run(config: TrainConfig, library: Library) -> RunInfo:
     preprocessing, channels, earlier = None, data.in_channels, 0
     if config.extends is not None:
         extended = library.locate(config.extends)
+        _check_same_teacher(extended, teacher)
         config = config.model_copy(update={"extends": _extended(extended, config, size)})
         earlier = epochs_until(extended.info(), library)
         preprocessing = extended.info().preprocessing
@@ -320,6 +321,19 @@ def _extended(run: RunFolder, config: TrainConfig, size: int) -> str:
     if not run.weights_path.exists():
         raise RunError(f"run '{run.key}' has no weights yet; resume it to its end, then extend it.")
     return run.key
+
+
+def _check_same_teacher(extended: RunFolder, teacher: TeacherRef | None) -> None:
+    """Raise RunError if the teacher of a run that is extended has other weights by now. Another
+    teacher may be chosen by its name."""
+    before = extended.info().teacher
+    if before is None or teacher is None or before.key != teacher.key:
+        return
+    if not _same_weights(before, teacher):
+        raise RunError(
+            f"teacher '{teacher.key}' has new weights since run '{extended.key}' was made; start a"
+            " new run."
+        )
 
 
 def epochs_before(info: RunInfo, library: Library) -> int:

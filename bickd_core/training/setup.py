@@ -239,7 +239,11 @@ def _student(
 
 def _extended(key: str, library: Library, dataset: Dataset, run: RunFolder | None) -> nn.Module:
     """Return the network of the run that is extended. A run with a saved state continues without
-    its weights, because the state replaces them; another run may have that name by now."""
+    its weights, because the state replaces them; another run may have that name by now.
+
+    Raises:
+        RunError: there is no saved state, and the extended run is gone or replaced.
+    """
     if run is not None and run.resume_path.exists():
         info = run.info()
         if info.epochs_before is not None:  # older runs have no record of its preprocessing
@@ -250,6 +254,15 @@ def _extended(key: str, library: Library, dataset: Dataset, run: RunFolder | Non
         if run is None or not run.resume_path.exists():
             raise
         return _untrained(run.info(), dataset)
+    if (
+        run is not None
+        and not run.resume_path.exists()
+        and extended.info().created > run.info().created
+    ):
+        raise RunError(
+            f"run '{key}' was made after the run that extends it, so it has other weights; start a"
+            " new run."
+        )
     return load_run_model(extended, dataset)
 
 

@@ -345,6 +345,33 @@ def test_a_stopped_extension_is_resumed_after_the_extended_run_was_deleted(make,
         build_job(longer.info().config, library, fresh)
 
 
+def test_an_extension_keeps_its_teacher(make, library):
+    run = make("a")
+    trained(run, library)
+    teacher = library.find("teacher")
+    other = create_run(small_config(role="teacher", epochs=1), library, name="other")
+    trained(other, library)
+    shutil.copy(other.weights_path, teacher.weights_path)
+    with pytest.raises(
+        ValueError, match="teacher 'teacher' has new weights since run 'a' was made; start a new"
+    ):
+        create_run(extension(run, 1), library, name="b")
+    chosen = extension(run, 1).model_copy(update={"teacher": "other"})
+    assert create_run(chosen, library, name="c").info().teacher.key == "other"
+
+
+def test_an_extension_does_not_begin_with_a_later_runs_weights(make, library):
+    run = make("a")
+    trained(run, library)
+    longer = create_run(extension(run, 1), library, name="b")
+    run.delete()
+    later = make("a", seeds={"weights": 2, "order": 2, "augmentation": 2})
+    later.change_info({"created": "2100-01-01T00:00:00+00:00"})
+    trained(later, library)
+    with pytest.raises(ValueError, match="run 'a' was made after the run that extends it"):
+        build_job(longer.info().config, library, longer)
+
+
 def test_what_cannot_be_extended(make, library):
     run = make("a")
     with pytest.raises(
