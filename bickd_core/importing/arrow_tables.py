@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bickd_core.importing.table import Table, check_size, check_unique, single_column, stacked
+from bickd_core.importing.table import (
+    Table,
+    check_size,
+    check_unique,
+    names_in_lists,
+    single_column,
+    stacked,
+)
 from bickd_core.naming import first_line
 from bickd_core.runs.predictions import PredictionsError
 
@@ -74,7 +81,7 @@ def _from_arrow(table: pyarrow.Table) -> Table:
     check_size(rows=table.num_rows, columns=table.num_columns)
     check_unique(table.column_names)
     metadata = table.schema.metadata or {}
-    columns, notes = {}, []
+    columns, lists_of_text, notes = {}, {}, []
     lists = (
         types.is_list,
         types.is_large_list,
@@ -88,13 +95,21 @@ def _from_arrow(table: pyarrow.Table) -> Table:
         if any(is_list(kind) for is_list in lists):
             if types.is_floating(kind.value_type) or types.is_integer(kind.value_type):
                 columns[name] = _lists(column, name)
+            elif (names := names_in_lists(column.to_pylist())) is not None:
+                lists_of_text[name] = names
         elif types.is_string(kind) or types.is_large_string(kind):
             columns[name] = np.array(column.to_pylist(), dtype=object)
         elif types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
             columns[name] = column.to_numpy()
         else:
             notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
-    return Table(columns, names=_declared(metadata), notes=tuple(notes[:5]), index=_index(metadata))
+    return Table(
+        columns,
+        names=_declared(metadata),
+        notes=tuple(notes[:5]),
+        index=_index(metadata),
+        lists_of_text=lists_of_text,
+    )
 
 
 def _plain(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:

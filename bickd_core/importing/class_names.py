@@ -25,7 +25,8 @@ def with_class_names(
     scored: list[Rows], others: list[Rows], requested: Sequence[str]
 ) -> tuple[list[Rows], list[str]]:
     """Name every column: by its own name, else the given names, else those of another file, else
-    numbers.
+    numbers. A part that does not know the order of its classes takes it from the given names, or
+    from another file.
 
     Returns:
         The named parts, and a note for each model whose names come from another file.
@@ -33,7 +34,7 @@ def with_class_names(
     given = [
         (source.file, source.part.class_names)
         for source in [*others, *scored]
-        if source.part.class_names
+        if source.part.class_names and source.part.order_known
     ]
     given += [
         (source.file, source.part.label_names)
@@ -44,10 +45,13 @@ def with_class_names(
         (source.file, model.classes)
         for source in scored
         for model in source.part.models
-        if model.classes and not are_numbers(model.classes)
+        if model.classes and not are_numbers(model.classes) and source.part.order_known
     ]
     named, notes = [], []
     for source in scored:
+        if not source.part.order_known:
+            orders = [tuple(requested), source.part.label_names, *(names for _, names in given)]
+            source = _in_known_order(source, orders)
         models = []
         for model in source.part.models:
             classes, names_file = _classes(source, model, given, tuple(requested))
@@ -68,6 +72,31 @@ def with_class_names(
         if source.part.class_names and source.part.class_names not in used
     ]
     return named, notes
+
+
+def _in_known_order(source: Rows, orders: Sequence[tuple[str, ...]]) -> Rows:
+    """Return a part whose class order is not known with its classes in the first order that has
+    the same names; unchanged if there is none."""
+    part = source.part
+    models = []
+    for model in part.models:
+        places = {same_name(name): i for i, name in enumerate(model.classes or part.class_names)}
+        forms = [[same_name(name) for name in names] for names in orders]
+        order = next(
+            (each for each in forms if len(each) == len(places) and {*each} == {*places}), None
+        )
+        if order is None:
+            return source
+        columns = [places[form] for form in order]
+        names = model.classes or part.class_names
+        models.append(
+            replace(
+                model,
+                logits=model.logits[:, columns],
+                classes=tuple(names[column] for column in columns),
+            )
+        )
+    return replace(source, part=replace(part, models=tuple(models), order_known=True))
 
 
 def _in_one_form(sources: list[Rows]) -> tuple[list[Rows], list[str]]:

@@ -8,12 +8,16 @@ import numpy as np
 
 from bickd_core.data.folders import same_name
 from bickd_core.importing.layout import FileSplit, Layout, Scale, ScoreColumns
+from bickd_core.importing.named_scores import falls
 from bickd_core.importing.scores import Scores, to_logits, two_columns, without_infinite
 from bickd_core.importing.splits import by_split
 from bickd_core.importing.table import Table, check_columns, check_filled, parsed_numbers
-from bickd_core.importing.words import ROW_NUMBERS, normal
+from bickd_core.importing.words import ROW_NUMBERS, is_count, normal
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.runs.predictions import PredictionsError
+
+_FEWEST_ROWS = 20
+"""Rows that are needed to see that scores are sorted."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class FilePart:
         notes: sentences for the user.
         split: the split of the samples.
         counted: whether the ids are an index of pandas, which may only number the rows.
+        order_known: whether the file gives the order of its classes, so that labels may be numbers.
     """
 
     models: tuple[FileModel, ...] = ()
@@ -42,6 +47,7 @@ class FilePart:
     notes: tuple[str, ...] = ()
     split: FileSplit = "test"
     counted: bool = False
+    order_known: bool = True
 
     def __len__(self) -> int:
         held = (self.labels, self.ids, self.paths, self.texts)
@@ -107,6 +113,8 @@ def _part(table: Table, layout: Layout) -> FilePart:
         model, model_notes = _model(table, group)
         models.append(model)
         notes += model_notes
+        if not layout.classes and table.names.get(layout.label) is None:
+            _check_not_sorted(table, group)
         if not layout.label and _is_one_hot(model.logits):
             notes.append(
                 f"{model.name}: every row gives one class the probability 1. If these are the true"
@@ -126,6 +134,7 @@ def _part(table: Table, layout: Layout) -> FilePart:
         notes=tuple(notes),
         split=layout.rows_of,
         counted=normal(layout.id) in ROW_NUMBERS or layout.id in table.index,
+        order_known=not any({*group.columns} & {*table.unordered} for group in layout.models),
     )
 
 
@@ -166,6 +175,23 @@ def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
             " T = 1 depend on this value. Logits or more decimals avoid it."
         )
     return model, notes
+
+
+def _check_not_sorted(table: Table, group: ScoreColumns) -> None:
+    """Check that scores without class names are not sorted by value.
+
+    Raises:
+        PredictionsError: no score is larger than the one before it, in any row.
+    """
+    if group.binary or group.ranked or not all(map(is_count, group.classes)):
+        return
+    scores = _numbers(table, group.columns, check=False)
+    if len(scores) >= _FEWEST_ROWS and scores.shape[1] > 2 and falls(scores):
+        raise PredictionsError(
+            f"expected scores in the order of the classes, got scores that fall from left to right"
+            f" in all {len(scores):,} rows, so they are sorted; save the class of each score too,"
+            " or do not sort them."
+        )
 
 
 def _binary_model(

@@ -4,7 +4,7 @@ columns."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
+from bickd_core.importing.named_scores import falls
 from bickd_core.importing.scores import recognised
-from bickd_core.importing.table import Table, check_size, check_unique, stacked
+from bickd_core.importing.table import Table, check_size, check_unique, names_in_lists, stacked
 from bickd_core.importing.text_tables import names_or_labels
 from bickd_core.importing.words import (
     CLASSES,
@@ -289,43 +290,87 @@ def _from_columns(lists: dict[str, list[Any]]) -> Table:
     rows = max(sizes, key=lambda size: (sizes.count(size), size))
     columns: dict[str, np.ndarray] = {}
     extras: dict[str, np.ndarray] = {}
+    lists_of_text: dict[str, np.ndarray] = {}
     for name, values in lists.items():
         array = _column(name, values)
         if array is not None:
             (columns if len(values) == rows else extras)[name] = array
-    return Table(columns, extras=extras)
+        elif len(values) == rows and (names := names_in_lists(values)) is not None:
+            lists_of_text[name] = names
+    return Table(columns, extras=extras, lists_of_text=lists_of_text)
 
 
 def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
     """Return a column for each key, and for each key of an object inside a record."""
-    flat = [_flat(record) for record in records]
+    inner = [_objects(record) for record in records]
+    unordered = _unordered(inner)
+    flat = [_flat(record, unordered) for record in inner]
     names = list(dict.fromkeys(name for record in flat for name in record))
     check_size(columns=len(names))
-    columns, notes = {}, []
+    columns, lists_of_text, notes = {}, {}, []
     for name in names:
-        array = _column(name, [record.get(name) for record in flat])
-        if array is None:
+        values = [record.get(name) for record in flat]
+        array = _column(name, values)
+        if array is not None:
+            columns[name] = array
+        elif (lists := names_in_lists(values)) is not None:
+            lists_of_text[name] = lists
+        else:
             notes.append(
                 f"'{name[:80]}' is not used: it holds lists or objects that are no scores."
             )
-        else:
-            columns[name] = array
-    return Table(columns, first_line=first_line, notes=tuple(notes[:_MOST_NOTES]))
+    return Table(
+        columns,
+        first_line=first_line,
+        notes=tuple(notes[:_MOST_NOTES]),
+        lists_of_text=lists_of_text,
+        unordered=tuple(name for name in columns if name.partition(":")[0] in unordered),
+    )
 
 
-def _flat(record: Record) -> Record:
-    """Flatten a record without objects.
+def _objects(record: Record) -> Record:
+    """Return a record with Hugging Face's [{"label": "cat", "score": 0.9}] as {"cat": 0.9}."""
+    return {
+        name: {_class_name(entry["label"]): entry["score"] for entry in value}
+        if isinstance(value, list) and value and all(map(_is_label_score, value))
+        else value
+        for name, value in record.items()
+    }
 
-    {"prob": {"cat": 0.9}}, or Hugging Face's {"prob": [{"label": "cat", "score": 0.9}]}, becomes
-    {"prob:cat": 0.9}.
+
+def _unordered(records: Sequence[Record]) -> set[str]:
+    """Return the names of objects that do not give the order of the classes: the order of their
+    keys differs, or their values fall in all records, as those of Hugging Face's pipelines do."""
+    objects: dict[str, list[Record]] = {}
+    for record in records:
+        for name, value in record.items():
+            if isinstance(value, dict):
+                objects.setdefault(name, []).append(value)
+    return {
+        name
+        for name, values in objects.items()
+        if len({tuple(value) for value in values}) > 1 or all(map(_falls, values))
+    }
+
+
+def _falls(scores: Record) -> bool:
+    """Return whether the values of an object are numbers that fall."""
+    values = [*scores.values()]
+    numbers = all(isinstance(value, int | float) for value in values)
+    return numbers and falls(np.array([values], dtype=np.float64))
+
+
+def _flat(record: Record, unordered: Collection[str]) -> Record:
+    """Flatten a record without objects: {"prob": {"cat": 0.9}} becomes {"prob:cat": 0.9}.
+
+    Args:
+        unordered: keys of objects whose classes are sorted.
     """
     flat: Record = {}
     for name, value in record.items():
-        if isinstance(value, list) and value and all(map(_is_label_score, value)):
-            scores = {_class_name(entry["label"]): entry["score"] for entry in value}
-            value = {label: scores[label] for label in sorted(scores)}
         if isinstance(value, dict):
-            flat |= {f"{name}:{key}": inner for key, inner in value.items()}
+            keys = sorted(value) if name in unordered else value
+            flat |= {f"{name}:{key}": value[key] for key in keys}
         else:
             flat[name] = value
     return flat

@@ -367,7 +367,7 @@ def _predictions(source: Rows, model: FileModel, ids: np.ndarray) -> Predictions
             labels=(
                 None
                 if source.part.labels is None
-                else label_positions(source.part.labels, model.classes)
+                else label_positions(source.part.labels, model.classes, source.part.order_known)
             ),
             features=model.features,
         )

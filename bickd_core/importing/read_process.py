@@ -138,6 +138,7 @@ def _load(folder: Path, number: int, info: dict[str, Any]) -> FilePart:
         notes=tuple(info["notes"]),
         split=info["split"],
         counted=info["counted"],
+        order_known=info["order_known"],
     )
 
 
@@ -264,7 +265,7 @@ def _part_info(part: FilePart) -> dict[str, Any]:
     models = [{"name": m.name, "classes": list(m.classes), "scale": m.scale} for m in part.models]
     names = {"label_names": list(part.label_names), "class_names": list(part.class_names)}
     about = {"notes": list(part.notes), "split": part.split, "counted": part.counted}
-    return {"models": models, **names, **about}
+    return {"models": models, **names, **about, "order_known": part.order_known}
 
 
 def _column_kind(column: np.ndarray) -> str:

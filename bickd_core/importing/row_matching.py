@@ -129,7 +129,7 @@ def _label_names(source: Rows) -> list[str] | None:
     if labels is None or not models:
         return None
     try:
-        positions = label_positions(labels, models[0].classes)
+        positions = label_positions(labels, models[0].classes, source.part.order_known)
     except PredictionsError as error:
         raise PredictionsError(f"{source.file}, {models[0].name}: {error}") from error
     return np.array(models[0].classes)[positions].tolist()
@@ -212,8 +212,13 @@ def _path_parts(path: str) -> tuple[str, ...]:
     return (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).parts or (path,)
 
 
-def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+def label_positions(
+    labels: np.ndarray, classes: tuple[str, ...], order_known: bool = True
+) -> np.ndarray:
     """Return int64 [N]: the class of each label, by name or by number.
+
+    Args:
+        order_known: whether the numbers of the classes are known.
 
     Raises:
         PredictionsError: a label is not a class; the message names row and label.
@@ -237,6 +242,12 @@ def label_positions(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
             )
         expected = f"one of the {len(classes):,} classes ({shown})"
         raise wrong_rows(unknown, _label_row, expected, lambda row: f"'{texts[row][:40]}'")
+    if not order_known:
+        raise PredictionsError(
+            f"labels are numbers ('{texts[0][:40]}') and the classes have names ({shown}) in no"
+            " known order; save the labels as names, or give the class names in the order of the"
+            " numbers (a txt file with one in each line, or `--classes`)."
+        )
     numbers = np.array([int(text) for text in texts], dtype=np.int64)
     wrong = (numbers < 0) | (numbers >= len(classes))
     if wrong.any():

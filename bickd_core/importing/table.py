@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,9 @@ class Table:
         unread: names of arrays that hold Python objects, which are never unpickled.
         places: positions of the rows in the file, if only some are left; None for all.
         index: columns that hold the index of a pandas table, so they are no scores.
+        lists_of_text: columns with a list of names in each row, as objects [N, K].
+        unordered: columns of scores whose class order is alphabetical, because the file does not
+            give one.
     """
 
     columns: dict[str, np.ndarray]
@@ -44,6 +47,8 @@ class Table:
     places: np.ndarray | None = None
     unread: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
+    lists_of_text: dict[str, np.ndarray] = field(default_factory=dict)
+    unordered: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -155,6 +160,20 @@ def stacked(rows: list[Any], name: str = "") -> np.ndarray:
             lambda row: "none" if rows[row] is None else f"{len(rows[row]):,}",
         )
     return single_column(np.array(rows, dtype=np.float64))
+
+
+def names_in_lists(rows: Sequence[Any]) -> np.ndarray | None:
+    """Return lists of names of equal length as objects [N, K]; None for anything else.
+
+    >>> names_in_lists([["cat", "dog"], ["dog", "cat"]]).shape, names_in_lists([["cat"], []])
+    ((2, 2), None)
+    """
+    lists = [row for row in rows if isinstance(row, list) and len(row) > 1]
+    if not lists or len(lists) < len(rows) or len({len(row) for row in lists}) > 1:
+        return None
+    if not all(isinstance(name, str) for row in lists for name in row):
+        return None
+    return np.array(lists, dtype=object)
 
 
 def single_column(lists: np.ndarray) -> np.ndarray:

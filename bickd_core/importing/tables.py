@@ -18,6 +18,7 @@ import numpy as np
 
 from bickd_core.importing.arrow_tables import read_feather, read_parquet
 from bickd_core.importing.json_tables import read_json, read_json_lines
+from bickd_core.importing.named_scores import with_named_scores
 from bickd_core.importing.splits import split_word
 from bickd_core.importing.table import Table, check_size
 from bickd_core.importing.text_tables import read_csv, read_txt
@@ -79,7 +80,7 @@ def read_table(path: Path, ignore: Sequence[str] = ()) -> Table:
     if table.columns and not len(table):
         raise PredictionsError("expected a row for each sample, got a file without rows.")
     check_size(rows=len(table))
-    return table
+    return with_named_scores(table)
 
 
 def _check_content(path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
-from bickd_core.importing.table import Table, check_size, check_unique, stacked
-from bickd_core.importing.words import IDS, PATHS, is_count, normal
+from bickd_core.importing.table import Table, check_size, check_unique, names_in_lists, stacked
+from bickd_core.importing.words import CLASSES, IDS, LABELS, PATHS, is_count, normal
 from bickd_core.importing.wrong_rows import wrong_rows
 from bickd_core.naming import first_line
 from bickd_core.reading import opened
@@ -151,8 +151,16 @@ def read_csv(path: Path) -> Table:
         for i, name in enumerate(frame.columns)
     }
     notes = ("The first line holds numbers, so it was read as a row without column names.",)
+    lists_of_text = {
+        name: lists
+        for name, column in columns.items()
+        if normal(name) in (*LABELS, *CLASSES)
+        and column.dtype == object
+        and (lists := _written_names(column)) is not None
+    }
     return Table(
-        columns,
+        {name: column for name, column in columns.items() if name not in lists_of_text},
+        lists_of_text=lists_of_text,
         first_line=len(comments) + (1 if bare else 2),
         notes=notes if bare and not names else (),
     )
@@ -304,6 +312,18 @@ def _percentages(array: np.ndarray) -> np.ndarray | None:
     ):
         return None
     return np.array([float(match[1]) if match else np.nan for match in matches])
+
+
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+
+
+def _written_names(array: np.ndarray) -> np.ndarray | None:
+    """Return lists of names in text ("['cat', 'dog']", or "['cat' 'dog']" by numpy) as objects
+    [N, K]; None for other text."""
+    if not all(value and value.startswith("[") and value.endswith("]") for value in array):
+        return None
+    rows = [_QUOTED.findall(value[:MAX_LINE]) for value in array]
+    return names_in_lists([[single or double for single, double in row] for row in rows])
 
 
 _WRAPPED = re.compile(r"np\.float\d+\(|tensor\(|array\(|\)")

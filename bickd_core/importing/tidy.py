@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bickd_core.importing.layout import Hints, Layout
+from bickd_core.importing.named_scores import falls
 from bickd_core.importing.table import Table, check_filled, parsed_numbers
 from bickd_core.importing.words import (
     LABELS,
@@ -115,6 +116,9 @@ def widened(table: Table, tidy: Tidy) -> Table:
     np.add.at(counts, (samples, classes), 1)
     row_names = [f"sample '{value}'" for value in table.columns[tidy.id][first].tolist()]
     _check_complete(counts, names, row_names)
+    in_order = _order_in_file(classes, samples, scores)
+    if in_order is not None and not all(map(is_count, names)):
+        names, classes = [names[i] for i in in_order], np.argsort(in_order)[classes]
     wide = np.empty(counts.shape)
     wide[samples, classes] = scores
     columns = {}
@@ -131,6 +135,7 @@ def widened(table: Table, tidy: Tidy) -> Table:
         table,
         columns=columns,
         extras={"classes": np.array(names, dtype=object)},
+        unordered=(tidy.scores,) if in_order is None else (),
         first_line=0,
         notes=(*table.notes, note),
         row_names=tuple(row_names),
@@ -177,6 +182,24 @@ def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
     names = sorted(set(cells), key=int) if numbers else sorted(set(cells))
     place = {name: i for i, name in enumerate(names)}
     return names, np.array([place[cell] for cell in cells])
+
+
+def _order_in_file(
+    classes: np.ndarray, samples: np.ndarray, scores: np.ndarray
+) -> np.ndarray | None:
+    """Return the order in which the rows of every sample name the classes; None if it differs, or
+    if the scores of all samples fall in it.
+
+    Args:
+        classes, samples: int64 [M], the class and the sample of each row.
+        scores: float64 [M].
+    """
+    by_sample = np.argsort(samples, kind="stable")
+    count = int(classes.max()) + 1
+    orders = classes[by_sample].reshape(-1, count)
+    if (orders != orders[0]).any() or falls(scores[by_sample].reshape(-1, count)):
+        return None
+    return orders[0]
 
 
 def _codes(table: Table, name: str) -> np.ndarray:

@@ -38,6 +38,7 @@ TEXTS = (
     "text", "texts", "sentence", "content", "review", "title", "question", "document", "body",
     "tweet", "message", "comment", "premise", "utterance", "utterances", "query", "sms", "input",
     "inputs", "input_text", "prompt", "sentences", "headline", "email", "post",
+    "sequence",
 )  # fmt: skip
 SAMPLES = (*NAMED_IDS, *PATHS, *OTHER_IDS, *ROW_NUMBERS)
 """Names of columns that tell samples apart, the surest first."""
