@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +28,7 @@ class FilePart:
 
     Attributes:
         models: the models with logits on the N samples; empty for a file of labels or class names.
-        labels: int64 [N], or names as objects [N]; None if the file has no labels.
+        labels: int64 or bool [N], or names as objects [N]; None if the file has no labels.
         label_names: class names that the file gives for its integer labels.
         ids: int64 [N] or objects [N]; None if samples are identified by their order.
         paths, texts: objects [N], or None.
@@ -165,7 +167,7 @@ def _model(table: Table, group: ScoreColumns) -> tuple[FileModel, list[str]]:
     features = None
     if group.features:
         features = _numbers(table, group.features).astype(np.float32)
-    classes = () if group.ranked else group.classes
+    classes = () if group.ranked else _without_decimals(group.classes)
     model = FileModel(group.name, converted.logits, classes, converted.scale, features)
     notes = _notes(group.name, converted)
     if zeros:
@@ -295,7 +297,7 @@ def _unranked(table: Table, scores: np.ndarray, group: ScoreColumns) -> np.ndarr
 
 
 def _labels(table: Table, name: str) -> np.ndarray:
-    """Return int64 [N], or names as objects [N]."""
+    """Return int64 or bool [N], or names as objects [N]."""
     column = table.columns[name]
     if column.ndim == 2:
         numbers = column.dtype.kind in "biuf" and np.isin(column, (0, 1)).all()
@@ -305,7 +307,7 @@ def _labels(table: Table, name: str) -> np.ndarray:
             )
         return column.argmax(axis=1).astype(np.int64)
     if column.dtype.kind in "iub":
-        return column.astype(np.int64)
+        return column if column.dtype.kind == "b" else column.astype(np.int64)
     expected = "a class as a number or a name"
     if column.dtype.kind == "f":
         return _whole_numbers(table, name, expected)
@@ -371,4 +373,14 @@ def _class_names(values: np.ndarray, name: str) -> tuple[str, ...]:
         raise PredictionsError(
             f"`{name}` must be the names of the classes [C], got shape {list(values.shape)}."
         )
-    return tuple(str(value) for value in values.tolist())
+    return _without_decimals([str(value) for value in values.tolist()])
+
+
+def _without_decimals(names: Sequence[str]) -> tuple[str, ...]:
+    """Return class names that are whole numbers as such, as labels are.
+
+    >>> _without_decimals(["1.0", "2.0"]), _without_decimals(["1.0", "1.5"])
+    (('1', '2'), ('1.0', '1.5'))
+    """
+    whole = all(re.fullmatch(r"-?\d{1,18}\.0+", name) for name in names)
+    return tuple(name.partition(".")[0] if whole else name for name in names)

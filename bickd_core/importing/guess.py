@@ -11,7 +11,12 @@ import numpy as np
 
 from bickd_core.data.folders import IMAGE_SUFFIXES
 from bickd_core.importing.layout import ROLES, Hints, Layout, ScoreColumns
-from bickd_core.importing.other_columns import other_notes, sample_number, without_others
+from bickd_core.importing.other_columns import (
+    other_notes,
+    sample_number,
+    unused_notes,
+    without_others,
+)
 from bickd_core.importing.score_groups import guess_models
 from bickd_core.importing.splits import is_split_column, without_split
 from bickd_core.importing.table import Table, check_columns, parsed_numbers
@@ -83,10 +88,16 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
     models, others = without_others(table, models, known, least)
     if hints.label is None and label:
         label = _unless_predicted(table, label, models)
-    if hints.id is None:
-        id = id or sample_number(table, others)
+    unused = _unused(table, scores, models, others)
+    if hints.id is None and not id:
+        id = sample_number(table, others if path or text else [*others, *unused])
     others = [name for name in others if name != id]
     notes = other_notes(table, models[0], others, known, label) if models else ()
+    notes += unused_notes(table, [name for name in unused if name not in (id, label)], label)
+    if not models and not label and hints.label is None and (id or path):
+        label = _only_other(table, left, used | {id}, stem)
+        if label not in ("", *LABELS):
+            notes = (f"'{label[:40]}' is used as the true class, because it is the only column.",)
     if id and id == named_otherwise:
         notes = (*notes, f"'{id[:40]}' is used as the id, because it differs in every row.")
     if hints.scale is not None:
@@ -104,6 +115,42 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         rows_of=hints.rows_of,
         notes=notes,
     )
+
+
+def _unused(
+    table: Table, scores: Sequence[str], models: Sequence[ScoreColumns], others: Sequence[str]
+) -> list[str]:
+    """Return the columns of single numbers that no model uses.
+
+    Args:
+        scores: columns of numbers that may be scores.
+        others: columns that are left out, each with a note of its own.
+    """
+    used = {name for each in models for name in (*each.columns, *each.ranked, *each.features)}
+    return [
+        name
+        for name in scores
+        if models and name not in used and name not in others and table.columns[name].ndim == 1
+    ]
+
+
+def _only_other(table: Table, names: Sequence[str], used: set[str], stem: str) -> str:
+    """Return the only column beside ids in a file without scores, if it can hold true classes: some
+    rows have the same value, and neither its name nor the file's says that it is predicted. "" if
+    there is none."""
+    left = [name for name in names if name not in used]
+    words = {*normal(stem).split("_")}
+    if len(left) != 1 or _names_a_prediction(left[0]) or words & {*PREDICTED, "submission"}:
+        return ""
+    column = table.columns[left[0]]
+    if column.ndim > 1 or (column.dtype.kind == "f" and not _is_whole(column)):
+        return ""
+    return left[0] if len({*column.tolist()}) < len(column) else ""
+
+
+def _is_whole(column: np.ndarray) -> bool:
+    finite = column[np.isfinite(column)]
+    return bool(np.array_equal(finite, np.round(finite)))
 
 
 def check_hints(table: Table, hints: Hints) -> None:
@@ -318,10 +365,7 @@ def _may_be_label(table: Table, name: str) -> bool:
         return False
     if column.ndim == 2:  # one-hot
         return column.dtype.kind in "biuf" and bool(np.isin(column[:_SAMPLE], (0, 1)).all())
-    if column.dtype.kind == "f":
-        finite = column[np.isfinite(column)]
-        return bool(np.array_equal(finite, np.round(finite)))
-    return True
+    return column.dtype.kind != "f" or _is_whole(column)
 
 
 def _is_score(table: Table, name: str) -> bool:

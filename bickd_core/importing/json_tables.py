@@ -399,6 +399,9 @@ def _column(name: str, values: list[Any]) -> np.ndarray | None:
             return None
         return stacked(rows, name)
     if all(isinstance(value, int | float) for value in known):
+        booleans = len(known) == len(values) and all(isinstance(value, bool) for value in known)
+        if booleans and normal(name) in LABELS:
+            return np.array(values, dtype=np.bool_)
         if len(known) == len(values) and all(isinstance(value, int) for value in known):
             return np.array(values, dtype=np.int64)
         return np.array([np.nan if value is None else float(value) for value in values])

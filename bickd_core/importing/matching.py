@@ -172,7 +172,7 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
     scored, more_notes = _with_labels(
         scored, [source for source in sources if not source.part.models]
     )
-    notes += more_notes
+    notes += [*more_notes, *_unused_files(sources)]
     rule, ids = row_ids(scored)
     models = [
         ImportedModel(model.name, _predictions(source, model, source_ids), source.file, model.scale)
@@ -211,6 +211,23 @@ def _match(files: Sequence[tuple[str, FilePart]], class_names: Sequence[str]) ->
             *label_warnings([(model.name, model.predictions) for model in models]),
         ),
     )
+
+
+def _unused_files(sources: Sequence[Rows]) -> list[str]:
+    """Return a note for each file that adds neither scores, nor labels, nor class names."""
+    others = [source for source in sources if not source.part.models]
+    labels = [source for source in others if source.part.labels is not None]
+    lack = any(source.part.models and source.part.labels is None for source in sources)
+    notes = [
+        f"{source.file} is not used: it has neither scores nor true classes."
+        for source in others
+        if source.part.labels is None and not (source.part.class_names or source.part.label_names)
+    ]
+    return notes + [
+        f"{source.file}: its labels are not used, because"
+        f" {'those of ' + labels[0].file + ' are' if lack else 'the scores have labels already'}."
+        for source in labels[1 if lack else 0 :]
+    ]
 
 
 def _few_shared(scored: Sequence[Rows], shared: int, rule: Rule) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from bickd_core.importing.layout import ScoreColumns
 from bickd_core.importing.scores import SHARE, recognised
 from bickd_core.importing.table import Table, parsed_numbers
-from bickd_core.importing.words import IDS, PATHS, PREDICTED, SCORES, UNUSED, is_count, normal
+from bickd_core.importing.words import IDS, PATHS, PREDICTED, SCORES, TRUE, UNUSED, is_count, normal
 from bickd_core.naming import some_names
 from bickd_core.runs.predictions import PredictionsError
 
@@ -22,6 +22,9 @@ _MOST_COLUMNS = 300
 """Of more columns, only those at both ends may be left out."""
 _AT_ENDS = 3
 _MOST_NOTES = 5
+_PLAINLY_OTHER = {*PREDICTED, "conf", "confidence", "loss", "entropy", "max"}
+"""Words in names of columns that need no note when they are not used."""
+_ID_ENDINGS = ("id", "ids", "idx", "idxs", "index", "indexes", "indices")
 _FIRST_SHARE = 0.7
 """Share of the first rows that must be probabilities for a look at the others."""
 _SURE = 0.995
@@ -59,6 +62,21 @@ def without_others(
         columns = tuple(model.columns[i] for i in stays)
         left.append(replace(model, columns=columns, classes=tuple(model.classes[i] for i in stays)))
     return tuple(left), others
+
+
+def unused_notes(table: Table, unused: Sequence[str], label: str) -> tuple[str, ...]:
+    """Return a sentence for the columns that have no role at all.
+
+    Args:
+        label: column of true classes; "" for none.
+    """
+    names = [f"'{name[:40]}'" for name in unused if not {*normal(name).split("_")} & _PLAINLY_OTHER]
+    if not names:
+        return ()
+    listed = ", ".join(names[:_MOST_NOTES]) + (" and more" if len(names) > _MOST_NOTES else "")
+    hint = "" if label else " If one of them holds the true classes, choose it as their column."
+    are = "is" if len(names) == 1 else "are"
+    return (f"{listed} {are} not used.{hint}",)
 
 
 def other_notes(
@@ -128,8 +146,12 @@ def sample_number(table: Table, others: Sequence[str]) -> str:
     """Return the first of these columns that numbers the samples, such as "ImageId"; "" if none
     does."""
     for name in others:
+        if table.columns[name].ndim > 1:
+            continue
         values = parsed_numbers(table.columns[name])
-        like_id = normal(name) in (*IDS, *PATHS) or normal(name).endswith(("id", "idx", "index"))
+        like_id = normal(name) in (*IDS, *PATHS) or normal(name).endswith(_ID_ENDINGS)
+        if {*normal(name).split("_")} & {*PREDICTED, *TRUE, "class", "label"}:
+            continue
         if like_id and _is_whole(values) and len(np.unique(values)) == len(values):
             return name
     return ""

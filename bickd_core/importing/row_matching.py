@@ -223,6 +223,7 @@ def label_positions(
     Raises:
         PredictionsError: a label is not a class; the message names row and label.
     """
+    labels = _as_truth(labels, classes)
     place = {name: i for i, name in enumerate(classes)}
     texts = [str(value) for value in labels.tolist()]
     if all(text in place for text in texts):
@@ -257,6 +258,16 @@ def label_positions(
         rows = np.flatnonzero(wrong)[: 1 if counted else None]
         raise wrong_rows(rows, _label_row, expected, lambda row: str(numbers[row]), hint)
     return numbers
+
+
+def _as_truth(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """Return labels that are true and false, or 1 and 0, as bool [N] if these are the classes;
+    else bool as int64 [N], and others unchanged."""
+    truth = sorted(map(same_name, classes)) == ["false", "true"]
+    if labels.dtype.kind == "b":
+        return labels if truth else labels.astype(np.int64)
+    numbers = labels.dtype.kind == "i" and bool(np.isin(labels, (0, 1)).all())
+    return labels == 1 if truth and numbers else labels
 
 
 def _alike(texts: Sequence[str], classes: Sequence[str]) -> np.ndarray | None:

@@ -10,13 +10,24 @@ import numpy as np
 from bickd_core.importing.binary import binary_models
 from bickd_core.importing.layout import ScoreColumns
 from bickd_core.importing.scores import recognised
-from bickd_core.importing.table import Table
-from bickd_core.importing.words import FEATURES, LABELS, SCORES, UNUSED, model_word, normal
+from bickd_core.importing.table import Table, parsed_numbers
+from bickd_core.importing.words import (
+    FEATURES,
+    LABELS,
+    PREDICTED,
+    SCORES,
+    UNUSED,
+    model_word,
+    normal,
+)
 
 SEPARATORS = (":", "/", "|", "__", ".", "_", "-", " ")
 _NUMBERED = re.compile(r"^(.*?)[ _:./|\-\[(]*(\d{1,6})[\])]?$")
 
 _NO_SCORES = {*UNUSED, *LABELS}
+
+_OF_ALL_CLASSES = {*UNUSED, *PREDICTED, "max", "min", "mean", "std", "sum", "norm", "gap", "second"}
+"""Words for a number that is made from the scores of all classes."""
 
 Groups = dict[str, list[tuple[str, str]]]
 """Prefix to (column, class) pairs, in the order of the columns."""
@@ -67,16 +78,16 @@ def guess_models(
         for column, _ in numbered.pop(prefix)
     )
     flat = [name for name in flat if name not in ranks and name not in feature_columns]
-    groups = _by_names(flat, known) or _by_numbers(flat, numbered, least)
+    plain = _may_be_classes(table, flat, known, least)
+    groups = _by_names(flat, known) or _by_numbers(table, flat, plain, numbered, least)
     if groups is None:
         binary = binary_models(table, flat, known, classes, label, stem)
         if binary:
             return binary
-        groups = _by_separators(flat, least)
-        if groups is not None and len(groups) > 1 and _are_one_distribution(table, flat):
+        groups = _by_separators(plain, least)
+        if groups is not None and len(groups) > 1 and _are_one_distribution(table, plain):
             groups = None
     if groups is None:
-        plain = [name for name in flat if name in known or normal(name) not in _NO_SCORES]
         groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
     models = [
         ScoreColumns(
@@ -91,10 +102,33 @@ def guess_models(
     return _unique_models(models)
 
 
+def _may_be_classes(
+    table: Table, flat: Sequence[str], known: Sequence[str], least: int
+) -> list[str]:
+    """Return the columns without those that have the name of another column, such as "time".
+
+    A class may have such a name: if all columns together are probabilities, if it is in the label
+    column, if the numbers have fractions and the name is that of a label, or if there would be
+    fewer columns than `least`.
+    """
+    if _are_one_distribution(table, flat):
+        return list(flat)
+    usual = [name for name in flat if name in known or normal(name) not in _NO_SCORES]
+    fractions = [name for name in flat if name in usual or _has_fractions(table, name)]
+    if len(usual) < least == len(fractions):
+        return fractions
+    return [name for name in fractions if name in usual or normal(name) in LABELS]
+
+
+def _has_fractions(table: Table, name: str) -> bool:
+    values = parsed_numbers(table.columns[name])
+    return bool((np.isfinite(values) & (values != np.round(values))).any())
+
+
 def _are_one_distribution(table: Table, flat: Sequence[str]) -> bool:
     """Return whether the columns together are the probabilities of one model."""
-    columns = [table.columns[name] for name in flat if normal(name) not in _NO_SCORES]
-    if any(column.dtype.kind not in "iuf" for column in columns):
+    columns = [table.columns[name] for name in flat]
+    if len(columns) < 2 or any(column.dtype.kind not in "iuf" for column in columns):
         return False
     return recognised(np.stack(columns, axis=1).astype(np.float64)) in ("probabilities", "percent")
 
@@ -162,8 +196,15 @@ def _numbered(flat: Sequence[str]) -> Groups:
     return groups
 
 
-def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | None:
-    """Return columns with numbered classes: `logit_0`, `logit_1`, ..."""
+def _by_numbers(
+    table: Table, flat: Sequence[str], plain: Sequence[str], numbered: Groups, least: int
+) -> Groups | None:
+    """Return columns with numbered classes: `logit_0`, `logit_1`, ...; None if there are others
+    beside them, as in `type_1`, `type_2`, `healthy`.
+
+    Args:
+        plain: the columns of `flat` that may be classes.
+    """
     counted = {}
     for prefix, pairs in numbered.items():
         pairs = [(column, number) for column, number in pairs if column in flat]
@@ -175,6 +216,8 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
             and numbers == list(range(first, first + len(numbers)))
         ):
             counted[prefix] = sorted(pairs, key=lambda pair: int(pair[1]))
+    if any(_has_more_classes(table, plain, *group) for group in counted.items()):
+        return None
     if len(counted) == 1:
         prefix, pairs = next(iter(counted.items()))
         if prefix and not _says_scores(prefix) and pairs[0][0].startswith(f"{prefix}{pairs[0][1]}"):
@@ -183,9 +226,30 @@ def _by_numbers(flat: Sequence[str], numbered: Groups, least: int) -> Groups | N
     return {prefix: pairs for prefix, pairs in counted.items() if len(pairs) == most} or None
 
 
+def _has_more_classes(
+    table: Table, plain: Sequence[str], prefix: str, pairs: Sequence[tuple[str, str]]
+) -> bool:
+    """Return whether a model with numbered classes has others too: they begin with the same word,
+    or all columns together are probabilities."""
+    counted = [column for column, _ in pairs]
+    rest = [name for name in plain if name not in counted and not _NUMBERED.match(name)]
+    if not rest or _are_one_distribution(table, counted):
+        return False
+    if _are_one_distribution(table, [*counted, *rest]):
+        return True
+    first = normal(prefix).split("_")[0]
+    words = [normal(name).split("_") for name in rest]
+    return any(
+        first
+        and own[0] == first
+        and not {*own[1:]} & _OF_ALL_CLASSES
+        and _has_fractions(table, name)
+        for own, name in zip(words, rest, strict=True)
+    )
+
+
 def _by_separators(flat: Sequence[str], least: int) -> Groups | None:
     """Return columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
-    flat = [name for name in flat if normal(name) not in _NO_SCORES]
     for separator in SEPARATORS:
         for prefix_first in (True, False):
             for cut in (_first, _last):

@@ -17,7 +17,7 @@ LABELS = (
     "gold", "golds", "gold_label", "gold_labels", "intent", "true_intent", "label_text",
     "label_name", "text_label", "targ", "targs", "label_true", "labels_true", "class_true",
     "true_y", "y_label", "target_class", "ground_truth_label", "gt_class_id", "species",
-    "diagnosis",
+    "diagnosis", "y_val", "y_valid", "val_labels",
 )  # fmt: skip
 ROW_NUMBERS = ("column_1", "unnamed_0", "index_level_0")
 """Names of an index of pandas that has none: in csv, csv read again, and parquet or feather."""

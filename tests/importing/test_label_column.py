@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import CLASSES, N, columns, labels, logits, names, softmax
+from layouts import CLASSES, N, columns, ids, labels, logits, names, softmax, truths
 
 from bickd_core.importing.guess import guess_layout
 from bickd_core.importing.matching import Imported, match
@@ -144,3 +144,56 @@ def test_true_is_whether_the_prediction_is_right_beside_a_label(tmp_path):
     right = (logits().argmax(axis=1) == truth).astype(int)
     [model] = read(tmp_path, {"label": truth, "true": right, **columns("{}", logits())}).models
     assert (model.predictions.labels == truth).all()
+
+
+@pytest.mark.parametrize("names_of_columns", [("False", "True"), ("prob_True", "prob_False")])
+@pytest.mark.parametrize("kind", [bool, int])
+def test_true_and_false_are_classes_by_name(names_of_columns, kind, tmp_path):
+    true = truths().astype(bool)
+    share = np.where(true, 0.9, 0.2) + 0.05 * np.random.default_rng(0).random(N)
+    table = {name: share if "True" in name else 1 - share for name in names_of_columns}
+    predictions = read(tmp_path, {**table, "label": true.astype(kind)}).models[0].predictions
+    assert (predictions.predicted == predictions.labels).all()
+
+
+@pytest.mark.parametrize("pattern", ["{}", "prob_{}"])
+def test_classes_that_are_decimal_numbers_are_whole(pattern, tmp_path):
+    scores = softmax(logits())
+    table = {pattern.format(f"{i + 1}.0"): scores[:, i] for i in range(3)}
+    predictions = read(tmp_path, {**table, "label": labels() + 1}).models[0].predictions
+    assert predictions.class_names == ("1", "2", "3")
+    assert predictions.labels.tolist() == labels().tolist()
+
+
+@pytest.mark.parametrize("name", ["val_labels", "y_val", "y_valid"])
+def test_labels_of_validation_arrays(name, tmp_path):
+    np.savez(tmp_path / "net.npz", val_logits=logits(), **{name: labels()})
+    imported = match([("net.npz", part) for part in parse(tmp_path / "net.npz")[2]])
+    assert imported.models[0].predictions.labels.tolist() == labels().tolist()
+
+
+def _beside(folder: Path, scores: dict[str, object], **files: dict[str, object]) -> Imported:
+    for name, table in (("net", scores), *files.items()):
+        pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
+    names_of_files = [f"{name}.csv" for name in ("net", *files)]
+    return match([(file, part) for file in names_of_files for part in parse(folder / file)[2]])
+
+
+def test_the_only_column_beside_ids_is_the_label(tmp_path):
+    scores = {"id": ids(), **columns("{}", logits())}
+    imported = _beside(tmp_path, scores, lab={"id": ids(), "breed": names()})
+    assert imported.models[0].predictions.labels.tolist() == labels().tolist()
+    assert any("'breed' is used as the true class" in note for note in imported.notes)
+    share = {"id": ids(), "prob": softmax(logits())[:, 0]}
+    imported = _beside(tmp_path, share, truth={"id": ids(), "has_cactus": truths()})
+    assert imported.models[0].predictions.labels.tolist() == truths().tolist()
+
+
+def test_a_file_that_adds_nothing_is_named(tmp_path):
+    scores = {"id": ids(), **columns("{}", logits())}
+    imported = _beside(tmp_path, scores, submission={"id": ids(), "breed": names()})
+    assert imported.models[0].predictions.labels is None
+    assert any("submission.csv is not used: it has neither" in note for note in imported.notes)
+    labelled = {**scores, "label": names()}
+    imported = _beside(tmp_path, labelled, lab={"id": ids(), "label": names()})
+    assert any("lab.csv: its labels are not used" in note for note in imported.notes)

@@ -1,5 +1,6 @@
 """Columns of numbers beside the scores are no classes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +163,79 @@ def test_a_confidence_beside_per_cent_is_no_class(name, tmp_path):
     table = columns("{}", np.round(100 * SHARES, 2))
     imported = read(tmp_path, {**table, name: SHARES.max(axis=1), "label": labels()})
     assert imported.models[0].predictions.class_names == CLASSES
+
+
+FOUR = softmax(np.random.default_rng(1).normal(size=(N, 4)) * 3)
+
+
+def _classes_of(folder: Path, table: dict[str, object]) -> tuple[str, ...]:
+    return read(folder, table).models[0].predictions.class_names
+
+
+@pytest.mark.parametrize(
+    ("names_of_columns", "classes"),
+    [
+        (("prob_Type 1", "prob_Type 2", "prob_Healthy"), ("Type 1", "Type 2", "Healthy")),
+        (("logit_0", "logit_1", "logit_unknown"), ("0", "1", "unknown")),
+    ],
+)
+@pytest.mark.parametrize("scores", [SHARES, logits()], ids=["probabilities", "logits"])
+def test_a_class_beside_numbered_ones_stays(names_of_columns, classes, scores, tmp_path):
+    table = dict(zip(names_of_columns, scores.T, strict=True))
+    assert _classes_of(tmp_path, table) == classes
+
+
+def test_a_class_of_another_word_stays_if_all_are_probabilities(tmp_path):
+    stages = ("type_1", "type_2", "type_3", "healthy")
+    assert _classes_of(tmp_path, dict(zip(stages, FOUR.T, strict=True))) == stages
+    keys = ("stage 1", "stage 2", "none")
+    records = [{"probs": dict(zip(keys, row, strict=True))} for row in SHARES.tolist()]
+    (tmp_path / "net.json").write_text(json.dumps(records))
+    imported = match([("net.json", part) for part in parse(tmp_path / "net.json")[2]])
+    assert imported.models[0].predictions.class_names == keys
+
+
+def test_numbers_beside_numbered_classes_are_named(tmp_path):
+    scores = columns("logit_{}", logits(), (0, 1, 2))
+    other = {"logit_max": logits().max(axis=1), "width": np.arange(N) % 7}
+    imported = read(tmp_path, {**scores, **other, "label": labels()})
+    assert imported.models[0].predictions.class_names == ("0", "1", "2")
+    assert "net.csv: 'width' is not used." in imported.notes
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("true", "mostly-true", "half-true", "false"),
+        ("alarm", "date", "time", "weather"),
+        ("correct", "incorrect", "partial", "other"),
+    ],
+)
+def test_classes_called_like_other_columns_stay(classes, tmp_path):
+    table = dict(zip(classes, FOUR.T, strict=True))
+    assert _classes_of(tmp_path, {**table, "label": np.arange(N) % 4}) == classes
+    scores = dict(zip(classes, np.log(FOUR).T + 1, strict=True))
+    assert _classes_of(tmp_path, {**scores, "label": np.arange(N) % 4}) == classes
+
+
+def test_a_class_that_may_be_another_column_is_named(tmp_path):
+    table = dict(zip(("alarm", "date", "time"), logits().T, strict=True))
+    imported = read(tmp_path, table)
+    assert imported.models[0].predictions.class_names == ("alarm", "date")
+    assert any(note.startswith("net.csv: 'time' is not used.") for note in imported.notes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sample_index", "image_index", "indices", "sample_ids", "image_ids", "idxs", "test_ids"],
+)
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_a_number_of_the_sample_beside_its_scores_is_its_id(name, suffix, tmp_path):
+    values = 1 + np.arange(N)
+    if suffix == "npz":
+        np.savez(tmp_path / "net.npz", logits=logits(), labels=labels(), **{name: values})
+        imported = match([("net.npz", part) for part in parse(tmp_path / "net.npz")[2]])
+    else:
+        scores = columns("logit_{}", logits(), (0, 1, 2))
+        imported = read(tmp_path, {name: values, **scores, "label": labels()})
+    assert imported.models[0].predictions.ids.tolist() == values.tolist()
