@@ -42,7 +42,7 @@ def scene_of(
     total: bool = False,
     per_row: np.ndarray | None = None,
 ) -> MatrixScene:
-    """This part of a matrix over all classes.
+    """This part of a matrix over all classes. A cell of groups without a pair of classes is NaN.
 
     Args:
         part: what is shown.
@@ -68,7 +68,7 @@ def scene_of(
     keeps_name = total or per_row is not None
     return replace(
         scene,
-        values=np.nan_to_num(found.values),
+        values=found.values,
         pairs=found.pairs,
         class_names=[group.name for group in part.groups],
         order=None,

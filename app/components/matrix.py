@@ -107,20 +107,23 @@ def encoded(values: np.ndarray) -> dict[str, object]:
     """Encode values for the browser: base64 of little-endian codes between the lowest and the
     highest value.
 
-    Values that are not finite become 0. A code differs from its value by at most half a step:
-    1/131,070 of the range for up to 400 classes, 1/510 for more.
+    Values that are not finite have a code of their own, the one above the highest. Any other code
+    differs from its value by at most half a step: 1/131,068 of the range for up to 400 classes,
+    1/508 for more.
 
     Args:
         values: [C, C].
     """
-    finite = np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    wide = len(finite) <= _WIDE_UP_TO
-    top = 65535 if wide else 255
-    codes = np.rint((finite - low) / ((high - low) or 1.0) * top).astype("<u2" if wide else "u1")
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 1.0)
+    wide = len(values) <= _WIDE_UP_TO
+    top = 65534 if wide else 254
+    places = np.rint((np.where(known, values, low) - low) / ((high - low) or 1.0) * top)
+    codes = np.where(known, places, top + 1).astype("<u2" if wide else "u1")
     return {
         "values": base64.b64encode(codes.tobytes()).decode(),
         "wide": wide,
-        "low": low,
-        "high": high,
+        "low": float(low),
+        "high": float(high),
     }

@@ -56,7 +56,7 @@ class Courses:
         courses: the teacher first.
         missing: models without a trajectory.
         names: names of the rows of the Grams: classes in the order shown, or groups of classes.
-        grouped: whether the Grams are means over groups.
+        grouped: whether the Grams are means over groups. They are NaN without a pair of classes.
         n: number of probe samples.
         n_validation: size of the teacher's validation split, or None if it is not stored.
         last: the last epoch of all courses.
@@ -237,7 +237,7 @@ def _reducer(part: Part) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     if not part.groups:
         members = list(part.members)
         return lambda gram, empty: gram[np.ix_(members, members)]
-    return lambda gram, empty: np.nan_to_num(group_matrix(gram, part.groups, empty).values)
+    return lambda gram, empty: group_matrix(gram, part.groups, empty).values
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,7 @@ class GroupMatrix:
     """A matrix of groups.
 
     Attributes:
-        values: [S, S]; NaN where there is no pair of classes.
+        values: [S, S]; NaN where there is no pair of classes, or no sample to take a share of.
         pairs: [S, S] the number of pairs of classes behind each value.
     """
 
@@ -304,7 +304,7 @@ def group_matrix(
     Args:
         values: [C, C].
         groups: S of them.
-        empty: [C] bool, classes that take no part.
+        empty: [C] bool, classes that take no part. Their values may be NaN.
         ordered: whether (c, d) and (d, c) are two pairs. They are not in a symmetric matrix.
         total: the sum, for counts.
         per_row: [C] of each row class; the sum is divided by the sum of these over the row's group,
@@ -321,13 +321,15 @@ def group_matrix(
         member[s, list(group.members)] = 1
     if empty is not None:
         member[:, empty] = 0
+        values = np.where(empty[:, None] | empty, 0, values)
     sizes = member.sum(axis=1).astype(np.int64)
     pairs = np.outer(sizes, sizes) - np.diag(sizes)
     sums = member @ values @ member.T
     own = member @ np.diag(values)
     sums[np.diag_indices(len(groups))] -= own
     if per_row is not None:
-        shown = sums / np.maximum(member @ per_row, 1)[:, None]
+        samples = (member @ per_row)[:, None]
+        shown = np.where(samples > 0, sums / np.maximum(samples, 1), np.nan)
     else:
         shown = sums if total else sums / np.maximum(pairs, 1)
     found = np.where(pairs > 0, shown, np.nan)

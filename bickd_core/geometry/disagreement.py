@@ -120,9 +120,9 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.n
 
 
 def row_shares(counts: np.ndarray) -> np.ndarray:
-    """Divide each row of a confusion matrix by its sum. Rows of classes without samples are 0."""
+    """Divide each row of a confusion matrix by its sum. Rows of classes without samples are NaN."""
     sums = counts.sum(axis=1, keepdims=True)
-    return counts / np.maximum(sums, 1)
+    return np.where(sums > 0, counts / np.maximum(sums, 1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ class ConfusionDifference:
         first, second: int64 [C, C] counts, row the true class.
         counts: int64 [C, C] `first - second`; every row sums to 0, since both have the same
             samples.
-        shares: [C, C] the same of row-normalised matrices; rows of classes without samples are 0.
+        shares: [C, C] the same of row-normalised matrices; rows of classes without samples are
+            NaN.
     """
 
     first: np.ndarray

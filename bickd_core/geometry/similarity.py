@@ -262,7 +262,7 @@ class RowSimilarity:
 
     Attributes:
         matrix: [C, C] mean R over all pairs of teacher rows of class c and student rows of class d;
-            0 if a class has no sample.
+            NaN if a class has no sample.
         absent: [C] bool, classes without a sample.
         matched: mean R_ii, the same sample in both models.
         within: mean R_ij, i != j of the same class; None without such a pair.
@@ -310,9 +310,10 @@ def row_similarity(
     same, everything = float(np.trace(products)), float(products.sum())
     n_same = int((counts**2).sum()) - n
     n_other = n * n - n_same - n
-    pairs = np.maximum(np.outer(counts, counts), 1.0)
+    pairs = np.outer(counts, counts)
+    means = np.clip(products / np.maximum(pairs, 1.0), 0.0, 1.0)
     return RowSimilarity(
-        matrix=np.clip(products / pairs, 0.0, 1.0),
+        matrix=np.where(pairs > 0, means, np.nan),
         absent=counts == 0,
         matched=min(matched / n, 1.0),
         within=min(max((same - matched) / n_same, 0.0), 1.0) if n_same else None,

@@ -28,7 +28,7 @@ class MatrixScene:
     """A square matrix with rows downwards, and how to draw it.
 
     Attributes:
-        values: [C, C].
+        values: [C, C]. NaN is unknown.
         class_names: [C].
         order: Class indices in the order shown, for rows and columns.
         ends: Ends of the colour scale. Use the same ends for all matrices that are compared.
@@ -82,10 +82,10 @@ class MatrixScene:
     def figure(self, theme: Theme = LIGHT, *, height: int = 360, width: int = 340) -> go.Figure:
         """Draw the matrix with Plotly.
 
-        The hover names both classes and the value. Values are written in the cells for up to 12
-        classes, class names along the axes for up to 20. Dragging zooms, a double click resets. For
-        more than 200 classes, the figure shows means over groups of neighbouring classes without
-        blocks, and the hover names the groups.
+        The hover names both classes and the value. Unknown cells are empty. Values are written in
+        the cells for up to 12 classes, class names along the axes for up to 20. Dragging zooms, a
+        double click resets. For more than 200 classes, the figure shows means over groups of
+        neighbouring classes without blocks, and the hover names the groups.
 
         Args:
             theme: Colours.
@@ -126,6 +126,7 @@ class MatrixScene:
                     f"{pair}<br>{plotly_text(self.value_name)} {value}{over}<extra></extra>"
                 ),
                 hovertext=pairs,
+                hoverongaps=False,
             )
         )
         _axes(fig, names, self.x_title, self.y_title)
@@ -136,16 +137,20 @@ class MatrixScene:
 
 
 def _grouped(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Means over blocks of neighbouring classes, at most MAX_CELLS per side."""
+    """Means of the known values over blocks of neighbouring classes, at most MAX_CELLS per side."""
     edges = np.linspace(0, len(names), MAX_CELLS + 1).round().astype(int)[:-1]
     ends = np.append(edges[1:], len(names))
-    sizes = ends - edges
-    sums = np.add.reduceat(np.add.reduceat(np.nan_to_num(values), edges, axis=0), edges, axis=1)
+    known = np.isfinite(values)
+    sums, counts = (
+        np.add.reduceat(np.add.reduceat(each, edges, axis=0), edges, axis=1)
+        for each in (np.where(known, values, 0.0), known.astype(np.float64))
+    )
     labels = [
         names[a] if b - a == 1 else f"{names[a]} to {names[b - 1]} ({b - a})"
         for a, b in zip(edges, ends, strict=True)
     ]
-    return (sums / np.outer(sizes, sizes)).astype(np.float32), labels
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means.astype(np.float32), labels
 
 
 def _cell_text(value: float) -> str:

@@ -107,7 +107,7 @@ def grams(
         means = group_matrix(values, groups, empty, ordered=ordered)
         return replace(
             whole,
-            values=np.nan_to_num(means.values),
+            values=means.values,
             class_names=[group.name for group in groups],
             order=None,
             pairs=means.pairs,

@@ -19,7 +19,7 @@ from app.pages.by_epoch.page import figure_line
 from app.state import ViewState
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.geometry import gram_figures, jackknife
-from bickd_core.geometry.class_groups import part_of
+from bickd_core.geometry.class_groups import Group, Part, part_of
 from bickd_core.geometry.gram_figures import overlap_interval
 from bickd_core.geometry.gram_streams import shard_grams
 from bickd_core.geometry.orthogonality import class_geometry
@@ -228,8 +228,18 @@ def test_codes_come_back_within_half_a_step(compare):
     rows, columns = np.triu_indices(C)
     for e in range(2):
         gram = found.courses[1].figures.grams[e]
-        assert raw[e] / 255 == pytest.approx(gram[rows, columns], abs=0.502 / 255)
+        assert raw[e] / 254 == pytest.approx(gram[rows, columns], abs=0.502 / 254)
     assert sent["overlap"] == pytest.approx(found.courses[1].figures.overlap.tolist(), abs=1e-5)
+
+
+def test_a_group_of_one_class_has_no_cosine_with_itself(compare):
+    _, comparison = compare(2)
+    groups = (Group("most", tuple(range(C - 1))), Group("one", (C - 1,)))
+    part = Part((), tuple(range(C)), groups)
+    found = epochs.courses(comparison, 1.0, part)
+    gram = found.courses[1].figures.grams[0]
+    assert np.isnan(gram).tolist() == [[False, False], [False, True]]
+    assert (player.codes(gram) == 255).tolist() == [False, False, True]
 
 
 def test_all_grams_together_stay_within_their_budget(compare, monkeypatch):

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.components import class_parts, class_search, matrix
 from app.data import class_groups
 from app.data import comparison as comparisons
+from app.pages.disagreements import confusions
 from app.state import ViewState
 from bickd_core.comparing import class_ranking
 from bickd_core.comparing.class_geometry import Lens, gram
@@ -203,7 +204,7 @@ def test_a_cell_of_groups_is_a_mean_with_its_number_of_pairs():
     scene = MatrixScene(GRAM, ["a", "b", "c"], selected=(0, 2))
     part = part_of(ROOT, (GROUPS,))
     shown = class_parts.scene_of(part, scene)
-    assert shown.values.tolist() == [[pytest.approx(0.2), 0.5], [0.5, 0.0]]
+    np.testing.assert_allclose(shown.values, [[0.2, 0.5], [0.5, np.nan]])
     assert shown.pairs is not None
     assert shown.pairs.tolist() == [[1, 2], [2, 0]]
     assert shown.selected == (0, 1)
@@ -217,6 +218,13 @@ def test_a_cell_of_groups_is_a_mean_with_its_number_of_pairs():
     whole = class_parts.scene_of(part_of(ROOT, ("unknown",)), scene)
     assert whole.values.tolist() == GRAM.tolist()
     assert class_parts.scene_of(part_of(ROOT, ("ab",)), scene).selected is None
+
+
+def test_a_cell_without_a_pair_of_classes_does_not_set_the_colours_of_confusions():
+    part = part_of(ROOT, (GROUPS,))
+    scene = class_parts.scene_of(part, MatrixScene(3 * GRAM, ["a", "b", "c"]), total=True)
+    assert np.isnan(scene.values[1, 1])
+    assert confusions._limit(scene, part, shares=False) == pytest.approx(np.nanmax(scene.values))
 
 
 def test_a_large_group_opens_into_its_groups():

@@ -115,6 +115,24 @@ def test_names_from_right_to_left_are_isolated_as_in_python(tmp_path):
     assert run(tmp_path, "util.js", script) == [isolated(name) for name in names]
 
 
+UNKNOWN = """
+const written = [];
+const context = {fillText: text => written.push(text)};
+const frame = {left: 0, top: 0, r0: 0, c0: 0, rows: 2, columns: 2, cellW: 50, cellH: 50};
+const values = decodeValues(data);
+drawValues(context, frame, data, (row, column) => values[2 * row + column]);
+console.log(JSON.stringify([...values].map(value => Number.isNaN(value)).concat(written)));
+"""
+
+
+def test_the_browser_knows_which_values_of_a_matrix_are_unknown(tmp_path):
+    sent = matrix.encoded(np.array([[np.nan, 0.5], [1.0, np.nan]]))
+    data = {**sent, "zmin": 0, "zmax": 1, "stops": LIGHT.sequential, "decimals": 2}
+    script = f"const data = {json.dumps(data)};\n{UNKNOWN}"
+    told = run(tmp_path, "matrix_draw.js", script)
+    assert told == [True, False, False, True, ".50", "1"]
+
+
 # -- the types of the data
 # -------------------------------------------------------------------------------------
 

@@ -141,6 +141,8 @@ def test_a_cell_of_groups_is_over_pairs_of_different_classes(seed, ordered, tota
     if not ordered:
         values = values + values.T
     empty = chance.random(count) < 0.2
+    values[empty] = np.nan
+    values[:, empty] = np.nan
     root = by_neighbours(names(count), chance.permutation(count))
     found = group_matrix(values, root.parts, empty, ordered=ordered, total=total)
     for (i, a), (j, b) in itertools.product(enumerate(root.parts), repeat=2):
@@ -166,3 +168,7 @@ def test_counts_can_be_shares_of_the_rows_samples():
     found = group_matrix(counts, groups, ordered=True, per_row=counts.sum(axis=1))
     assert found.values[0].tolist() == [3 / 20, 6 / 20]
     assert found.values[1, 0] == 0
+    counts[2], samples = 0, np.array([10, 10, 0])
+    nobody = group_matrix(counts, groups, ordered=True, per_row=samples)
+    assert nobody.values[0].tolist() == [3 / 20, 6 / 20]
+    assert np.isnan(nobody.values[1]).all()

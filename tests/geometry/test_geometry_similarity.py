@@ -135,7 +135,9 @@ def test_rows_binned_by_class_are_the_formula():
         cells = [R[i][j] for i, j in pairs if labels[i] == c and labels[j] == d]
         assert found.matrix[c, d] == pytest.approx(np.mean(cells))
     assert found.absent.tolist() == [False, False, True, False]
-    assert not found.matrix[2].any()
+    assert np.isnan(found.matrix[2]).all()
+    assert np.isnan(found.matrix[:, 2]).all()
+    assert np.isfinite(found.matrix[[0, 1, 3]][:, [0, 1, 3]]).all()
     assert found.matched == pytest.approx(np.mean([R[i][i] for i in range(15)]))
     assert found.within == pytest.approx(
         np.mean([R[i][j] for i, j in pairs if i != j and labels[i] == labels[j]])

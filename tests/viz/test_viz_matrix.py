@@ -124,6 +124,20 @@ def test_very_many_classes_are_shown_as_means_of_groups():
     assert len(figure.to_json()) < 350_000
 
 
+def test_unknown_cells_stay_empty_and_do_not_count_in_means():
+    values = np.full((3, 3), 0.5)
+    values[1] = np.nan
+    (heat,) = MatrixScene(values, names(3)).figure().data
+    assert np.isnan(heat.z[1]).all()
+    assert list(heat.text[1]) == [""] * 3
+    assert heat.hoverongaps is False
+    large = np.full((400, 400), 0.5)
+    large[:3] = np.nan
+    (heat,) = MatrixScene(large, names(400)).figure().data
+    assert np.isnan(heat.z[0]).all()
+    assert heat.z[1:] == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

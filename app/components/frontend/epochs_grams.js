@@ -1,6 +1,6 @@
 // The class Grams of the epochs player, one for each model. Hovering one cell marks it in all of them.
 import {indexAt} from './epochs_lines.js';
-import {clamp, colourScale, contextOf, decode64, isolated, make, pixel} from './util.js';
+import {clamp, colourScale, contextOf, decode64, isolated, make, pixel, rgb} from './util.js';
 
 /** @typedef {import('./epochs_lines.js').EpochModel} EpochModel */
 /** @typedef {import('./epochs_lines.js').EpochsData} EpochsData */
@@ -17,6 +17,7 @@ import {clamp, colourScale, contextOf, decode64, isolated, make, pixel} from './
  * @property {ImageData} image
  */
 
+const UNKNOWN = 255; // the code of a cosine that is not known
 const SMALLEST = 8; // pixels of the mark on a hovered cell
 
 /** All Grams at one epoch. */
@@ -47,10 +48,10 @@ export class Grams {
    * Make the Grams anew. A hovered cell stays hovered, if it is still there.
    * @param {EpochsData} data
    */
-  build({names, models, stops, top}) {
-    if (this.names.length !== names.length || this.tiles.length !== models.length) this.leave();
+  build({names, models, stops, theme, top}) {
+    if (this.names.join('\n') !== names.join('\n') || this.tiles.length !== models.length) this.leave();
     this.names = names;
-    this.colours = palette(stops, top);
+    this.colours = palette(stops, theme.grid, top);
     this.parent.replaceChildren();
     this.tiles = models.map((model, i) => this.tile(model, i));
   }
@@ -117,7 +118,7 @@ export class Grams {
   }
 
   /**
-   * A cosine of the Gram that is shown.
+   * A cosine of the Gram that is shown; NaN if it is not known.
    * @param {Tile} tile
    * @param {number} row
    * @param {number} column
@@ -125,7 +126,8 @@ export class Grams {
   value(tile, row, column) {
     const n = this.names.length;
     const [a, b] = row <= column ? [row, column] : [column, row];
-    return tile.bytes[tile.first + a * n - (a * (a - 1)) / 2 + (b - a)] / 255;
+    const code = tile.bytes[tile.first + a * n - (a * (a - 1)) / 2 + (b - a)];
+    return code === UNKNOWN ? Number.NaN : code / 254;
   }
 
   leave() {
@@ -155,8 +157,9 @@ export class Grams {
     tip.replaceChildren();
     make('b', tip, '', `${isolated(names[row])} × ${isolated(names[column])}`);
     for (const [i, tile] of this.tiles.entries()) {
-      const value = this.value(tile, row, column).toFixed(2);
-      const line = make('div', tip, '', `${tile.model.name} ${value}`);
+      const value = this.value(tile, row, column);
+      const text = Number.isNaN(value) ? 'no pair of classes' : value.toFixed(2);
+      const line = make('div', tip, '', `${tile.model.name} ${text}`);
       if (i === model) line.style.fontWeight = '600';
       this.mark(tile, row, column);
     }
@@ -186,11 +189,15 @@ export class Grams {
 }
 
 /**
- * The pixels of codes 0 to 255, which are cosines from 0 to 1. The colour scale ends at `top`.
+ * The pixels of codes 0 to 254, which are cosines from 0 to 1, and of unknown cosines. The colour scale ends at
+ * `top`.
  * @param {import('./util.js').Stops} stops
+ * @param {string} unknown The colour of unknown cosines.
  * @param {number} top
  */
-function palette(stops, top) {
+function palette(stops, unknown, top) {
   const colour = colourScale(stops);
-  return Uint32Array.from({length: 256}, (_, i) => pixel(colour(Math.min(1, i / 255 / top))));
+  const shades = Uint32Array.from({length: 256}, (_, i) => pixel(colour(Math.min(1, i / 254 / top))));
+  shades[UNKNOWN] = pixel(rgb(unknown));
+  return shades;
 }

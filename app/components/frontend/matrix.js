@@ -209,9 +209,10 @@ class Matrix {
     if (!data || !frame) return;
     const name = (/** @type {number} */ place) => escapeHtml(isolated(data.names[this.order[place]]));
     const decimals = data.decimals && data.wide ? data.decimals + 1 : data.decimals;
-    const value = fixed(this.value(row, column), decimals);
+    const value = this.value(row, column);
     const pairs = data.pairs?.[this.order[row] * data.n + this.order[column]];
-    const found = pairs === 0 ? 'no pair of classes' : `${escapeHtml(data.value_name)} ${value}`;
+    const known = `${escapeHtml(data.value_name)} ${fixed(value, decimals)}`;
+    const found = pairs === 0 ? 'no pair of classes' : Number.isNaN(value) ? 'no samples' : known;
     const over = pairs ? `, ${pairs.toLocaleString('en')} pair${pairs === 1 ? '' : 's'} of classes` : '';
     this.tip.innerHTML = `<b>${name(row)}</b> × <b>${name(column)}</b><br>\n${found}${over}`;
     this.tip.style.display = 'block';

@@ -1,5 +1,5 @@
 // What a class-by-class matrix shows, and where its cells are.
-import {clamp, colourScale, contextOf, decode64, pixel} from './util.js';
+import {clamp, colourScale, contextOf, decode64, pixel, rgb} from './util.js';
 
 /** @typedef {[row: number, column: number]} Cell */
 /** @typedef {[r0: number, r1: number, c0: number, c1: number]} Visible In the order shown; r1 and c1 are not included. */
@@ -12,7 +12,7 @@ import {clamp, colourScale, contextOf, decode64, pixel} from './util.js';
  * @property {string} values Base64 of n x n codes, row by row, as 8 or 16 bits.
  * @property {boolean} wide Whether codes have 16 bits.
  * @property {number} low The value of code 0.
- * @property {number} high The value of the highest code.
+ * @property {number} high The value of the highest code but one; the highest is of unknown values.
  * @property {string[]} names
  * @property {number[] | null} order The classes in the order shown; null for 0 to n - 1.
  * @property {number} zmin The start of the colour scale.
@@ -97,31 +97,36 @@ export const shadeOf = (value, zmin, zmax) =>
   Math.round(255 * Math.min(1, Math.max(0, (value - zmin) / (zmax - zmin))));
 
 /**
- * The values [n x n], row by row.
+ * The values [n x n], row by row; NaN if one is not known.
  * @param {MatrixData} data
  */
 export function decodeValues({values, wide, low, high}) {
   const bytes = decode64(values);
   const codes = wide ? new Uint16Array(bytes.buffer) : bytes;
-  const step = (high - low) / (wide ? 65535 : 255);
-  return Float32Array.from(codes, code => low + step * code);
+  const top = wide ? 65534 : 254;
+  const step = (high - low) / top;
+  return Float32Array.from(codes, code => (code > top ? Number.NaN : low + step * code));
 }
 
 /**
- * Paint the whole matrix on a canvas, one pixel a cell, in the order shown.
+ * Paint the whole matrix on a canvas, one pixel a cell, in the order shown. Unknown values have the grid's colour.
  * @param {HTMLCanvasElement} canvas
  * @param {MatrixData} data
  * @param {(row: number, column: number) => number} valueAt
  */
-export function paintCells(canvas, {n, zmin, zmax, stops}, valueAt) {
+export function paintCells(canvas, {n, zmin, zmax, stops, theme}, valueAt) {
   const colour = colourScale(stops);
+  const unknown = pixel(rgb(theme.grid));
   const shades = Uint32Array.from({length: 256}, (_, i) => pixel(colour(i / 255)));
   canvas.width = n;
   canvas.height = n;
   const image = new ImageData(n, n);
   const pixels = new Uint32Array(image.data.buffer);
   for (let r = 0, k = 0; r < n; r++)
-    for (let c = 0; c < n; c++, k++) pixels[k] = shades[shadeOf(valueAt(r, c), zmin, zmax)];
+    for (let c = 0; c < n; c++, k++) {
+      const value = valueAt(r, c);
+      pixels[k] = Number.isNaN(value) ? unknown : shades[shadeOf(value, zmin, zmax)];
+    }
   contextOf(canvas).putImageData(image, 0, 0);
 }
 

@@ -106,7 +106,7 @@ export function drawBlocks(context, frame, {blocks, theme}) {
 }
 
 /**
- * Write the values into the cells, if they are few and wide enough.
+ * Write the values that are known into the cells, if they are few and wide enough.
  * @param {CanvasRenderingContext2D} context
  * @param {Frame} frame
  * @param {MatrixData} data
@@ -121,6 +121,7 @@ export function drawValues(context, frame, {zmin, zmax, stops, decimals}, valueA
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
       const value = valueAt(r0 + r, c0 + c);
+      if (Number.isNaN(value)) continue;
       context.fillStyle = textOn(colour(shadeOf(value, zmin, zmax) / 255));
       const x = left + (c + 0.5) * cellW;
       context.fillText(shortValue(value, decimals), x, top + (r + 0.5) * cellH);

@@ -88,10 +88,11 @@ def kept_epochs(count: int, step: int) -> list[int]:
 
 
 def codes(gram: np.ndarray) -> np.ndarray:
-    """The upper triangle of a Gram, diagonal included, row by row, as uint8: 255 is 1, 0 is 0 or
-    below."""
-    rows, columns = np.triu_indices(len(gram))
-    return np.rint(np.clip(np.nan_to_num(gram[rows, columns]), 0.0, 1.0) * 255).astype(np.uint8)
+    """The upper triangle of a Gram, diagonal included, row by row, as uint8: 254 is 1, 0 is 0 or
+    below, 255 is unknown (NaN)."""
+    cosines = gram[np.triu_indices(len(gram))]
+    known = np.rint(np.clip(np.nan_to_num(cosines), 0.0, 1.0) * 254)
+    return np.where(np.isnan(cosines), 255, known).astype(np.uint8)
 
 
 def _encoded(course: Course, style: ModelStyle, theme: Theme, step: int) -> dict[str, object]:

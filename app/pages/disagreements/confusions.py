@@ -88,7 +88,7 @@ def _matrix(comparison: Comparison, first: Model, second: Model, part: Part, sha
 def _limit(scene: MatrixScene, part: Part, shares: bool) -> float:
     """The end of the colour scale. Correct answers on the diagonal do not count for it."""
     values = np.asarray(scene.values)
-    off = np.abs(values if part.groups else off_diagonal(values))
+    off = np.nan_to_num(np.abs(values if part.groups else off_diagonal(values)))
     if shares:
         return max(float(off.max(initial=0.0)), 0.01) if part.groups else 0.5
     return max(float(off.max(initial=0.0)), 1.0)
