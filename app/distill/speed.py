@@ -94,7 +94,8 @@ class Finished:
 def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]) -> list[Finished]:
     """Return the user's newest finished runs on the same data.
 
-    Runs of a race are left out, because their time is that of the whole race.
+    Runs of a race are left out, because their time is that of the whole race. Older runs do not
+    store that they were in one. They are recognised by another run with the same worker.
     """
     by_time = []
     runs = list(runs)
@@ -114,7 +115,7 @@ def finished_runs(config: TrainConfig, runs: Iterable[tuple[RunFolder, RunInfo]]
         with contextlib.suppress(RunError):
             status = run.status()
             speeds = [r["images_per_second"] for r in run.metrics() if r.get("images_per_second")]
-            if status.state == "finished" and speeds:
+            if status.state == "finished" and status.together == 1 and speeds:
                 trained = sum(_step_images(info.config) / speed for speed in speeds)
                 beside = max(0.0, status.seconds - trained)
                 by_time.append((status.heartbeat, Finished(beside, len(speeds))))

@@ -172,6 +172,9 @@ class Status:
     """Time spent so far, over all its workers."""
     cpu_seconds: Figure = 0.0
     """Processor time so far, of all threads and workers. A run of a race gets its share."""
+    together: Count = 1
+    """The largest number of runs that one of its workers trained in a race with it, itself
+    included. `seconds` is then the time of the race. Older files do not have it."""
     written: float | None = field(default=None, compare=False)
     """When the file was written, by the clock of its disk. The reader sets it; it is not stored."""
 

@@ -51,6 +51,7 @@ class Reporter:
         spent = before.seconds
         self._cpu_spent = before.cpu_seconds
         self._cpu_since = 0.0
+        self._together_before = before.together
         self.shared_by = 1
         """The number of runs that this process trains. Each gets a share of its time."""
         self._status = replace(
@@ -58,6 +59,7 @@ class Reporter:
             progress=before.progress,
             seconds=spent,
             cpu_seconds=before.cpu_seconds,
+            together=before.together,
         )
         self._lock = threading.Lock()
         self._written = 0.0
@@ -114,6 +116,7 @@ class Reporter:
                 heartbeat=time.time(),
                 seconds=self._spent + worked,
                 cpu_seconds=self._cpu_spent + used,
+                together=max(self._together_before, self.shared_by),
                 **changes,  # type: ignore[arg-type]
             )
             self._run.write_status(self._status)

@@ -105,7 +105,15 @@ def test_a_racers_time_does_not_count_as_that_of_a_run_alone(tmp_path: Path):
         shutil.copytree(SHELF / "caltech95/kd-s0", tmp_path / name)
         run = library.find(name)
         run.write_status(replace(run.status(), worker=Worker("here", pid, 1.0), seconds=500.0))
-    assert len(finished_runs(CONFIG, [(run, run.info()) for run in library.runs()])) == 1
+
+    def finished() -> int:
+        return len(finished_runs(CONFIG, [(run, run.info()) for run in library.runs()]))
+
+    assert finished() == 1
+    a, b = library.find("a"), library.find("b")
+    a.write_status(replace(a.status(), together=2))
+    b.delete()
+    assert finished() == 1  # only c: the time of a is still that of the race
 
 
 def test_the_guess_is_the_fastest_of_recent_runs_on_the_newest_ones_device(tmp_path: Path):

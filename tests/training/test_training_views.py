@@ -204,7 +204,7 @@ def test_a_race_and_solo_runs_end_with_the_same_bytes(make, library, monkeypatch
     for kind, run in zip(KINDS, runs, strict=True):
         assert equal(load_file(run.weights_path), solo[kind]), kind
         status = run.status()
-        assert status.state == "finished"
+        assert (status.state, status.together) == ("finished", 4)
         assert status.cpu_seconds > 0
 
 

@@ -446,7 +446,9 @@ def test_what_went_wrong_in_one_sentence(error, sentence):
 
 # -- the reporter ----------------------------------------------------------------------------------
 def test_the_reporter_keeps_what_a_former_worker_did(make_run):
-    before = Status("stopped", progress=engine.Progress(3, 9, 2, 6), seconds=40.0, error="old")
+    before = Status(
+        "stopped", progress=engine.Progress(3, 9, 2, 6), seconds=40.0, error="old", together=3
+    )
     run = make_run("a", status=before)
     reporter = Reporter(run)
     status = run.status()
@@ -461,6 +463,7 @@ def test_the_reporter_keeps_what_a_former_worker_did(make_run):
     status = run.status()
     assert (status.state, status.error, status.message) == ("failed", "because", "")
     assert 40.0 <= status.seconds < 60.0
+    assert status.together == 3
 
 
 def test_progress_is_written_at_most_once_a_second(make_run, monkeypatch):
