@@ -18,6 +18,7 @@ from app.distill.speed import Speed, speed_key
 from bickd_core.config import TrainConfig
 from bickd_core.launch.openmp import brief_waits
 from bickd_core.runs.library import Library
+from bickd_core.training.view_store import ViewKey
 
 BASE = Path(__file__).resolve().parents[2]
 SETTLE_SECONDS = 1.2
@@ -169,5 +170,6 @@ def read_answer(printed: str) -> Speed | str:
         return "The speed could not be measured here. You can still start the run."
     if "error" in answer:
         return str(answer["error"])
-    names = ("images_per_second", "loading", "evaluating", "finishing", "device", "students")
-    return Speed(**{name: answer[name] for name in names})
+    answer.pop("seconds")
+    views = answer.pop("views")
+    return Speed(**answer, views=None if views is None else ViewKey(**views))

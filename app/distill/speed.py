@@ -6,12 +6,13 @@ import contextlib
 import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.distill import races
 from app.distill.form_values import train_images
 from bickd_core.config import TrainConfig
 from bickd_core.runs.library import RunError, RunFolder, RunInfo
+from bickd_core.training.view_store import ViewKey, ViewStore
 
 BESIDE_SECONDS = 26.0
 """Seconds for start-up, evaluation and the map of a short run on caltech95, on two busy cores. Used
@@ -26,12 +27,14 @@ class Speed:
     """The measured speed of one kind of training on this machine.
 
     Attributes:
-        images_per_second: in training steps.
+        images_per_second: in training steps, without the making of the teacher's views.
         loading, evaluating, finishing: seconds before the first step, after each epoch, after the
             last epoch.
         device: device, precision and threads, each with its reason.
         students: how many students train side by side. A step and the finishing are then those of
             all students.
+        view_seconds: seconds to make a view of the teacher that is not stored.
+        views: key of these views for one seed; None if none are stored.
     """
 
     images_per_second: float
@@ -40,12 +43,31 @@ class Speed:
     finishing: float
     device: str
     students: int = 1
+    view_seconds: float = 0.0
+    views: ViewKey | None = None
 
     def seconds(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
-        """Return the expected seconds of a whole run."""
+        """Return the expected seconds of a whole run whose views are all stored."""
         return config.epochs * _step_images(config) / self.images_per_second + self.beside(
             config, finished
         )
+
+    def making_views(self, configs: Sequence[TrainConfig]) -> float:
+        """Return the seconds for the views that the teacher must still make.
+
+        Args:
+            configs: one for each seed, as the form makes them: without extensions and pools of
+                views.
+        """
+        if self.views is None:
+            return 0.0
+        wanted: dict[int, int] = {}  # seed of the augmentation -> number of views
+        for config in configs:
+            seed = config.seeds.augmentation if config.augment else 0
+            wanted[seed] = config.epochs if config.augment else 1
+        stores = {seed: ViewStore(replace(self.views, seed=seed)) for seed in wanted}
+        missing = sum(stores[seed].missing(range(views)) for seed, views in wanted.items())
+        return missing * self.view_seconds
 
     def beside(self, config: TrainConfig, finished: Sequence[Finished] = ()) -> float:
         """Return the seconds outside the training steps: start-up, evaluation and finishing.
@@ -130,9 +152,9 @@ def _step_images(config: TrainConfig) -> int:
 
 
 def speed_key(configs: Sequence[TrainConfig]) -> str:
-    """Return a key that is the same for plans of the same speed. Seeds, epochs and learning rate
-    are left out."""
-    stays = {"epochs", "train_limit", "seeds", "schedule", "validation_seed", "probe_size"}
+    """Return a key that is the same for plans of the same speed, on the same training images.
+    Seeds, epochs and learning rate are left out."""
+    stays = {"epochs", "seeds", "schedule", "probe_size"}
     relevant = [
         {**config.model_dump(mode="json", exclude=stays), "optimizer": config.optimizer.kind}
         for config in configs

@@ -12,21 +12,25 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from bickd_core.config import TrainConfig
+from bickd_core.runs.create import check_run
 from bickd_core.runs.library import Library
 from bickd_core.training.worker import explain
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
+    from bickd_core.models.outputs import Outputs
     from bickd_core.training.setup import Job
-    from bickd_core.training.teacher import TeacherOutputs
+    from bickd_core.training.teacher import LiveTeacher
 
 FINISHING_SECONDS = 20.0
 """Seconds for predictions, latency and the map after the last step, if no finished run is known.
@@ -42,8 +46,8 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Do real steps for some seconds after a warm-up, and evaluate each student once.
 
-    Forward passes of the teacher count once for all students, and only for views that are not
-    stored yet.
+    A live teacher's forward passes are part of the steps, once for all students. Those that fill
+    the store of views are measured apart, because they depend on the views that are stored.
 
     Args:
         configs: of one run, or of the runs of a race.
@@ -52,40 +56,84 @@ def measure_speed(
 
     Returns:
         A dictionary. `images_per_second`: speed of a step of all students. `loading`, `evaluating`,
-        `finishing`: seconds before the first step, after each epoch and after the last. `seconds`:
-        the expected total time. `device`: the device and the reason for it. `students`: their
-        number.
+        `finishing`: seconds before the first step, after each epoch and after the last.
+        `view_seconds`: seconds to make a view that is not stored. `views`: the fields of the
+        `ViewKey` of the views, None if none are stored. `seconds`: the expected total time.
+        `device`: the device and the reason for it. `students`: their number.
     """
     from bickd_core.training.race import lanes_of, spread_over
     from bickd_core.training.setup import build_race
+    from bickd_core.training.teacher import StoredTeacher
 
     began = time.time() if since is None else since
     jobs = build_race(configs, library)
     job = jobs[0]
-    missing = _views_to_make(job)
-    job.batches.teacher = _live(job)
+    teacher = job.batches.teacher
+    store = teacher.store if isinstance(teacher, StoredTeacher) else None
+    timed = None if teacher is None else _TimedTeacher(teacher.live)
+    job.batches.teacher = timed
     loading = time.time() - began
     with spread_over(lanes_of(jobs)) as spread:
-        per_step, evaluating = _measure(jobs, missing, spread, seconds)
+        students, in_teacher, evaluating = _measure(jobs, timed, spread, seconds)
+    per_step = students + (in_teacher if store is None else 0.0)
+    view_seconds = 0.0 if store is None else in_teacher * len(job.train) / job.batch_size
+    numbers = {job.batches.views.number(epoch) for epoch in range(job.config.epochs)}
+    making = 0.0 if store is None else view_seconds * store.missing(numbers)
+    training = job.config.epochs * (per_step * job.steps + evaluating) + making
     finishing = FINISHING_SECONDS * len(jobs)
     return {
         "images_per_second": job.batch_size / per_step,
         "loading": loading,
         "evaluating": evaluating,
         "finishing": finishing,
-        "seconds": loading + job.config.epochs * (per_step * job.steps + evaluating) + finishing,
+        "view_seconds": view_seconds,
+        "views": None if store is None else asdict(store.key),
+        "seconds": loading + training + finishing,
         "device": job.hardware.reason,
         "students": len(jobs),
     }
 
 
+@dataclass
+class _TimedTeacher:
+    """The forward pass of the teacher, with its seconds and its number so far."""
+
+    live: LiveTeacher
+    seconds: float = 0.0
+    passes: int = 0
+
+    def prepare(self, view: int) -> Iterator[None]:
+        return self.live.prepare(view)
+
+    def outputs(self, picked: Tensor, inputs: Tensor) -> Outputs:
+        _wait_for(inputs.device)
+        before = time.monotonic()
+        outputs = self.live.outputs(picked, inputs)
+        _wait_for(inputs.device)
+        self.seconds += time.monotonic() - before
+        self.passes += 1
+        return outputs
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def _measure(
-    jobs: Sequence[Job], missing: float, spread: Callable[..., Iterable[Any]], seconds: float
-) -> tuple[float, float]:
-    """Return the seconds of a step of all students, and of their evaluations.
+    jobs: Sequence[Job],
+    teacher: _TimedTeacher | None,
+    spread: Callable[..., Iterable[Any]],
+    seconds: float,
+) -> tuple[float, float, float]:
+    """Return the seconds of a step of all students without the teacher, of the teacher's pass over
+    its batch, and of the evaluations of all students.
 
     Args:
-        missing: share of the views that the teacher must still compute.
+        teacher: the one that the jobs' batches have.
         spread: a `map` that does the students' steps side by side, as in a race.
         seconds: how long to measure steps.
     """
@@ -102,38 +150,22 @@ def _measure(
     batches = [order[i * job.batch_size : (i + 1) * job.batch_size] for i in range(job.steps)]
     for number in range(3):
         step(batches[number % job.steps], number % job.steps)
-    done, in_teacher, started = 0, 0.0, time.monotonic()
+    if teacher is not None:
+        teacher.seconds, teacher.passes = 0.0, 0
+    done, started = 0, time.monotonic()
     while time.monotonic() - started < seconds:
-        picked = batches[done % job.steps]
-        if job.batches.teacher is not None:
-            inputs = job.batches.views.inputs(picked, 0)
-            before = time.monotonic()
-            job.batches.teacher.outputs(picked, inputs)
-            in_teacher += time.monotonic() - before
-        step(picked, (done + 3) % job.steps)
+        step(batches[done % job.steps], (done + 3) % job.steps)
         done += 1
-    # Each step was one of all students with a live teacher, and one more pass of the teacher, which
-    # is timed apart. Where an epoch is one step, its batch is kept, and the teacher's pass with it.
-    passes = 2 if job.steps > 1 else 1
-    per_step = (time.monotonic() - started - (passes - missing) * in_teacher) / done
+    in_students = time.monotonic() - started - (0.0 if teacher is None else teacher.seconds)
+    in_teacher = 0.0
+    if teacher is not None:
+        while teacher.passes < 3:  # where an epoch is one step, its batch is kept
+            teacher.outputs(batches[0], job.batches.views.inputs(batches[0], 0))
+        in_teacher = teacher.seconds / teacher.passes
     started = time.monotonic()
     for each in jobs:
         end_of_epoch(each, Position(seconds=1.0))
-    return per_step, time.monotonic() - started
-
-
-def _views_to_make(job: Job) -> float:
-    """Return the share of the run's views that the teacher must still compute: 1 for a live
-    teacher."""
-    teacher = job.batches.teacher
-    if teacher is None:
-        return 0.0
-    return teacher.missing({job.batches.views.number(epoch) for epoch in range(job.config.epochs)})
-
-
-def _live(job: Job) -> TeacherOutputs | None:
-    teacher = job.batches.teacher
-    return teacher if teacher is None else teacher.live
+    return in_students / done, in_teacher, time.monotonic() - started
 
 
 def main() -> None:
@@ -146,6 +178,7 @@ def main() -> None:
         from bickd_core.training.hardware import choose_hardware
 
         before = time.time()
+        configs = [check_run(config, library).config or config for config in configs]
         choose_hardware(
             configs[0], say=lambda message: print(message, file=sys.stderr)
         )  # compiles kernels, once

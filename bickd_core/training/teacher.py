@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -39,10 +39,6 @@ class TeacherOutputs(Protocol):
 
     live: LiveTeacher
 
-    def missing(self, views: Collection[int]) -> float:
-        """Return the share of these views that need a forward pass of the teacher, in [0, 1]."""
-        ...
-
     def prepare(self, view: int) -> Iterator[None]:
         """Prepare this view in pieces. The caller may stop between them."""
         ...
@@ -65,9 +61,6 @@ class LiveTeacher:
         self._names = names
         self._autocast = autocast
         self.live = self
-
-    def missing(self, views: Collection[int]) -> float:
-        return 1.0
 
     def prepare(self, view: int) -> Iterator[None]:
         return iter(())
@@ -93,22 +86,19 @@ class StoredTeacher:
         self, live: LiveTeacher, store: ViewStore, train: DeviceSplit, inputs: MakeInputs
     ) -> None:
         self.live = live
-        self._store = store
+        self.store = store
         self._train = train
         self._inputs = inputs
         self._view = -1
         self._tensors: dict[str, Tensor] = {}
 
-    def missing(self, views: Collection[int]) -> float:
-        return sum(not self._store.file(view).exists() for view in views) / max(len(views), 1)
-
     def prepare(self, view: int) -> Iterator[None]:
         if view == self._view:
             return
-        stored = self._store.load(view)
+        stored = self.store.load(view)
         if stored is None or len(stored["logits"]) != len(self._train):
-            with self._store.making(view):
-                stored = self._store.load(view)  # another process may have made it meanwhile
+            with self.store.making(view):
+                stored = self.store.load(view)  # another process may have made it meanwhile
                 if stored is None or len(stored["logits"]) != len(self._train):
                     parts: list[dict[str, Tensor]] = []
                     size = pass_batch(
@@ -120,7 +110,7 @@ class StoredTeacher:
                     stored = {
                         name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]
                     }
-                    self._store.save(view, stored)
+                    self.store.save(view, stored)
         device = self._train.labels.device
         self._tensors = {name: tensor.to(device) for name, tensor in stored.items()}
         self._view = view

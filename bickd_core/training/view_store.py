@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,6 +128,11 @@ class ViewStore:
 
     def file(self, view: int) -> Path:
         return self.path / f"view-{view:06d}.safetensors"
+
+    def missing(self, views: Collection[int]) -> int:
+        """Return how many of these views are not stored."""
+        stored = {file.name for file in self.path.glob("view-*.safetensors")}
+        return sum(self.file(view).name not in stored for view in views)
 
     def load(self, view: int) -> dict[str, Tensor] | None:
         """Return the outputs of this view by name, or None if they are missing or damaged (which is

@@ -19,7 +19,7 @@ from bickd_core.runs.library import Library
 
 ANSWER = (
     '{"images_per_second": 100.0, "loading": 1.0, "evaluating": 0.5, "finishing": 2.0,'
-    ' "device": "CPU", "students": 1}'
+    ' "device": "CPU", "students": 1, "seconds": 9.0, "view_seconds": 0.0, "views": null}'
 )
 
 

@@ -22,6 +22,7 @@ from app.distill.speed import (
 from bickd_core.config import KDOptions, Seeds, TrainConfig
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Worker
+from bickd_core.training.view_store import ViewKey, ViewStore
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 CONFIG = TrainConfig.model_validate(
@@ -62,10 +63,35 @@ def test_the_expected_time_is_steps_and_start_and_end():
 
 def test_races_of_the_same_methods_are_equally_fast_whatever_their_seeds():
     other = CONFIG.model_copy(update={"objective": KDOptions(temperature=2.0)})
+    fewer = CONFIG.model_copy(update={"train_limit": 100})  # other views of the teacher
     assert speed_key([CONFIG]) == speed_key(
         [CONFIG.model_copy(update={"seeds": Seeds.all(3), "epochs": 9})]
     )
-    assert len({speed_key(configs) for configs in ([CONFIG], [other], [CONFIG, other])}) == 3
+    assert (
+        len({speed_key(configs) for configs in ([CONFIG], [other], [CONFIG, other], [fewer])}) == 4
+    )
+
+
+def test_views_that_are_not_stored_take_time():
+    key = ViewKey(
+        *("t", "d", "resnet20", 2, True, 0, (0.5,), (0.5,), ("logits",), "fp32"),
+    )
+    speed = Speed(100.0, 6.0, 0.5, 20.0, "CPU", view_seconds=3.0, views=key)
+    for view in range(2):
+        file = ViewStore(replace(key, seed=1)).file(view)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    def making(*seeds: int, **changes) -> float:
+        configs = [
+            CONFIG.model_copy(update={"seeds": Seeds.all(seed), **changes}) for seed in seeds
+        ]
+        return speed.making_views(configs)
+
+    assert (making(0), making(1), making(0, 1)) == (9.0, 3.0, 12.0)
+    assert making(1, epochs=2) == 0.0
+    assert making(0, 1, augment=False) == 3.0, "without augmentation all seeds have the same view"
+    assert replace(speed, views=None).making_views([CONFIG]) == 0.0
 
 
 def test_own_finished_runs_are_read_and_bundled_ones_are_not(tmp_path: Path):

@@ -6,10 +6,13 @@ import io
 import json
 import re
 import shutil
+import sys
 import threading
 import time
 import warnings
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -27,11 +30,14 @@ from bickd_core.runs.card import _recipe, _with_interval, write_card
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import USERS, Cost, Library, RunError, RunFolder
 from bickd_core.runs.status import Status, Worker
-from bickd_core.training import engine, evaluate, finish, setup, state, worker
-from bickd_core.training.estimate import main as estimate_main
+from bickd_core.training import engine, estimate, evaluate, finish, setup, state, worker
 from bickd_core.training.estimate import measure_speed
 from bickd_core.training.foreground import follow
+from bickd_core.training.view_store import ViewKey, ViewStore
 from bickd_core.training.worker import Reporter, explain, work
+
+sys.path.append(str(Path(__file__).parents[1] / "data"))
+from own_files import made_images, write_folder
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 
@@ -518,6 +524,10 @@ def test_an_estimate_makes_real_steps_and_writes_nothing(student, library, teach
     assert found["device"].startswith("CPU (requested), fp32 (requested), 1 thread (requested), ")
     one_step = asked.model_copy(update={"epochs": 1, "train_limit": 60})
     assert measure_speed([one_step], library, seconds=0.05)["images_per_second"] > 50
+    live = measure_speed(
+        [asked.model_copy(update={"teacher_outputs": "live"})], library, seconds=0.05
+    )
+    assert (live["views"], live["view_seconds"]) == (None, 0.0)
     both = measure_speed([asked, asked], library, seconds=0.05)
     assert (found["students"], both["students"]) == (1, 2)
     assert both["finishing"] == 2 * found["finishing"]
@@ -539,6 +549,48 @@ def test_an_estimate_does_the_steps_of_a_race_side_by_side(library, teacher, mon
     finally:
         torch.set_num_threads(threads)
     assert {name.partition("_")[0] for name in names} == {"lane"}
+
+
+def answer_of(config, library, monkeypatch, capsys) -> dict:
+    """The answer of the measuring process to one config."""
+    asked = {"configs": [config], "shelf": str(library.shelf), "own": str(library.own)}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+    monkeypatch.setattr("os.nice", lambda step: step)
+    monkeypatch.setattr(estimate, "measure_speed", partial(measure_speed, seconds=0.05))
+    estimate.main()
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_an_estimate_tells_which_views_are_missing(library, teacher, monkeypatch, capsys):
+    config = small_config(objective={"kind": "kd"}, teacher="teacher", epochs=3)
+    answer = answer_of(config.model_dump(mode="json"), library, monkeypatch, capsys)
+    assert answer["view_seconds"] > 0
+    key = ViewKey(**answer["views"])
+    assert ViewStore(key).missing(range(3)) == 3
+    for epochs in (1, 2):
+        config = config.model_copy(update={"epochs": epochs})
+        assert work(create_run(config, library, name=f"e{epochs}"), library) == "finished"
+        assert ViewStore(key).missing(range(3)) == 3 - epochs
+    assert ViewStore(replace(key, seed=2)).missing(range(3)) == 3
+
+
+def test_an_estimate_decodes_images_as_the_training_does(library, monkeypatch, capsys, tmp_path):
+    folder = write_folder(tmp_path / "pets", {"a": 8, "b": 8}, made_images(16))
+    data = {"dataset": f"folder:{folder}", "image_size": 16}
+    asked = small_config(**data, role="teacher", resize="pad", train_limit=None, batch_size=4)
+    run = create_run(asked, library, name="t")
+    assert work(run, library) == "finished"
+    loaded = []
+
+    def watched(*args, **options):
+        loaded.append(options["resizing"].resize)
+        return load_dataset(*args, **options)
+
+    monkeypatch.setattr(setup, "load_dataset", watched)
+    config = small_config(**data, teacher="t", train_limit=None, batch_size=4)
+    answer = answer_of(config.model_dump(mode="json"), library, monkeypatch, capsys)
+    assert "error" not in answer, answer
+    assert loaded == ["pad"]
 
 
 @pytest.mark.parametrize(
@@ -564,11 +616,7 @@ def test_an_estimate_does_the_steps_of_a_race_side_by_side(library, teacher, mon
     ],
 )
 def test_an_estimate_that_fails_says_why(config, error, library, monkeypatch, capsys):
-    asked = {"configs": [config], "shelf": str(library.shelf), "own": str(library.own)}
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
-    monkeypatch.setattr("os.nice", lambda step: step)
-    estimate_main()
-    answer = json.loads(capsys.readouterr().out)
+    answer = answer_of(config, library, monkeypatch, capsys)
     assert error in answer["error"]
     assert "\n" not in answer["error"]
 

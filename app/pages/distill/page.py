@@ -218,7 +218,8 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
     with st.container(key="distill-estimate"):
         if isinstance(speed, Speed):
             finished = finished_runs(configs[0], runs_with_info())
-            _time(plan, speed.seconds(configs[0], finished))
+            making = speed.making_views([group[0].config for group in plan.groups])
+            _time(plan, speed.seconds(configs[0], finished) + making / len(plan.groups))
             pace = (
                 f"{numbers.number(speed.images_per_second)}"
                 f" images/s{' for all students together' if plan.is_race else ''}"
@@ -228,6 +229,11 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
                 f"take {numbers.duration(speed.beside(configs[0], finished))} of the time"
                 f"{', based on your finished runs' if finished else ''}."
             )
+            if making:
+                st.caption(
+                    "The teacher's outputs that are not stored yet take"
+                    f" {numbers.duration(making)} of the time."
+                )
             st.caption(f"Device: {speed.device}.")
             return
         if isinstance(speed, str):
