@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import psutil
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -18,6 +17,7 @@ from bickd_core.comparing.cache import Figure, MemoryCache
 from bickd_core.comparing.comparison import Comparison
 from bickd_core.comparing.processes import FigureProcesses, can_compute
 from bickd_core.comparing.store import MISSING, FigureStore, StoredCache, default_folder
+from bickd_core.memory import total_memory
 from bickd_core.places import bytes_from_environment
 
 T = TypeVar("T")
@@ -108,13 +108,14 @@ def memory_use() -> tuple[int, int]:
 
 
 def memory_budget() -> int:
-    """Return how many bytes may be stored: BICKD_MEMORY_GB, else a quarter of the machine's memory.
+    """Return how many bytes may be stored: BICKD_MEMORY_GB, else a quarter of the memory of the
+    machine or its container.
 
     Raises:
         ValueError: BICKD_MEMORY_GB is not a number of at least 0.
     """
     wanted = bytes_from_environment("BICKD_MEMORY_GB")
-    return int(psutil.virtual_memory().total * SHARE) if wanted is None else wanted
+    return int(total_memory() * SHARE) if wanted is None else wanted
 
 
 @st.cache_resource(show_spinner=False)

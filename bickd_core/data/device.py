@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 
 from bickd_core.data.base import Split
-from bickd_core.data.memory import available_memory, resident_bytes
+from bickd_core.data.memory import resident_bytes
 from bickd_core.data.rows import Rows
+from bickd_core.memory import available_memory
 
 
 @dataclass(frozen=True)

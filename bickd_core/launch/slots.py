@@ -16,6 +16,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from bickd_core.cores import allowed_cores, available_cores
+from bickd_core.memory import total_memory
 from bickd_core.places import count_from_environment
 
 GIB_PER_RUN = 2.0
@@ -36,7 +37,7 @@ def default_slots(cores_per_run: int = CORES_PER_RUN) -> int:
     if (wanted := count_from_environment("BICKD_SLOTS")) is not None:
         return wanted
     cores = available_cores() // cores_per_run
-    memory = int(psutil.virtual_memory().total / 2**30 / GIB_PER_RUN)
+    memory = int(total_memory() / 2**30 / GIB_PER_RUN)
     return max(1, min(cores, memory))
 
 

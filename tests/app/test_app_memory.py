@@ -34,7 +34,7 @@ def test_the_budget_is_what_the_environment_says(memory, monkeypatch):
 
 def test_the_default_is_a_quarter_of_the_machine(memory, monkeypatch):
     monkeypatch.delenv("BICKD_MEMORY_GB", raising=False)
-    monkeypatch.setattr(cache.psutil, "virtual_memory", lambda: type("M", (), {"total": 8e9}))
+    monkeypatch.setattr(cache, "total_memory", lambda: 8_000_000_000)
     assert cache.memory_use() == (0, 2_000_000_000)
 
 

@@ -4,14 +4,16 @@ import hashlib
 import zlib
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from bickd_core.data.base import Split, carve_validation, channel_statistics, content_hash, limit
 from bickd_core.data.device import to_device
 from bickd_core.data.errors import DataError
-from bickd_core.data.memory import available_memory, resident_bytes
+from bickd_core.data.memory import resident_bytes
 from bickd_core.data.rows import RowFile, Rows
+from bickd_core.memory import available_memory, total_memory
 
 HEADER = b"seven b"
 
@@ -129,8 +131,10 @@ def test_available_memory_minds_a_containers_limit(tmp_path):
     (tmp_path / "memory.current").write_text("2500000\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 400000\nslab 2\n")
     assert available_memory(tmp_path) == 900_000 < machine
+    assert total_memory(tmp_path) == 3_000_000
     (tmp_path / "memory.max").write_text("max\n")
     assert available_memory(tmp_path) > 900_000
+    assert total_memory(tmp_path) == psutil.virtual_memory().total
 
 
 def test_what_fits_is_a_quarter_or_what_is_asked_for(monkeypatch):

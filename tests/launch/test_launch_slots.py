@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock, Timeout
 from run_helpers import wait_for
 
+from bickd_core import cores as cores_module
 from bickd_core.launch import slots
 from bickd_core.launch.slots import side_by_side, slot_folder, wait_for_slot
 
@@ -146,6 +147,32 @@ def _free(lock):
             return True
     except Timeout:
         return False
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({}, 8),
+    ],
+)
+def test_a_containers_share_of_the_cores_is_rounded_up(tmp_path, monkeypatch, files, cores):
+    monkeypatch.setattr(cores_module, "allowed_cores", lambda: list(range(8)))
+    monkeypatch.setattr(cores_module.psutil, "cpu_count", lambda logical: 8)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert cores_module.available_cores(tmp_path) == cores
+
+
+def test_slots_fit_into_the_memory_of_a_container(monkeypatch):
+    monkeypatch.setattr(slots, "available_cores", lambda: 64)
+    monkeypatch.setattr(slots, "total_memory", lambda: 7 * 2**30)
+    assert slots.default_slots() == 3
 
 
 def test_runs_side_by_side_get_a_core_each_and_two_beside_a_gpu(tmp_path, monkeypatch):
