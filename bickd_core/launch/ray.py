@@ -114,8 +114,9 @@ class RayLauncher:
             return str(self._client.get_job_status(job).value)
         except OSError:
             return "UNREACHABLE"
-        except RuntimeError:  # a head that was started anew does not know it
-            return "UNKNOWN"
+        except RuntimeError as error:  # a head that was started anew does not know the job
+            failing = re.search(r"status code 5\d\d", str(error))
+            return "UNREACHABLE" if failing else "UNKNOWN"
 
 
 def connect(address: str | None) -> tuple[Client, str]:

@@ -128,6 +128,8 @@ OLD, NEW = 0.0, 2e9
         ("FAILED", "running", OLD, "lost"),
         ("STOPPED", "queued", OLD, "lost"),
         (RuntimeError("no such job"), "running", OLD, "lost"),
+        (RuntimeError("Request failed with status code 404: no job"), "queued", OLD, "lost"),
+        (RuntimeError("Request failed with status code 503: busy"), "queued", OLD, "working"),
         (ConnectionError("no head"), "running", OLD, "working"),
         (ConnectionError("no head"), "finished", NEW, "finished"),
     ],
