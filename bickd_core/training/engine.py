@@ -46,6 +46,9 @@ class Runner:
             "stopped".
         on_epoch: called with each line of metrics.jsonl after it was written.
         stop_after: (epoch, step) at which to stop, for tests.
+
+    Raises:
+        TrainingError: the saved state cannot be read, or processes read different ones.
     """
 
     def __init__(
@@ -61,8 +64,7 @@ class Runner:
         self.job, self.run = job, run
         self._on_epoch = on_epoch
         self.at = load_state(job, run)
-        # before the first process goes on and saves a later state than the others read
-        job.ranks.barrier()
+        self._check_same_state()
         self.state: Literal["training", "stopped", "finished"] = "training"
         self._report, self._should_stop, self._stop_after = report, should_stop, stop_after
         self._saved = time.monotonic()
@@ -73,6 +75,17 @@ class Runner:
         self._tally = Tally(self.at, job.hardware.device)
         if self.at.epoch >= job.config.epochs:
             self._end()
+
+    def _check_same_state(self) -> None:
+        """Check that all processes begin at the same step. This also keeps the first one from
+        saving a later state before the others have read theirs."""
+        every = self.job.ranks.every([self.at.epoch, self.at.step])
+        for rank, position in enumerate(every):
+            if position != every[0]:
+                raise TrainingError(
+                    f"process {rank} read another saved state than process 0; all processes must"
+                    " see the same runs folder (BICKD_RUNS on a shared file system)."
+                )
 
     def advance(self) -> None:
         """Do one step, with the work before it and, after the last step of an epoch, the

@@ -9,7 +9,7 @@ removes that factor. So the loss and all gradients are those of a single process
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import torch
@@ -157,6 +157,16 @@ class Ranks:
         answer = torch.tensor([value], dtype=torch.int32, device=self._fabric.device)
         dist.broadcast(answer, src=0)
         return bool(answer.item())
+
+    def every(self, values: Sequence[int]) -> list[list[int]]:
+        """Return the values of each process, in their order. This waits for all processes."""
+        if self.size == 1:
+            return [list(values)]
+        own = torch.tensor(values, dtype=torch.int64, device=self._fabric.device)
+        gathered = self._fabric.all_gather(own)
+        assert isinstance(gathered, Tensor)
+        values_of_each: list[list[int]] = gathered.tolist()
+        return values_of_each
 
     def barrier(self) -> None:
         if self.size > 1:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from run_helpers import small_config
 from safetensors.torch import load_file
 
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library, RunError, RunFolder
 from bickd_core.training import ranks, together
+from bickd_core.training.engine import TrainingError, fit
+from bickd_core.training.setup import build_job
 
 SCRIPT = Path(__file__).parent / "together_script.py"
 TESTS = Path(__file__).parent.parent
@@ -72,6 +75,7 @@ def of_one_and_of_two(tmp_path_factory, _trained):
 def test_two_processes_are_one_on_the_same_global_batch(of_one_and_of_two, kind):
     one, two = of_one_and_of_two[kind]
     assert (one["size"], two["size"]) == (1, 2)
+    assert (one["every"], two["every"]) == ([[0, 7]], [[0, 7], [1, 7]])
     torch.testing.assert_close(two["losses"], one["losses"], rtol=2e-5, atol=1e-6)
     torch.testing.assert_close(two["logit_gradient"], one["logit_gradient"], rtol=1e-4, atol=1e-7)
     assert one["logit_gradient"].abs().max() > 1e-3
@@ -97,6 +101,15 @@ def test_a_lost_process_restarts_all_from_the_last_step_and_ends_with_the_same_w
     weights = [load_file(library.find(name).weights_path) for name in ("unbroken", "broken")]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert [record["epoch"] for record in library.find("broken").metrics()] == [0, 1]
+
+
+def test_processes_that_read_different_states_do_not_train(library, monkeypatch):
+    run = create_run(small_config(), library, name="a")
+    job = build_job(run.info().config, library, run)
+    assert fit(job, run, stop_after=(0, 2)) == "stopped"
+    monkeypatch.setattr(job.ranks, "every", lambda values: [list(values), [0, 0]])
+    with pytest.raises(TrainingError, match="process 1 read another saved state than process 0;"):
+        fit(job, run)
 
 
 def test_a_connection_that_gloo_lost_is_made_again_by_all(monkeypatch):
@@ -128,8 +141,6 @@ def test_a_connection_that_gloo_lost_is_made_again_by_all(monkeypatch):
 
 
 def test_a_name_is_needed_and_stands_for_one_config(library, monkeypatch):
-    from run_helpers import small_config
-
     monkeypatch.setenv("RANK", "0")
     with pytest.raises(
         ValueError, match="needs a `--name`, got none; a restart finds the run by it"

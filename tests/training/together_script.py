@@ -90,6 +90,7 @@ def steps(library, kind, batch):
     ranks.Ranks.whole = whole
     result = {
         "size": job.ranks.size,
+        "every": job.ranks.every([job.ranks.rank, 7]),
         "losses": torch.tensor(losses, dtype=torch.float64),
         "logit_gradient": gradient,
         "weights": job.student.state_dict(),
