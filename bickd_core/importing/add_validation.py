@@ -40,13 +40,19 @@ def add_validation(
     """
     names = names or {}
     fitted = [
-        _fitting(library, model, names.get(model.name, model.name).strip())
+        _fitting(
+            library,
+            model,
+            names.get(model.name, model.name).strip(),
+            chosen=model.name in names,
+        )
         for model in imported.models
     ]
     keys = [run.key for run, _ in fitted]
     if twice := [key for key in keys if keys.count(key) > 1]:
         raise PredictionsError(
-            f"two models have the name of run '{twice[0]}'; name the run of each with `--names`."
+            f"two models have the name of run '{twice[0]}'; give each model the key of its own run"
+            " as its name."
         )
     for run, _ in fitted:
         reference = run.info().teacher
@@ -77,7 +83,8 @@ def _named(library: Library, name: str, *, is_key: bool) -> RunFolder:
     if len(called) > 1:
         keys = ", ".join(run.key for run in called)
         raise PredictionsError(
-            f"several runs are called '{name}' ({keys}); name one of them with `--names`."
+            f"several runs are called '{name}' ({keys}); give the key of the right run as the"
+            " model's name."
         )
     key = as_key(name)
     try:
@@ -89,12 +96,17 @@ def _named(library: Library, name: str, *, is_key: bool) -> RunFolder:
         ) from error
 
 
-def _fitting(library: Library, model: ImportedModel, name: str) -> tuple[RunFolder, Predictions]:
+def _fitting(
+    library: Library, model: ImportedModel, name: str, *, chosen: bool
+) -> tuple[RunFolder, Predictions]:
     """Return the model's run, and its predictions in the run's class order.
 
     Predictions without class names get those of the run.
+
+    Args:
+        chosen: whether a user chose the name, which may then be the run's key.
     """
-    run = _named(library, name, is_key=name != model.name)
+    run = _named(library, name, is_key=chosen)
     key = run.key
     run.check_writable("changed")
     if run.info().source.kind != "predictions":

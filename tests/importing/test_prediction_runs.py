@@ -438,9 +438,9 @@ def test_validation_of_a_name_that_several_runs_have_is_refused(two, library, tm
     with pytest.raises(PredictionsError, match="two models have the name of run 'teacher-2'"):
         add_validation(imported, library, names={"teacher": "teacher-2", "student": "teacher-2"})
     assert not any(run.has_predictions("validation") for run in library.runs())
-    names = {"teacher": "teacher-2", "student": "student-2"}
+    names = {"teacher": "teacher", "student": "student-2"}  # keys, though one is the file's name
     runs = add_validation(imported, library, names=names)
-    assert [run.key for run in runs] == ["teacher-2", "student-2"]
+    assert [run.key for run in runs] == ["teacher", "student-2"]
 
 
 def test_validation_without_class_names_takes_those_of_its_run(two, library, tmp_path):
