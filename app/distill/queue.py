@@ -28,6 +28,8 @@ class Entry:
     Attributes:
         working: whether it works; otherwise it waits.
         here: whether its worker is on this machine. The runs folder may be on a shared disk.
+        started: when its worker was started, in seconds since 1970. Infinite before the worker has
+            reported, and on another machine, whose clock may differ.
         seconds_left: None if unknown.
         ending: "stopping" after a request to stop, "finishing" after the last epoch, else "".
     """
@@ -38,6 +40,7 @@ class Entry:
     seconds_left: Seconds
     ending: str = ""
     here: bool = True
+    started: float = math.inf
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -78,7 +81,8 @@ def entries(
     runs: Iterable[Active],
     expected: Callable[[Sequence[TrainConfig]], Seconds],
 ) -> list[Entry]:
-    """Return working entries, then waiting ones, each in the order in which they were started.
+    """Return working entries, then waiting ones, each in the order in which their workers were
+    started. This is the order in which waiting workers get their turn.
 
     Args:
         expected: returns the seconds of runs that have not begun, one after the other.
@@ -114,8 +118,10 @@ def entries(
         elif left is None and at.fraction == 0:
             left = expected(configs)
         here = all(status.worker is None or status.worker.here for status in statuses)
-        queue_entries.append(Entry(pairs, working, at, left, ending, here))
-    return sorted(queue_entries, key=lambda entry: not entry.working)
+        worker = statuses[0].worker
+        started = worker.started if worker is not None and worker.here else math.inf
+        queue_entries.append(Entry(pairs, working, at, left, ending, here, started))
+    return sorted(queue_entries, key=lambda entry: (not entry.working, entry.started))
 
 
 def ends(slots: int, working: Sequence[float], waiting: Sequence[float]) -> list[float]:

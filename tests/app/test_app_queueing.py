@@ -74,6 +74,17 @@ def test_races_are_one_entry_and_what_works_comes_first(library):
     assert (until_free(found, 1), until_free(found, 2), until_free(found, 3)) == (110.0, 20.0, 0.0)
 
 
+def test_a_resumed_run_waits_behind_those_whose_workers_started_earlier(library):
+    runs = [put(library, name, "queued", 1) for name in ("old", "new", "newest")]
+    for (run, _), age in zip(runs[:2], (10.0, 20.0), strict=True):
+        worker = Worker.this()
+        worker = replace(worker, started=worker.started - age)
+        run.write_status(replace(run.status(), worker=worker))
+    runs[2][0].write_status(Status("queued", heartbeat=time.time()))  # its worker starts
+    found = entries(runs, lambda configs: 20.0)
+    assert [entry.keys for entry in found] == [("new",), ("old",), ("newest",)]
+
+
 @pytest.mark.usefixtures("here")
 def test_a_run_that_ends_says_so_instead_of_a_time(library):
     finishing, stopping = (
