@@ -129,11 +129,13 @@ class Planned:
     """A run before it has a folder.
 
     Attributes:
+        method: the method that was chosen. Its options may have been changed.
         named: whether the user typed the name. It is then an error if the name already exists.
     """
 
     config: TrainConfig
     name: str
+    method: str
     named: bool
 
 
@@ -181,7 +183,7 @@ def build_plan(form: Mapping[str, Any]) -> Plan:
             label = "teacher" if config.role == "teacher" else method
             named = f"{typed}-{label}-s{seed}" if many else typed
             name = named if typed else default_name(config, method)
-            group.append(Planned(config, name, bool(typed)))
+            group.append(Planned(config, name, method, bool(typed)))
         groups.append(tuple(group))
     return Plan(tuple(groups))
 
@@ -267,7 +269,7 @@ def plan_text(plan: Plan, teacher: RunInfo | None) -> str:
     if not plan.is_race:
         text = plan_sentence(first, teacher)
         return text if seeds == 1 else f"{text} There are {seeds} runs, one for each seed."
-    titles = [METHODS[method_of_run(run)].title for run in plan.groups[0]]
+    titles = [METHODS[name].title for name in method_labels(plan.groups[0])]
     commas = any("," in title for title in titles)
     listed = "; ".join(titles) if commas else f"{', '.join(titles[:-1])} and {titles[-1]}"
     budget = (
@@ -288,7 +290,8 @@ def plan_text(plan: Plan, teacher: RunInfo | None) -> str:
     return text if seeds == 1 else f"{text} There are {seeds} races, one for each seed."
 
 
-def method_of_run(run: Planned) -> str:
-    """Return the name of a planned run's method, or of its objective if the options were
-    changed."""
-    return method_of(run.config.objective)
+def method_labels(runs: Sequence[Planned]) -> list[str]:
+    """Return the method of each run of a race, or its objective if the options were changed. If two
+    are the same then, return the methods that were chosen."""
+    names = [method_of(run.config.objective) for run in runs]
+    return names if len(set(names)) == len(names) else [run.method for run in runs]

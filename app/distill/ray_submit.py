@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from app.distill.plan import Plan, method_of_run
+from app.distill.plan import Plan, method_labels
 from bickd_core.config import TrainConfig
 from bickd_core.launch.local import worker_environment
 from bickd_core.naming import as_key
@@ -48,11 +48,11 @@ def as_sweep(plan: Plan, name: str) -> Sweep:
             "pairs": [{"teacher": first.teacher, "student": first.arch}],
             "methods": [
                 {
-                    "label": method_of_run(run),
+                    "label": label,
                     "objective": run.config.objective,
                     "train": {"optimizer": run.config.optimizer.model_dump(mode="json")},
                 }
-                for run in plan.groups[0]
+                for label, run in zip(method_labels(plan.groups[0]), plan.groups[0], strict=True)
             ],
             "seeds": [group[0].config.seeds.weights for group in plan.groups],
             "train": _changed(first),

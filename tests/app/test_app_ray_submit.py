@@ -8,7 +8,7 @@ import pytest
 
 from app.distill import ray_submit
 from app.distill.form_values import form_of
-from app.distill.plan import build_plan
+from app.distill.plan import build_plan, plan_text
 from bickd_core.config import Seeds, TrainConfig
 from bickd_core.presets.catalogue import VARIANTS
 from bickd_core.runs.library import Library, check_name
@@ -59,6 +59,13 @@ def test_a_plan_is_a_sweep_of_the_same_runs():
     assert planned[3].config.objective == VARIANTS["kd-standardize"].options
     with pytest.raises(ValueError, match="on this machine"):
         ray_submit.as_sweep(plan(role="teacher"), "mine")
+
+
+def test_methods_that_were_changed_to_the_same_objective_keep_their_names():
+    asked = plan(methods=["kd", "kd-tuned"], options={"kd-tuned": {"temperature": 3.0}}, seeds="0")
+    sweep = ray_submit.as_sweep(asked, "x")
+    assert [run.name for run in planned_runs(sweep)] == ["x-kd-s0", "x-kd-tuned-s0"]
+    assert "race: KD; KD, tuned." in plan_text(asked, None)
 
 
 @pytest.mark.parametrize(
