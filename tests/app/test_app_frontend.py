@@ -133,6 +133,68 @@ def test_the_browser_knows_which_values_of_a_matrix_are_unknown(tmp_path):
     assert told == [True, False, False, True, ".50", "1"]
 
 
+ENDS = """
+const told = [[-0.0137, 0.0137], [0.991, 0.9985], [0, 0.6], [-1234, 1234], [-0.4, 12.345]].map(([zmin, zmax]) => {
+  const written = [];
+  const context = {
+    createLinearGradient: () => ({addColorStop() {}}),
+    fillRect() {},
+    strokeRect() {},
+    fillText: text => written.push(text),
+  };
+  const data = {zmin, zmax, stops: [], theme: {}, value_name: 'cosine'};
+  drawBar(context, {left: 0, top: 0, side: 300}, data);
+  return written.slice(0, 2);
+});
+console.log(JSON.stringify(told));
+"""
+
+
+def test_the_ends_of_a_colour_bar_have_three_digits_and_counts_are_whole(tmp_path):
+    assert run(tmp_path, "matrix_draw.js", ENDS) == [
+        ["−0.0137", "0.0137"],
+        ["0.991", "0.999"],
+        ["0", "0.6"],
+        ["−1,234", "1,234"],
+        ["−0.4", "12.3"],
+    ]
+
+
+ZOOM = """
+globalThis.ImageData = class {
+  constructor(width, height) {
+    this.data = {buffer: new ArrayBuffer(4 * width * height)};
+  }
+};
+const matrix = {
+  box: {style: {setProperty() {}}, setAttribute() {}},
+  picture: {getContext: () => ({putImageData() {}})},
+  data: null,
+  value: () => 0,
+  draw() {},
+};
+const shown = (names, order) => {
+  matrix.zoom = [0, 2, 0, 2];
+  matrix.cursor = [1, 1];
+  Matrix.prototype.update.call(matrix, {data: {...data, names, order}});
+  return [matrix.zoom, matrix.cursor];
+};
+const abc = ['a', 'b', 'c'];
+const told = [shown(abc, null), shown(abc, [0, 1, 2]), shown(['d', 'e', 'f'], null), shown(abc, null), shown(abc, [2, 1, 0])];
+console.log(JSON.stringify(told.map(([zoom, cursor]) => [zoom !== null, cursor !== null])));
+"""
+
+
+def test_zoom_and_cursor_stay_only_on_the_same_classes_in_the_same_order(tmp_path):
+    names = ("accent", "surface", "text", "muted", "grid")
+    colours = {name: getattr(LIGHT, name) for name in names}
+    data = {**matrix.encoded(np.eye(3)), "n": 3, "zmin": 0, "zmax": 1, "theme": colours}
+    data |= {"stops": LIGHT.sequential, "selected": None, "label": "cosines"}
+    script = f"const data = {json.dumps(data)};\n{ZOOM}"
+    told = run(tmp_path, "matrix.js", script)
+    assert told == [[True] * 2, [True] * 2, [False] * 2, [False] * 2, [False] * 2]
+
+
 # -- the types of the data
 # -------------------------------------------------------------------------------------
 

@@ -1,5 +1,14 @@
 // A class-by-class matrix on a canvas, with hover, click, keyboard and zoom. Matrices of one group share cursor and zoom.
-import {BAR, cellAt, decodeValues, layOut, paintCells, visibleBetween} from './matrix_data.js';
+import {
+  BAR,
+  cellAt,
+  decodeValues,
+  layOut,
+  namesShown,
+  orderOf,
+  paintCells,
+  visibleBetween,
+} from './matrix_data.js';
 import {
   drawBar,
   drawBlocks,
@@ -108,13 +117,13 @@ class Matrix {
   update({data, setTriggerValue}) {
     this.send = setTriggerValue;
     const before = this.data;
-    if (before && before.n !== data.n) {
+    if (before && namesShown(before) !== namesShown(data)) {
       this.zoom = null;
       this.cursor = null;
     }
     this.data = data;
     this.values = decodeValues(data);
-    this.order = data.order ?? Array.from({length: data.n}, (_, i) => i);
+    this.order = orderOf(data);
     this.places = new Map(this.order.map((c, i) => [c, i]));
     this.selected = data.selected;
     const {accent, surface, text, grid} = data.theme;

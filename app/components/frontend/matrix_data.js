@@ -61,6 +61,21 @@ const TITLE = 20; // pixels of an axis title
 const range = (from, to) => Array.from({length: to - from}, (_, i) => from + i);
 
 /**
+ * The classes in the order shown.
+ * @param {MatrixData} data
+ */
+export const orderOf = ({n, order}) => order ?? range(0, n);
+
+/**
+ * All names in the order shown, as one text. Cursor and zoom are places in this order.
+ * @param {MatrixData} data
+ */
+export const namesShown = data =>
+  orderOf(data)
+    .map(c => data.names[c])
+    .join('\n');
+
+/**
  * Lay out the visible rows and columns.
  * @param {CanvasRenderingContext2D} context With the font of the names.
  * @param {MatrixData} data

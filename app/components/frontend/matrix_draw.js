@@ -199,6 +199,15 @@ export function drawRubber(context, from, to, colour) {
 }
 
 /**
+ * An end of the colour scale with three digits, such as "0.6" or "−0.0137". Counts from 1,000 are whole.
+ * @param {number} value
+ */
+function endText(value) {
+  const rounded = Math.abs(value) < 1000 ? Number(value.toPrecision(3)) : Math.round(value);
+  return minus(rounded.toLocaleString('en', {maximumFractionDigits: 20}));
+}
+
+/**
  * Draw the colour bar below the matrix.
  * @param {CanvasRenderingContext2D} context
  * @param {Frame} frame
@@ -216,11 +225,10 @@ export function drawBar(context, {left, top, side}, {zmin, zmax, stops, theme, v
   context.strokeRect(x + 0.5, y + 0.5, width - 1, 6);
   context.fillStyle = theme.muted;
   context.textBaseline = 'top';
-  const end = (/** @type {number} */ value) => minus(String(+value.toFixed(2)));
   context.textAlign = 'left';
-  context.fillText(end(zmin), x, y + 13);
+  context.fillText(endText(zmin), x, y + 13);
   context.textAlign = 'right';
-  context.fillText(end(zmax), x + width, y + 13);
+  context.fillText(endText(zmax), x + width, y + 13);
   context.textAlign = 'center';
   context.fillText(value_name, x + width / 2, y + 13);
 }
