@@ -14,6 +14,7 @@ from bickd_viz.text.numbers import (
     listed,
     percent,
     points,
+    points_with_ends,
     sentence_begin,
     with_interval,
 )
@@ -130,12 +131,12 @@ def sureness_title(name: str, excess: Interval, confidence: float, accuracy: flo
 
 def error_note(error: Interval, excess: Interval) -> str:
     """The calibration error, and confidence minus accuracy, with their intervals."""
-    ends = ""
+    figures = points(excess.estimate)
     if has_limits(excess):
-        ends = f" ({points(excess.low).removesuffix(' points')} to {points(excess.high)})"
+        figures = "{} points ({} to {} points)".format(*points_with_ends(excess))
     return (
         f"Expected calibration error (ECE): {estimate_text(error, 'percent')}. Confidence minus"
-        f" accuracy: {points(excess.estimate)}{ends}."
+        f" accuracy: {figures}."
     )
 
 
@@ -158,15 +159,12 @@ def gap_sentence(
 ) -> str:
     """Compare a figure of two models on the same samples. Lower is better. `difference`: student
     minus other."""
-    if difference.low is None:
-        ends = points(difference.estimate) if fmt == "percent" else with_interval(difference)
-    elif fmt == "percent":
-        ends = (
-            f"{points(difference.estimate)}, {points(difference.low).removesuffix(' points')} to"
-            f" {points(difference.high)}"
-        )
-    else:
+    if fmt != "percent":
         ends = with_interval(difference)
+    elif has_limits(difference):
+        ends = "{} points, {} to {} points".format(*points_with_ends(difference))
+    else:
+        ends = points(difference.estimate)
     if not has_limits(difference):
         return (
             f"{what} of these two models: {student} minus {other} is {ends}. There are too few"

@@ -13,6 +13,7 @@ from bickd_viz.text.numbers import (
     has_limits,
     number,
     percent,
+    points_with_ends,
     together,
     with_interval,
 )
@@ -116,7 +117,7 @@ def _left(gap: float, left: float, difference: Interval | None) -> str:
 def sentence_for_cost(
     name: str,
     other: str,
-    accuracy: tuple[float, float, float] | None,
+    accuracy: Interval | None,
     kl: tuple[float, float] | None,
     calibration: tuple[float, float] | None,
     overlap: Interval | None = None,
@@ -127,7 +128,7 @@ def sentence_for_cost(
     Args:
         name: The first model.
         other: The second model.
-        accuracy: The difference in fractions, and the ends of its interval.
+        accuracy: The paired difference in fractions.
         kl: KL from the teacher of both models, in nats.
         calibration: Calibration error of both models.
         overlap: The paired difference, matched per image.
@@ -136,11 +137,9 @@ def sentence_for_cost(
     parts = []
     if overlap is not None:
         parts.append(f"overlap matched per {noun} {with_interval(overlap)}")
-    if accuracy is not None:
-        estimate, low, high = (100 * v for v in accuracy)
-        ends = f"{estimate:+.1f} points [{low:+.1f}, {high:+.1f}]".replace("-", "−")
-        seen = "no difference seen in accuracy, " if low <= 0 <= high else "accuracy "
-        parts.append(seen + ends)
+    if accuracy is not None and has_limits(accuracy):
+        seen = "accuracy " if excludes_zero(accuracy) else "no difference seen in accuracy, "
+        parts.append(seen + "{} points [{}, {}]".format(*points_with_ends(accuracy)))
     if kl is not None:
         parts.append("KL to the teacher {} against {} nats".format(*together(*kl)))
     if calibration is not None:

@@ -106,6 +106,24 @@ def points(value: float | None, decimals: int = 1) -> str:
     return f"{text} points"
 
 
+def points_with_ends(difference: Interval) -> list[str]:
+    """A difference of two fractions and the ends of its interval, in percentage points without
+    their unit.
+
+    They have one decimal, or more if an end would round to 0: the text must not say 0 if the
+    interval excludes it.
+
+    >>> from types import SimpleNamespace
+    >>> points_with_ends(SimpleNamespace(estimate=0.024, low=0.0004, high=0.0476))
+    ['+2.40', '+0.04', '+4.76']
+    """
+    ends = [end for end in (difference.low, difference.high) if _finite(end)]
+    decimals = 1
+    while any(abs(end) > ROUNDING and not round(100 * end, decimals) for end in ends):
+        decimals += 1
+    return [signed(100 * value, decimals) for value in (difference.estimate, *ends)]
+
+
 def count(value: int) -> str:
     """A whole number with thousands separators: 1208 -> "1,208"."""
     return f"{int(value):,}"
@@ -257,10 +275,10 @@ def comparison_sentence(
     """
     student_value, baseline_value = map(percent, values)
     figures = f"{student_value} against {baseline_value}"
-    if difference is None or difference.low is None:
+    if difference is None or not has_limits(difference):
         return f"{what}: {student} {student_value}, {baseline} {baseline_value}."
-    low = points(difference.low).removesuffix(" points")
-    ends = f"{points(difference.estimate)}, {low} to {points(difference.high)}"
+    estimate, low, high = points_with_ends(difference)
+    ends = f"{estimate} points, {low} to {high} points"
     if not excludes_zero(difference):
         return f"{what}: no difference seen between {student} and {baseline}, {figures} ({ends})."
     where = "higher" if difference.estimate > 0 else "lower"

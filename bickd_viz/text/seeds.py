@@ -19,6 +19,7 @@ from bickd_viz.text.numbers import (
     listed,
     percent,
     points,
+    points_with_ends,
     together,
     with_interval,
 )
@@ -314,10 +315,9 @@ def difference(field: str, figure: Difference) -> str:
     interval = figure.interval
     if _is_overlap(field):
         return with_interval(interval)
-    if interval.low is None or interval.high is None:
+    if not has_limits(interval):
         return points(interval.estimate)
-    ends = ", ".join(points(end).removesuffix(" points") for end in (interval.low, interval.high))
-    return f"{points(interval.estimate)} [{ends}]"
+    return "{} points [{}, {}]".format(*points_with_ends(interval))
 
 
 def differences_note(finding: Finding, noun: str = "image") -> tuple[str, str]:

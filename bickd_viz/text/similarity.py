@@ -16,6 +16,7 @@ from bickd_viz.text.numbers import (
     has_limits,
     number,
     together,
+    with_interval,
 )
 
 NEARER_WHEN_LOW = ("procrustes",)
@@ -215,9 +216,10 @@ def layer_differences(
 
 
 def _with_ends(difference: Interval) -> str:
-    """ "−0.0014 [−0.0071, 0.0042]", all with the same decimals."""
-    estimate, low, high = together(difference.estimate, difference.low, difference.high)
-    return f"{'+' if difference.estimate > 0 else ''}{estimate} [{low}, {high}]"
+    """A difference with its sign and its interval: "+0.0014 [−0.0042, 0.0071]"."""
+    text = with_interval(difference)
+    is_zero = not text.partition(" ")[0].strip("0.")
+    return f"+{text}" if difference.estimate > 0 and not is_zero else text
 
 
 def _signed(value: float) -> str:

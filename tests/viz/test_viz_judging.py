@@ -307,3 +307,11 @@ def test_title_interval_and_mcnemar_say_the_same_of_small_sets(rows):
         assert bool(re.search("no difference (is )?seen", title, re.I)) != seen
     if seen:
         assert ("higher" in interval) == ("more often" in title)
+
+
+def test_ends_in_points_are_not_rounded_to_0_if_the_interval_excludes_it():
+    near = difference(0.024, 0.0004, 0.0476)
+    said = words.gap_sentence("ECE", "KD", "CE", near, fmt="percent")
+    assert said.endswith("(+2.40 points, +0.04 to +4.76 points).")
+    assert words.error_note(near, near).endswith("accuracy: +2.40 points (+0.04 to +4.76 points).")
+    assert words.error_note(near, difference(0.3, None, None)).endswith("accuracy: +30.0 points.")

@@ -119,11 +119,16 @@ def test_what_each_rule_of_matching_leaves_of_a_gap_is_said_and_nothing_where_no
 
 def test_the_cost_names_what_goes_against_a_model():
     text = lessons.sentence_for_cost(
-        "BicKD", "KD", (-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17)
+        "BicKD", "KD", interval(-0.01, -0.03, 0.01), (0.27, 0.17), (0.219, 0.17)
     )
     assert "no difference seen in accuracy, −1.0 points [−3.0, +1.0]" in text
     assert "0.270 against 0.170 nats" in text
     assert "21.9% against 17.0%" in text
+    rounded = interval(-0.0001, -0.03, 0.0296)
+    none = lessons.sentence_for_cost("BicKD", "KD", rounded, None, None)
+    assert "no difference seen in accuracy, 0.0 points [−3.0, +3.0]" in none
+    alone = interval(0.02, None, None)
+    assert lessons.sentence_for_cost("BicKD", "KD", alone, None, None) == ""
     assert lessons.sentence_for_cost("BicKD", "KD", None, None, None) == ""
     small = lessons.sentence_for_cost(
         "BicKD", "KD", None, None, None, interval(-0.03, -0.04, -0.02)

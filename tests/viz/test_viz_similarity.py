@@ -183,6 +183,8 @@ def test_at_which_layers_two_students_differ():
         " 0.050]) and less similar at stage 1 (−0.030 [−0.050, −0.010]). No difference seen at"
         " logits."
     )
+    near = words.layer_differences("B", "A", [("stem", Ends(0.03, 0.0001, 0.06))])
+    assert "at stem (+0.0300 [0.0001, 0.0600])" in near
     assert words.layer_differences("B", "A", [("stem", down)]).startswith(
         "Of these two models, B is less similar to the teacher than A at stem"
     )

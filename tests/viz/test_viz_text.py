@@ -36,6 +36,7 @@ def test_an_interval_that_touches_zero_shows_no_difference():
             Between(0.032, 0.012, 0.051),
             "BicKD is higher than KD, 64.0% against 60.8% (+3.2 points, +1.2 to +5.1 points)",
         ),
+        (Between(0.024, 0.0004, 0.0476), "BicKD is higher than KD, 64.0% against 60.8% (+2.40"),
         (Between(-0.032, -0.051, -0.012), "BicKD is lower than KD"),
         (Between(0.01, -0.01, 0.03), "no difference seen between BicKD and KD"),
         (None, "BicKD 64.0%, KD 60.8%."),
@@ -45,6 +46,16 @@ def test_a_compared_fraction_follows_its_paired_interval(difference, words):
     assert words in numbers.comparison_sentence(
         "Accuracy", "BicKD", "KD", (0.64, 0.608), difference
     )
+
+
+@given(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1))
+def test_an_interval_in_points_that_excludes_0_has_no_end_of_0(one, other):
+    low, high = sorted((one, other))
+    shown = numbers.points_with_ends(Between((low + high) / 2, low, high))
+    for end, text in zip((low, high), shown[1:], strict=True):
+        assert (text.strip("0.") == "") == (abs(end) <= 1e-6 and not round(100 * end, 4))
+        assert float(text.replace("−", "-")) == pytest.approx(100 * end, abs=0.0501)
+    assert len({text.partition(".")[2] and len(text.partition(".")[2]) for text in shown}) == 1
 
 
 @pytest.mark.parametrize(

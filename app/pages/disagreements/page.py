@@ -13,6 +13,7 @@ from app.pages.disagreements import confusions, outcomes
 from app.plain import st
 from bickd_core.comparing import calibration, finding, measures
 from bickd_core.comparing.comparison import Comparison, Model
+from bickd_core.geometry.intervals import Interval
 from bickd_core.wording import worded
 from bickd_viz.charts.paired import paired_html
 from bickd_viz.text import calibration as sentences
@@ -150,8 +151,8 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
         st.write(
             f"{comparison.class_names[found]}: {student.name} is right on {first} of"
             f" {numbers.counted(interval.n, comparison.noun)}, {other.called} on {second}."
-            f" Difference: {_signed(100 * interval.estimate)} points, 95% interval"
-            f" {_ends(interval.low, interval.high)}."
+            f" Difference: {numbers.points_with_ends(interval)[0]} points, 95% interval"
+            f" {_ends(interval)}."
         )
     rows = [
         {
@@ -160,7 +161,7 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
             student.name: numbers.percent_number(right[0][c] / interval.n),
             other.name: numbers.percent_number(right[1][c] / interval.n),
             _DIFFERENCE: 100 * interval.estimate,
-            "95% interval, points": _ends(interval.low, interval.high),
+            "95% interval, points": _ends(interval),
         }
         for c, interval in known
     ]
@@ -183,10 +184,10 @@ def _by_class(comparison: Comparison, student: Model, other: Model) -> None:
     )
 
 
-def _ends(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
+def _ends(difference: Interval) -> str:
+    if not numbers.has_limits(difference):
         return "not available"
-    return f"{_signed(100 * low)} to {_signed(100 * high)}"
+    return " to ".join(numbers.points_with_ends(difference)[1:])
 
 
 def _signed(value: float) -> str:

@@ -156,13 +156,8 @@ def _cost(comparison: Comparison, student: Model, other: Model, T: float) -> str
     error = None
     if first.calibration_error and second.calibration_error:
         error = (first.calibration_error.estimate, second.calibration_error.estimate)
-    ends = (
-        None
-        if gap is None or gap.low is None or gap.high is None
-        else (gap.estimate, gap.low, gap.high)
-    )
     return lessons.sentence_for_cost(
-        student.name, other.called, ends, kl, error, left, comparison.noun
+        student.name, other.called, gap, kl, error, left, comparison.noun
     )
 
 
