@@ -26,11 +26,11 @@ MOST_BYTES = 64 * 2**20
 _FILE_COLUMNS = (
     "filename", "file", "path", "image", "filepath", "file_name", "image_path", "img", "imageid",
     "image_id", "image_name",
-    "id",
+    "id", "id_code",
 )  # fmt: skip
 _LABEL_COLUMNS = (
     "classid", "class_id", "label", "class", "target", "category", "wnid", "synset", "class_name",
-    "predictionstring",
+    "predictionstring", "diagnosis",
 )  # fmt: skip
 _SUFFIXES = (".csv", ".tsv", ".txt")
 _START = 2**14
@@ -135,6 +135,15 @@ def _has_no_classes(rows: list[list[str]]) -> bool:
     return any(each in head for each in _FILE_COLUMNS) and not any(
         each in head for each in _LABEL_COLUMNS
     )
+
+
+def only_lists_images(file: Path) -> bool:
+    """Return whether a file has no classes, like Kaggle's `test.csv`: it has one column, or none
+    that is called like a class."""
+    rows = _first_rows(file)
+    if not rows or "annotation" in file.name.lower():
+        return False
+    return all(len(row) == 1 for row in rows) or _has_no_classes(rows)
 
 
 class LabelRow(NamedTuple):
@@ -381,8 +390,9 @@ def class_names(
     """Return the folders in the order of their classes, and the class name of each folder.
 
     `class_to_idx.json` maps folders to positions. A text file has one line for each class: a folder
-    and its name. If the folders are numbered from 0, names are enough, with or without a WordNet
-    id. If a class has several names, the first one is used unless another class has it too.
+    and its name, or a folder and its position, in any order. If the folders are numbered from 0,
+    names are enough, with or without a WordNet id. If a class has several names, the first one is
+    used unless another class has it too.
 
     Args:
         part_of_classes: whether `class_to_idx.json` and `LOC_synset_mapping.txt` may list more
@@ -400,6 +410,10 @@ def class_names(
     lines = [line.strip() for line in _text(file).splitlines() if line.strip()]
     pairs = [re.split(r"[\t ,]+", line, maxsplit=1) for line in lines]
     listed = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    order = _in_numbers(listed, folders) or _in_numbers({b: a for a, b in listed.items()}, folders)
+    if order is not None:
+        every = order if part_of_classes else [name for name in order if name in folders]
+        return every, {name: name for name in every}
     if all(folder in listed for folder in folders):
         every = sorted(listed) if part_of_classes and file.name == _NAMES[-1] else list(folders)
         return every, _short({folder: listed[folder] for folder in every})
@@ -412,6 +426,19 @@ def class_names(
         names = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
         return numbers, _short(dict(zip(numbers, names, strict=True)))
     return None
+
+
+def _in_numbers(listed: Mapping[str, str], folders: Sequence[str]) -> list[str] | None:
+    """Return the folders of a file by their numbers; None unless each has one from 0, and all
+    folders are listed.
+
+    >>> _in_numbers({"eel": "1", "dog": "0"}, ["dog", "eel"])
+    ['dog', 'eel']
+    """
+    numbers = {str(number): number for number in range(len(listed))}
+    if {*listed.values()} != {*numbers} or not {*folders} <= {*listed}:
+        return None
+    return sorted(listed, key=lambda name: numbers[listed[name]])
 
 
 def _from_json(

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bickd_core.data.annotations import annotated, class_names, labelled, labels_file, names_file
+from bickd_core.data.annotations import (
+    annotated,
+    class_names,
+    labelled,
+    labels_file,
+    names_file,
+    only_lists_images,
+)
 from bickd_core.data.errors import DataError
 from bickd_core.data.folders import (
     IMAGE_SUFFIXES,
@@ -28,6 +36,12 @@ from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
 
 logger = logging.getLogger(__name__)
+
+_IMAGE_WORDS = {
+    *("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "data", "set"),
+    *("dataset", "jpg", "jpeg", "png"),
+}
+"""Words beside a part in the name of a folder that holds images of all classes."""
 
 
 @dataclass(frozen=True)
@@ -216,9 +230,9 @@ def _other_part(
     file of labels; None if its classes are unknown."""
     own_classes = _classes(folder, path)
     named = {same_name(name) for name in classes}
-    if not any(same_name(name) in named for name in own_classes) and (
-        file := labels_file(folder, path, IMAGE_SUFFIXES)
-    ):
+    own = any(same_name(name) in named for name in own_classes)
+    file = None if own else labels_file(folder, path, IMAGE_SUFFIXES)
+    if file is not None and not only_lists_images(file):
         return _Part(part, folder, annotated(file, folder, list(classes), IMAGE_SUFFIXES), file)
     flat = not any(own_classes.values()) and has_files(folder, IMAGE_SUFFIXES)
     images = (
@@ -282,7 +296,7 @@ def _parts_by_words(folders: list[Path]) -> dict[str, Path]:
     }
     found = {part: each for part, each in alike.items() if each}
     if "train" not in found or len(found) < 2:
-        return {}
+        return _flat_parts(folders)
     for part, each in found.items():
         if len(each) > 1:
             listed = " and ".join(repr(as_text(folder.name)) for folder in each)
@@ -295,6 +309,25 @@ def _parts_by_words(folders: list[Path]) -> dict[str, Path]:
     left = [as_text(folder.name) for folder in folders if _inner(folder) not in used.values()]
     unused = f" Not used: {', '.join(left)}." if left else ""
     note(logger, f"{as_text(folders[0].parent)}: {listed}, because of their names.{unused}")
+    return used
+
+
+def _flat_parts(folders: list[Path]) -> dict[str, Path]:
+    """Return the folders of images whose names have a word for a part, such as Kaggle's
+    `train_images` and `test_images`. Empty if others have images too, or if these may be classes:
+    no file has the labels of train, and the names have words for more than images."""
+    flat = [folder for folder in folders if has_files(folder, IMAGE_SUFFIXES)]
+    parts = [parts_in(folder.name) for folder in flat]
+    used = {part.pop(): folder for part, folder in zip(parts, flat, strict=True) if len(part) == 1}
+    if "train" not in used or not 1 < len(used) == len(flat) or any(map(subfolders, flat)):
+        return {}
+    words = {word for folder in flat for word in re.split(r"[^a-z]+", folder.name.lower())}
+    plain = all(word in _IMAGE_WORDS or part_of(word) for word in words if word)
+    root = folders[0].parent
+    if not plain and labels_file(used["train"], root, IMAGE_SUFFIXES) is None:
+        return {}
+    listed = ", ".join(f"{as_text(folder.name)} as {part}" for part, folder in used.items())
+    note(logger, f"{as_text(root)}: {listed}, because of their names.")
     return used
 
 

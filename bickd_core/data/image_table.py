@@ -9,7 +9,7 @@ import numpy as np
 
 from bickd_core.data.annotations import image_named, images_by_name, label_rows, rows_once
 from bickd_core.data.errors import DataError
-from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, subfolders
+from bickd_core.data.folders import IMAGE_SUFFIXES, as_text, parts_in, subfolders
 from bickd_core.data.listing import Listing, side_and_channels
 from bickd_core.data.pixels import Encoded, decode_all, header
 from bickd_core.data.resizing import Resizing
@@ -59,8 +59,8 @@ def listing(path: Path) -> Listing:
 def _images(path: Path) -> list[tuple[Path, str, str]]:
     """Return file, class and part of each image; see `parts_of` for the parts.
 
-    Files are in the table's folder. If a row's file is not there, it is looked for in the folder
-    `images` next to the table.
+    Files are in the table's folder. If a row's file is not there, it is looked for by its name in
+    the folders next to the table; see `_in_folders`.
 
     Raises:
         DataError: the table cannot be read, an image does not exist or is outside the table's
@@ -73,7 +73,7 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
         )
     root, images = path.parent, list[Path]()
     rows = label_rows(path)
-    in_images: dict[str, Path] | None = None
+    in_folders: dict[str, Path] | None = None
     for number, row in enumerate(rows, 1):
         named = root / row.image.replace("\\", "/")
         if ".." in named.parts or not named.is_relative_to(root):
@@ -83,19 +83,27 @@ def _images(path: Path) -> list[tuple[Path, str, str]]:
             )
         file: Path | None = named
         if not named.is_file():
-            in_images = _in_images(root) if in_images is None else in_images
-            file = image_named(row.image, in_images)
+            in_folders = _in_folders(path) if in_folders is None else in_folders
+            file = image_named(row.image, in_folders)
         if file is None:
             raise DataError(
                 f"{as_text(path)} names the image {row.image!r} in row {number}, but there is no"
-                f" such file in {as_text(root)} or in a folder 'images' there; correct the name, or"
-                " put the image there."
+                f" such file in {as_text(root)}, and not exactly one in the folders there; correct"
+                " the name, or put the image there."
             )
         images.append(file)
     return [(images[i], rows[i].label, rows[i].part) for i in rows_once(path, rows, images)]
 
 
-def _in_images(root: Path) -> dict[str, Path]:
-    """Return the images in the folder `images` next to the table, by name."""
-    folder = next((below for below in subfolders(root) if below.name.lower() == "images"), None)
-    return {} if folder is None else images_by_name(folder, IMAGE_SUFFIXES)
+def _in_folders(path: Path) -> dict[str, Path]:
+    """Return the images in the folders next to a table, by name. Of several with the same name it
+    is that of the folder `images`, or else of the folder of the table's part, such as
+    `train_images` for `train.csv`."""
+    below = subfolders(path.parent)
+    part = parts_in(path.stem)
+    first = [folder for folder in below if part and parts_in(folder.name) == part]
+    first += [folder for folder in below if folder.name.lower() == "images"]
+    images = images_by_name(path.parent, IMAGE_SUFFIXES)
+    for folder in first:
+        images |= images_by_name(folder, IMAGE_SUFFIXES)
+    return images

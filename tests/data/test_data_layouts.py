@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
-from image_layouts import LAYOUTS, picture
+from image_layouts import LAYOUTS, classes, picture
 from run_helpers import small_config
 
 from bickd_core.data import external as own
@@ -396,3 +396,72 @@ def test_a_file_that_divides_train_leaves_out_the_other_folders(tmp_path, caplog
     data = load_dataset(f"folder:{tmp_path}")
     assert (len(data.train) + len(data.validation), len(data.test)) == (8, 4)
     assert "test is not used: " in caplog.text
+
+
+def kaggle_images(root, *, codes=False):
+    """Kaggle's Cassava or, with codes, its APTOS: images without class folders, train with a
+    table."""
+    suffix = "" if codes else ".png"
+    head = "id_code,diagnosis" if codes else "image_id,label"
+    for part in ("train", "test"):
+        for i in range(12):
+            picture(root / f"{part}_images" / f"{part}{i}.png", 20 * (i % 2))
+    rows = [f"train{i}{suffix},{i % 2}" for i in range(12)]
+    (root / "train.csv").write_text("\n".join([head, *rows]) + "\n")
+    (root / "test.csv").write_text("\n".join(["id_code", *(f"test{i}" for i in range(12))]) + "\n")
+    (root / "train_tfrecords").mkdir()
+
+
+@pytest.mark.parametrize("codes", [False, True])
+def test_folders_of_images_of_a_part_are_no_classes(tmp_path, codes):
+    kaggle_images(tmp_path, codes=codes)
+    with pytest.raises(DataError, match="test_images has images but no class folders"):
+        load_dataset(f"folder:{tmp_path}")
+    data = load_dataset(f"csv:{tmp_path / 'train.csv'}")
+    assert data.class_names == ("0", "1")
+    assert len(data.train) + len(data.validation) + len(data.test) == 12
+    assert set(shades(data.test)) <= {(0, 0), (20, 1)}
+    rows = [f"test{i},{i % 2}" for i in range(12)]
+    (tmp_path / "test.csv").write_text("\n".join(["image_id,label", *rows]) + "\n")
+    data = load_dataset(f"folder:{tmp_path}")
+    assert (len(data.train) + len(data.validation), len(data.test)) == (12, 12)
+
+
+def test_folders_of_images_are_parts_without_a_table_too(tmp_path):
+    kaggle_images(tmp_path)
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(DataError, match="has images but no class folders"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_a_table_finds_the_images_of_its_part(tmp_path):
+    for part in ("train", "test"):
+        for i in range(12):
+            picture(tmp_path / f"{part}_images" / f"{i}.png", 20 * (i % 2) + 100 * (part == "test"))
+    rows = [f"{i},{i % 2}" for i in range(12)]
+    (tmp_path / "train.csv").write_text("\n".join(["image_id,label", *rows]) + "\n")
+    data = load_dataset(f"csv:{tmp_path / 'train.csv'}")
+    assert set(shades(data.test)) <= {(0, 0), (20, 1)}
+
+
+@pytest.mark.parametrize("line", ["{name} {number}", "{number} {name}", "{name},{number}"])
+def test_numbers_of_classes_give_their_order(tmp_path, line):
+    for part in ("train", "test"):
+        classes(tmp_path / part, ["cat", "dog", "eel"], 5)
+    numbers = {"dog": 0, "cat": 1, "eel": 2}
+    lines = [line.format(name=name, number=number) for name, number in numbers.items()]
+    (tmp_path / "labels.txt").write_text("\n".join(lines) + "\n")
+    assert load_dataset(f"folder:{tmp_path}").class_names == ("dog", "cat", "eel")
+
+
+@pytest.mark.parametrize("head", ["id", "id,width"])
+def test_a_table_without_classes_leaves_test_out(tmp_path, caplog, head):
+    for part in ("train", "val"):
+        classes(tmp_path / part, ["cat", "dog"], 5)
+    for i in range(4):
+        picture(tmp_path / "test" / f"{i}.png", 40)
+    rows = [f"{i},8" if "," in head else str(i) for i in range(4)]
+    (tmp_path / "test.csv").write_text("\n".join([head, *rows]) + "\n")
+    data = load_dataset(f"folder:{tmp_path}")
+    assert len(data.test) == 10
+    assert "test is not used: its images have no classes" in caplog.text
