@@ -330,7 +330,8 @@ class Import:
         file = self.file
         named = self.arch is not None and not file.is_dir()
         arch = self.arch or ""
-        return self._import(Identified(file, arch) if named else identify(file, arch), library)
+        identified = Identified(file, arch) if named else identify(file, arch, self.part)
+        return self._import(identified, library)
 
     @property
     def _dataset(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from bickd_core.importing.layout import ScoreColumns
 from bickd_core.importing.scores import recognised
 from bickd_core.importing.table import Table
-from bickd_core.importing.words import SCORES, UNUSED, model_word, normal
+from bickd_core.importing.words import LABELS, SCORES, UNUSED, model_word, normal
 
 _FOR_POSITIVE = ("positive", "pos", "decision", "margin")
 
@@ -34,7 +34,7 @@ def binary_models(
         return ()
     flat = [name for name in flat if _is_score(table, name, alone=len(flat) == 1)]
     if len(flat) == 1 and (label or _is_share(table.columns[flat[0]])):
-        return (_model(flat[0], known, _name(flat[0], known) or stem),)
+        return (_model(flat[0], known, _name_alone(flat[0], known) or stem),)
     names = [_name(name, known) for name in flat]
     if not label or len(flat) < 2 or not all(names) or len(set(names)) < len(names):
         return ()
@@ -95,6 +95,18 @@ def _name(column: str, known: tuple[str, ...]) -> str:
     return "_".join(
         part for part in parts if part and not part.isdigit() and normal(part) not in drop
     )
+
+
+def _name_alone(column: str, known: tuple[str, ...]) -> str:
+    """Return the model in the name of a file's only column of scores; "" if the column is called
+    like a class or a label, as "has_cactus" and "target" in submissions for Kaggle.
+
+    >>> _name_alone("kd_prob", ()), _name_alone("target", ()), _name_alone("has_cactus", ())
+    ('kd', '', '')
+    """
+    name = _name(column, known)
+    says_scores = any(word in SCORES for word in normal(column).split("_"))
+    return name if says_scores and normal(name) not in LABELS else ""
 
 
 def _model(column: str, known: tuple[str, ...], name: str) -> ScoreColumns:

@@ -10,7 +10,7 @@ from typing import Any
 from bickd_core.importing.folder_config import read_config, read_inputs
 from bickd_core.importing.inspect_weights import RefusedFile, look_into
 from bickd_core.models.catalogue import TIMM
-from bickd_core.models.recognise import nearest_networks, networks_in
+from bickd_core.models.recognise import Part, nearest_networks, networks_in
 from bickd_core.naming import plain_name
 from bickd_core.runs.program_kinds import program_kind
 
@@ -34,11 +34,12 @@ class Identified:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-def identify(path: Path, arch: str = "") -> Identified:
+def identify(path: Path, arch: str = "", part: str | None = None) -> Identified:
     """Identify the network, by `config.json` in a folder, else by the tensors' names and shapes.
 
     Args:
         arch: its name if it is known. The folder then gives the inputs only.
+        part: which network of a file with several, by its key and prefix, such as model/student.
 
     A program contains its network and has no name.
 
@@ -52,13 +53,13 @@ def identify(path: Path, arch: str = "") -> Identified:
         return replace(identified, arch=arch or identified.arch)
     tables = look_into(identified.file)
     networks = [
-        (each, shapes)
-        for shapes in tables.values()
+        (each, shapes, Part(where, each.reading).label)
+        for where, shapes in tables.items()
         for networks in networks_in(shapes)
         for each in networks
     ]
     if networks:
-        network, shapes = networks[0]
+        network, shapes, _ = next((each for each in networks if each[2] == part), networks[0])
         own_shapes = {name: shapes[stored] for name, stored in network.reading.names.items()}
         return Identified(
             identified.file,

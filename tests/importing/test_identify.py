@@ -66,3 +66,17 @@ def test_what_cannot_be_identified_is_said(tmp_path):
         match=r"none of the known networks; the nearest is resnet8 \(\d+ of its \d+ tensors\)",
     ):
         identify(tmp_path / "net.safetensors")
+
+
+def test_the_part_that_is_named_gives_the_network(tmp_path):
+    both = {"student": "resnet8", "teacher": "resnet14x2"}
+    state = {
+        f"module.{part}.{name}": tensor
+        for part, arch in both.items()
+        for name, tensor in create_model(arch, num_classes=10).state_dict().items()
+    }
+    file = tmp_path / "latest"
+    torch.save({"model": state, "epoch": 3}, file)
+    assert identify(file).arch == "resnet8"
+    assert identify(file, part="model/module.student").arch == "resnet8"
+    assert identify(file, part="model/module.teacher").arch == "resnet14x2"

@@ -476,3 +476,12 @@ if __name__ == "__main__":  # prints the rows of both tables
                     if not refused
                     else f"| {key} | {result} |"
                 )
+
+
+@pytest.mark.parametrize("column", ["target", "label", "has_cactus"])
+def test_submissions_of_two_classes_are_called_like_their_files(column, tmp_path):
+    for seed, name in enumerate(("teacher", "kd")):
+        table = {"id": ids(), column: shares(seed)}
+        pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv", index=False)
+    imported = read_here(tmp_path, ["teacher.csv", "kd.csv"])
+    assert [model.name for model in imported.models] == ["teacher", "kd"]
