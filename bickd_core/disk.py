@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 # errno -> (what is wrong, what to do)
 _MEANINGS = {
@@ -78,15 +78,23 @@ def explain_os_error(error: OSError, then: str = "try again") -> str:
 
 
 @contextlib.contextmanager
-def lock_if_writable(path: Path) -> Iterator[OSError | None]:
+def lock_if_writable(path: Path, timeout: float = -1) -> Iterator[OSError | None]:
     """Hold a lock that other processes wait for; the lock of a killed process is free.
 
     In a folder that cannot be made or written to, no lock is held, and the error is yielded.
+
+    Args:
+        timeout: seconds to wait; -1 for no limit.
+
+    Raises:
+        Timeout: another process still holds the lock.
     """
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(timeout)
+    except Timeout:
+        raise
     except OSError as error:
         yield error
         return

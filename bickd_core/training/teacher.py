@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
+from filelock import Timeout
 from torch import Tensor, nn
 
 from bickd_core.data.device import DeviceSplit
@@ -20,6 +21,8 @@ PASS_BATCH = 128
 slower."""
 PASS_PIXELS_ON_GPU = 2**22
 """Pixels in such a batch on a GPU, which small batches leave mostly idle; 64 to 2,048 images."""
+WAIT_SECONDS = 0.5
+"""Seconds to wait for a view that another process makes, before the caller may stop."""
 
 MakeInputs = Callable[[Tensor, int], Tensor]
 """(positions [B], view) -> normalised inputs [B, ch, H, W] of that view."""
@@ -95,25 +98,33 @@ class StoredTeacher:
     def prepare(self, view: int) -> Iterator[None]:
         if view == self._view:
             return
-        stored = self.store.load(view)
-        if stored is None or len(stored["logits"]) != len(self._train):
-            with self.store.making(view):
-                stored = self.store.load(view)  # another process may have made it meanwhile
-                if stored is None or len(stored["logits"]) != len(self._train):
-                    parts: list[dict[str, Tensor]] = []
-                    size = pass_batch(
-                        self._train.labels.device, math.prod(self._train.images.shape[-2:])
-                    )
-                    for start in range(0, len(self._train), size):
-                        parts.append(self._pass(start, size, view))
-                        yield
-                    stored = {
-                        name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]
-                    }
-                    self.store.save(view, stored)
+        tensors = self._load(view)
+        while tensors is None:
+            try:
+                with self.store.making(view, WAIT_SECONDS):
+                    tensors = self._load(view)  # another process may have made it meanwhile
+                    if tensors is None:
+                        tensors = yield from self._make(view)
+            except Timeout:  # another process makes it
+                yield
         device = self._train.labels.device
-        self._tensors = {name: tensor.to(device) for name, tensor in stored.items()}
+        self._tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
         self._view = view
+
+    def _load(self, view: int) -> dict[str, Tensor] | None:
+        stored = self.store.load(view)
+        return stored if stored is not None and len(stored["logits"]) == len(self._train) else None
+
+    def _make(self, view: int) -> Generator[None, None, dict[str, Tensor]]:
+        """Make and store this view in pieces, and return it."""
+        size = pass_batch(self._train.labels.device, math.prod(self._train.images.shape[-2:]))
+        parts: list[dict[str, Tensor]] = []
+        for start in range(0, len(self._train), size):
+            parts.append(self._pass(start, size, view))
+            yield
+        tensors = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+        self.store.save(view, tensors)
+        return tensors
 
     def _pass(self, start: int, size: int, view: int) -> dict[str, Tensor]:
         end = min(start + size, len(self._train))

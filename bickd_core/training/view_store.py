@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bickd_core.atomic import atomic_write, write_json
+from bickd_core.atomic import TEMPORARY_SUFFIX, atomic_write, write_json
 from bickd_core.disk import lock_if_writable
 from bickd_core.places import bytes_from_environment, cache_folder
 
@@ -166,7 +166,8 @@ class ViewStore:
         return tensors
 
     def save(self, view: int, tensors: dict[str, Tensor]) -> bool:
-        """Store the outputs of a view; returns False with a warning if the disk refuses."""
+        """Store the outputs of a view; returns False with a warning if the disk refuses. Call it
+        while `making` the view."""
         from safetensors.torch import save
 
         body = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
@@ -179,6 +180,7 @@ class ViewStore:
             return False
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._sweep_temporary(view)
             if not (self.path / ABOUT).exists():
                 write_json(self.path / ABOUT, asdict(self.key))
             make_room(len(body) + 32, limit)
@@ -195,11 +197,24 @@ class ViewStore:
             return False
         return True
 
+    def _sweep_temporary(self, view: int) -> None:
+        """Remove what a process left behind that was killed while it wrote this view."""
+        for file in self.path.glob(f".{self.file(view).name}.*{TEMPORARY_SUFFIX}"):
+            file.unlink(missing_ok=True)
+
     @contextlib.contextmanager
-    def making(self, view: int) -> Iterator[None]:
+    def making(self, view: int, timeout: float = -1) -> Iterator[None]:
         """Hold the lock for making this view. A second process waits here, and then loads the
-        stored view."""
-        with lock_if_writable(self.path / f".view-{view:06d}.lock") as error:
+        stored view.
+
+        Args:
+            timeout: seconds to wait; -1 for no limit.
+
+        Raises:
+            Timeout: another process still makes it.
+        """
+        path = self.path / f".view-{view:06d}.lock"
+        with lock_if_writable(path, timeout) as error:
             if error is not None:
                 logger.warning(
                     "The folder %s cannot be written to (%s); views are not shared.",
@@ -256,10 +271,11 @@ def clear() -> int:
 
 
 def _stored() -> list[tuple[float, int, Path]]:
-    """Return last use, bytes and path of every view. Views that disappear in the meantime are left
-    out."""
+    """Return last use, bytes and path of every view, and of those whose writing was interrupted.
+    Views that disappear in the meantime are left out."""
     views = []
-    for file in views_folder().glob("*/view-*.safetensors"):
+    interrupted = views_folder().glob(f"*/.view-*{TEMPORARY_SUFFIX}")
+    for file in (*views_folder().glob("*/view-*.safetensors"), *interrupted):
         with contextlib.suppress(OSError):
             stat = file.stat()
             views.append((stat.st_mtime, stat.st_size, file))

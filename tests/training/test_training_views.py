@@ -187,6 +187,37 @@ def test_a_stop_in_the_teachers_pass_saves_and_loses_nothing(make, library, monk
     assert equal(trained(run, library), unbroken)
 
 
+def test_a_stop_reaches_a_run_that_waits_for_a_view_of_another(make, library, monkeypatch):
+    monkeypatch.setattr(teacher, "WAIT_SECONDS", 0.01)
+    run = make("a")
+    job = build_job(run.info().config, library)
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == 3
+
+    store = job.batches.teacher.store
+    with store.making(0):
+        assert fit(job, run, should_stop=stop) == "stopped"
+    assert not store.file(0).exists()
+    assert fit(job, run) == "finished"
+
+
+def test_what_a_kill_left_of_a_view_is_removed_or_makes_room(make, library, monkeypatch):
+    run = make("a")
+    store = build_job(run.info().config, library).batches.teacher.store
+    store.path.mkdir(parents=True)
+    same = store.path / ".view-000001.safetensors.123.0badcafe.tmp"
+    other = store.path / ".view-000007.safetensors.123.0badcafe.tmp"
+    for file in (same, other):
+        file.write_bytes(bytes(1000))
+    trained(run, library)
+    assert (same.exists(), other.exists()) == (False, True)
+    view_store.make_room(wanted=0, limit=0)
+    assert [file.name for file in store.path.glob("*view-*") if file.suffix != ".lock"] == []
+
+
 # -- races -------------------------------------------------------------------------------------------
 KINDS = ("ce", "kd", "dist", "bickd")
 
