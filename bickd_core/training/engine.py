@@ -3,7 +3,7 @@
 All randomness comes from three seeds, without global state: initial weights, the order of samples
 (a function of seed and epoch) and augmentation (a function of sample id, view and seed). So a run
 that is killed at any step and resumed on a CPU with the same threads ends with exactly the weights
-of an uninterrupted run.
+of an uninterrupted run. A run of a race must be resumed with the same other runs for that.
 """
 
 from __future__ import annotations
