@@ -252,6 +252,29 @@ def test_class_names_are_typed_where_the_columns_have_none(tmp_path, library):
     assert len(with_paths(tmp_path / "net.npz", _named(tmp_path)).text_area) == 2
 
 
+def test_other_files_start_with_empty_fields_of_their_data(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "net.npz", logits=logits(), labels=np.arange(40) % 3)
+    fields = ("Class names, in the order of the columns", "Data label", "Image folder")
+
+    def widgets(app: AppTest) -> list:
+        every = [*app.text_area, *app.text_input]
+        return [next(one for one in every if one.label == label) for label in fields]
+
+    app = with_paths(tmp_path / "one" / "net.npz")
+    typed = ["bird, cat, dog", "birds", str(tmp_path)]
+    for i, value in enumerate(typed):
+        widgets(app)[i].set_value(value).run()
+    np.savez(tmp_path / "one" / "more.npz", logits=logits(1), labels=np.arange(40) % 3)
+    both = [str(tmp_path / "one" / name) for name in ("net.npz", "more.npz")]
+    app.text_area[0].set_value("\n".join(both)).run()
+    assert [one.value for one in widgets(app)] == typed
+    app.text_area[0].set_value(str(tmp_path / "two" / "net.npz")).run()
+    assert not app.exception, app.exception
+    assert [one.value for one in widgets(app)] == ["", "", ""]
+
+
 def test_no_class_names_are_asked_for_where_columns_have_them(tmp_path):
     assert len(with_paths(_named(tmp_path)).text_area) == 1
 

@@ -22,8 +22,12 @@ from bickd_core.runs.library import Library, RunError
 from bickd_core.runs.predictions import PredictionsError
 
 
-def show(fields: Fields, imported: Imported) -> None:
-    """Show what will be imported, the fields that name it, and the button."""
+def show(fields: Fields, imported: Imported, data: str) -> None:
+    """Show what will be imported, the fields that name it, and the button.
+
+    Args:
+        data: the scope of the fields that describe the data.
+    """
     st.subheader("Import")
     st.write(imported.summary())
     for warning in imported.warnings:
@@ -35,13 +39,13 @@ def show(fields: Fields, imported: Imported) -> None:
     alone = imported.split == "validation"
     if alone:
         teacher, label = "", ""
-        images = _images(fields)
+        images = _images(fields, data)
         st.info(
             "These files hold only validation predictions. They are added to the runs with these"
             " names, whose test predictions you imported earlier."
         )
     else:
-        teacher, label, images = _choices(fields, imported, comparison)
+        teacher, label, images = _choices(fields, imported, comparison, data)
     names = _names(fields, models, comparison, teacher)
     students = [names.get(model, model) for model in models if model != teacher]
     seeds = not alone and _seeds(fields, students)
@@ -85,7 +89,9 @@ def _seeds(fields: Fields, students: Sequence[str]) -> bool:
     return use
 
 
-def _choices(fields: Fields, imported: Imported, models_key: str) -> tuple[str, str, str]:
+def _choices(
+    fields: Fields, imported: Imported, models_key: str, data: str
+) -> tuple[str, str, str]:
     """Ask for the teacher, the data label and the image folder, and return them."""
     models = [model.name for model in imported.models]
     left, middle, right = st.columns(3)
@@ -103,20 +109,20 @@ def _choices(fields: Fields, imported: Imported, models_key: str) -> tuple[str, 
         )
     with middle:
         label = fields.text(
-            "dataset",
+            Fields.scoped("dataset", data),
             "Data label",
             placeholder="derived from ids, labels and classes",
             help="Runs with the same label can be compared.",
             max_chars=1000,
         )
     with right:
-        images = _images(fields)
+        images = _images(fields, data)
     return teacher, label, images
 
 
-def _images(fields: Fields) -> str:
+def _images(fields: Fields, data: str) -> str:
     return fields.text(
-        "images",
+        Fields.scoped("images", data),
         "Image folder",
         placeholder="none",
         help="A folder on the machine that runs this app. Images are found by their path or id.",

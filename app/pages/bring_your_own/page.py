@@ -36,7 +36,7 @@ def show() -> None:
     if problem:
         st.error(sentence(ValueError(problem)))
     if imported is not None:
-        import_form.show(fields, imported)
+        import_form.show(fields, imported, _data(readings))
 
 
 def _help() -> None:
@@ -67,12 +67,18 @@ def _help() -> None:
         st.code(templates.TORCH, language="python")
 
 
+def _data(readings: Sequence[Reading]) -> str:
+    """Return the first file's key, the scope of the fields that describe the data. They keep their
+    values when files are added, and are empty for other files."""
+    return readings[0].source.key
+
+
 def _class_names(fields: Fields, readings: Sequence[Reading]) -> tuple[str, ...]:
     """Ask for class names if the columns have none, and return them."""
     if not unnamed_classes(readings):
         return ()
     typed = fields.text_area(
-        "classes",
+        Fields.scoped("classes", _data(readings)),
         "Class names, in the order of the columns",
         placeholder="cat, dog, bird",
         help=(
