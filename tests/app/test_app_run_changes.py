@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app import state
 from app.data import pictures
@@ -76,3 +77,31 @@ def test_no_two_lines_of_a_race_look_alike():
     dashes = race._dashes(dict(zip(kinds, styles, strict=True)))
     looks = {(look.colour, dashes[kind]) for kind, look in zip(kinds, styles, strict=True)}
     assert len(looks) == len(kinds)
+
+
+def loaded(run: str) -> None:
+    import streamlit
+
+    from app.imports.process import ImportState
+    from app.pages.runs import import_form
+
+    if "begun" not in streamlit.session_state:
+        streamlit.session_state["begun"] = True
+        streamlit.session_state["runs-import-outcome"] = ImportState(run=run)
+    import_form._outcome()
+    streamlit.text(str("runs-import-outcome" in streamlit.session_state))
+
+
+@pytest.mark.parametrize("run", ["kd", "gone"])
+def test_what_was_loaded_is_told_until_its_run_is_renamed_or_deleted(
+    library, make_run, monkeypatch, run
+):
+    monkeypatch.setenv("BICKD_SHELF", str(library.shelf))
+    monkeypatch.setenv("BICKD_RUNS", str(library.own))
+    make_run("kd")
+    app = AppTest.from_function(loaded, args=(run,), default_timeout=60).run()
+    assert not app.exception, app.exception
+    assert not app.error
+    there = run == "kd"
+    assert any("was checked" in one.value for one in app.markdown) == there
+    assert [text.value for text in app.text] == [str(there)]

@@ -88,6 +88,12 @@ def _outcome() -> None:
                     args=(outcome.better,),
                 )
         return
+    try:
+        run = runs.library().find(outcome.run)
+        info = runs.info(run)
+    except RunError:
+        st.session_state.pop(_OUTCOME)  # the run was renamed or deleted since
+        return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="runs-loaded"):
         st.markdown(
             md(
@@ -95,12 +101,6 @@ def _outcome() -> None:
                 run=outcome.run,
             )
         )
-        try:
-            run = runs.library().find(outcome.run)
-            info = runs.info(run)
-        except RunError as error:
-            st.error(sentence(error))
-            return
         details.show_inputs(info)
         if st.button(
             "Show in comparison", key="runs-show-loaded", type="primary", icon=":material/insights:"
