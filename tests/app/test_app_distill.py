@@ -22,6 +22,7 @@ from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.create import create_run
 from bickd_core.runs.library import Library
 from bickd_core.runs.status import Progress, Status, Worker
+from bickd_core.training.view_store import ViewKey
 
 SHELF = Path(__file__).parents[2] / "pretrained"
 TEACHER = "caltech95/teacher"
@@ -90,6 +91,16 @@ def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     assert "Seeds must be whole numbers" in words(app)
     checked(app.multiselect(key="distill-methods").set_value([]).run())
     assert "Choose a method above." in words(app)
+
+
+def test_the_time_of_all_seeds_has_the_teachers_missing_views(monkeypatch):
+    key = ViewKey("t", "d", "resnet20", 2, True, 0, (0.5,), (0.5,), ("logits",), "fp32")
+    speed = Speed(1000.0, 5.0, 0.5, 20.0, "CPU", view_seconds=60.0, views=key)
+    monkeypatch.setattr(SpeedMeter, "ask", lambda self, configs: speed)
+    app = opened(ViewState(teacher=TEACHER))
+    assert [metric.value for metric in app.metric] == ["About 44 min"]
+    checked(app.text_input(key="distill-seeds").set_value("0 1").run())
+    assert "outputs that are not stored yet take about 1 h 20 min in all." in words(app)
 
 
 def racer(library: Library, kind: str, seed: int, status: Status):

@@ -232,7 +232,7 @@ def _estimate(plan: Plan, was_waiting: bool) -> None:
             if making:
                 st.caption(
                     "The teacher's outputs that are not stored yet take"
-                    f" {numbers.duration(making)} of the time."
+                    f" {numbers.duration(making)} in all."
                 )
             st.caption(f"Device: {speed.device}.")
             return
