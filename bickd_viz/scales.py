@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
 
 def short(name: str, limit: int = 16) -> str:
-    """`name`, cut to `limit` characters with an ellipsis if it is longer."""
-    return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
+    """`name`, cut to the width of `limit` letters with an ellipsis if it is longer."""
+    if letters(name) <= limit:
+        return name
+    cut = len(name)
+    while letters(name[:cut]) > limit - 1:
+        cut -= 1
+    return name[:cut].rstrip() + "…"
 
 
 def stacked(name: str, limit: int = 16) -> list[str]:
-    """A model's name in one or two lines of at most `limit` characters: "KD (my-run)" breaks before
+    """A model's name in one or two lines of at most `limit` letters: "KD (my-run)" breaks before
     its bracket."""
     head, bracket, run = name.partition(" (")
     return [short(head, limit), short(f"({run}", limit)] if bracket else [short(name, limit)]
 
 
+_LETTER = 0.58  # the width of a Latin letter, as a share of the text's size
+
+
+def letters(text: str) -> float:
+    """The width of a text in Latin letters. A Chinese, Japanese or Korean character is as wide as
+    the text's size.
+
+    >>> letters("cat"), round(letters("\u732b"), 2)
+    (3, 1.72)
+    """
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + (1 / _LETTER - 1) * wide if wide else len(text)
+
+
 def text_width(text: str, size: int = 13) -> int:
     """A cautious estimate in px of the width of `text` at `size` px: 0.58 of the size for each
-    character."""
-    return math.ceil(0.58 * size * len(text))
+    letter, and the size for a Chinese, Japanese or Korean character."""
+    return math.ceil(_LETTER * size * letters(text))
 
 
 MANY_CLASSES = 20

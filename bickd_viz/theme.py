@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from bickd_viz.scales import letters
+
 FONT = (
     "Source Sans, Segoe UI, Helvetica Neue, Arial, sans-serif"  # Streamlit brings the first along
 )
@@ -303,7 +305,7 @@ def legend_height(names: Sequence[str]) -> int:
     """
     if not names:
         return 0
-    columns = max(1, 400 // (50 + 8 * max(map(len, names))))
+    columns = max(1, int(400 // (50 + 8 * max(map(letters, names)))))
     return 12 + 22 * -(-len(names) // columns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 from bickd_viz.charts.map_scene import Layer, MapScene
 from bickd_viz.contrast import text_colour
 from bickd_viz.plotly_text import plotly_text
+from bickd_viz.scales import letters
 from bickd_viz.text.classes import isolated
 from bickd_viz.theme import LABEL_SIZE, colour_bar, layout_defaults, legend_below
 
@@ -125,7 +127,7 @@ def _room_below(scene: MapScene, named: Collection[int], columns: int) -> int:
     if scene.colouring.scale is not None:
         return 56
     names = [scene.colouring.palette[group - 1].name for group in named]
-    lines = -(-sum(min(len(name), 24) * 8 + 44 for name in names) // (300 * columns))
+    lines = math.ceil(sum(min(letters(name), 24) * 8 + 44 for name in names) / (300 * columns))
     return 8 + 22 * lines
 
 

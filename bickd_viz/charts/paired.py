@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -9,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
-from bickd_viz.scales import short, text_width
+from bickd_viz.scales import letters, short, text_width
 from bickd_viz.theme import (
     LABEL_SIZE,
     LIGHT,
@@ -69,7 +70,7 @@ def paired_bars(
     """
     shown = top_classes([values for _, values in models], top=top, most=most, true_class=true_class)
     names = [_label(class_names[c], c == true_class) for c in shown]
-    legend = 8 + 22 * -(-sum(50 + 8 * len(style.name) for style, _ in models) // 320)
+    legend = 8 + 22 * math.ceil(sum(50 + 8 * letters(style.name) for style, _ in models) / 320)
     height = 36 + legend + len(shown) * (len(models) * BAR + 12)
     left = 18 + max((text_width(short(class_names[c], 18), LABEL_SIZE) for c in shown), default=0)
     fig = go.Figure()

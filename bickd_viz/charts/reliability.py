@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 
 from bickd_core.naming import percent_range
 from bickd_viz.plotly_text import plotly_text
+from bickd_viz.scales import letters
 from bickd_viz.theme import (
     LIGHT,
     TEXT_SIZE,
@@ -78,7 +80,7 @@ def reliability_diagram(
         selected: The outlined point (model, bin).
         theme: Colours.
     """
-    legend = 8 + 22 * -(-sum(60 + 8 * len(style.name) for style, _ in models) // 320)
+    legend = 8 + 22 * math.ceil(sum(60 + 8 * letters(style.name) for style, _ in models) / 320)
     fig = go.Figure()
     layout_defaults(fig, theme, height=590, left=8, right=14, top=8, bottom=50 + legend)
     fig.add_trace(

@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bickd_viz.charts.whiskers import axis_ticks
-from bickd_viz.scales import keep_apart, nice_ticks, short, tick_text
-from bickd_viz.theme import DARK, LIGHT, THEMES, model_colour, model_styles, theme_named
+from bickd_viz.scales import keep_apart, nice_ticks, short, text_width, tick_text
+from bickd_viz.theme import (
+    DARK,
+    LIGHT,
+    THEMES,
+    legend_height,
+    model_colour,
+    model_styles,
+    theme_named,
+)
 
 
 def luminance(colour: str) -> float:
@@ -109,6 +117,15 @@ def test_labels_that_have_room_stay_where_they_are_and_a_crowd_stays_centred():
     assert keep_apart([10.0, 50.0], 5, 0, 100) == [10.0, 50.0]
     assert keep_apart([50.0, 50.0, 90.0], 10, 0, 100) == [45.0, 55.0, 90.0]
     assert short("crocodile_head", 10) == "crocodile…"
+
+
+def test_chinese_japanese_and_korean_names_have_the_room_of_their_characters():
+    assert text_width("\u732b" * 10, 13) >= 130
+    assert text_width("cats" * 10, 13) == 302
+    assert short("\u732b" * 5, 10) == "\u732b" * 5
+    assert short("\u732b" * 9, 10) == "\u732b" * 5 + "…"
+    assert text_width(short("\u732b" * 99, 18)) <= text_width("x" * 18)
+    assert legend_height(["\u732b" * 10] * 2) > legend_height(["x" * 10] * 2)
 
 
 @given(low=st.floats(0.0, 0.9), span=st.floats(0.01, 0.5), width=st.integers(56, 400))
