@@ -33,6 +33,17 @@ def text_colour(colour: str, theme: Theme) -> str:
     return _mixed(colour, theme.text, theme.surface)
 
 
+def ink(background: str, theme: Theme) -> str:
+    """Return the theme's text or surface colour, whichever has more contrast on this background.
+
+    Args:
+        background: Such as "#E69F00".
+        theme: The appearance.
+    """
+    colours = (theme.text, theme.surface)
+    return max(colours, key=lambda colour: contrast(rgb(background), rgb(colour)))
+
+
 @lru_cache(maxsize=256)
 def _mixed(colour: str, text: str, surface: str) -> str:
     for step in range(_STEPS):

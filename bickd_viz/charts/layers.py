@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.contrast import along, contrast, hex_colour, rgb
+from bickd_viz.contrast import along, hex_colour, ink
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import text_width
 from bickd_viz.text.numbers import fixed
@@ -160,6 +160,5 @@ def _best(values: np.ndarray) -> dict[int, int]:
 
 
 def _ink(value: float, theme: Theme) -> str:
-    """Text or surface colour, whichever has more contrast on this cell."""
-    cell = along(theme.sequential, [value])[0]
-    return max((theme.text, theme.surface), key=lambda colour: contrast(cell, rgb(colour)))
+    """The colour of the text on this cell."""
+    return ink(hex_colour(along(theme.sequential, [value])[0]), theme)

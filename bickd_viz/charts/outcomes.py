@@ -6,6 +6,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from bickd_viz.contrast import ink
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.theme import (
     LIGHT,
@@ -36,6 +37,11 @@ def outcome_colours(first: ModelStyle, second: ModelStyle, theme: Theme = LIGHT)
     return {**quiet, "first": first.colour, "second": second.colour}
 
 
+def _ink(part: str, colours: dict[str, str], theme: Theme) -> str:
+    """The colour of the share that is written on a part. "both" and "neither" are pale."""
+    return theme.text if part in ("both", "neither") else ink(colours[part], theme)
+
+
 def who_is_right(
     counts: dict[str, int],
     first: ModelStyle,
@@ -60,7 +66,6 @@ def who_is_right(
     """
     total = max(sum(counts.values()), 1)
     colours = outcome_colours(first, second, theme)
-    ink = {part: theme.surface for part in PARTS} | {"both": theme.text, "neither": theme.text}
     fig = go.Figure()
     layout_defaults(fig, theme, height=height, left=2, right=2, top=3, bottom=3)
     names = outcome_names(first.name, second.name)
@@ -83,7 +88,7 @@ def who_is_right(
                 textposition="inside",
                 insidetextanchor="middle",
                 textangle=0,
-                textfont=dict(size=TEXT_SIZE, color=ink[part]),
+                textfont=dict(size=TEXT_SIZE, color=_ink(part, colours, theme)),
                 customdata=[part],
                 hovertemplate=(
                     f"<b>{plotly_text(names[part])}</b><br>{counts[part]:,} of {total:,},"
@@ -116,10 +121,10 @@ def who_is_right_html(
     parts = []
     for part in PARTS:
         share = counts[part] / total
-        ink = theme.text if part in ("both", "neither") else theme.surface
         outline = f";box-shadow:inset 0 0 0 3px {theme.accent}" if part == selected else ""
         parts.append(
-            f'<i style="flex:{counts[part]} 0 0;background:{colours[part]};color:{ink}{outline}"'
+            f'<i style="flex:{counts[part]} 0 0;background:{colours[part]};'
+            f'color:{_ink(part, colours, theme)}{outline}"'
             f' title="{escape(names[part])}: {counts[part]:,} of {total:,}, {share:.1%}">'
             f"{f'{share:.0%}' if share >= 0.08 else ''}</i>"
         )

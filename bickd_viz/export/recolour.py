@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from bickd_viz.contrast import along, hex_colour, rgb, text_colour
+from bickd_viz.contrast import along, hex_colour, ink, rgb, text_colour
 from bickd_viz.theme import DARK, LIGHT, Scale, Theme
 
 _ROLES = ("surface", "text", "muted", "grid", "card_border", "quiet", "accent")
@@ -51,8 +51,18 @@ def recoloured(
             lambda colour: _swapped(colour, marks | texts, unknown),
             lambda stops: _scale(stops, source, target, marks),
         )
+        _write_on_bars(spec["data"], target)
         spec["layout"].setdefault("font", {})["color"] = target.text
     return go.Figure(spec)
+
+
+def _write_on_bars(traces: Sequence[dict], target: Theme) -> None:
+    """Choose the colour of the text on bars again. It follows the bar, not the text's role."""
+    for trace in traces:
+        bar = trace.get("marker", {}).get("color")
+        inside = trace["type"] == "bar" and trace.get("textposition") == "inside"
+        if inside and isinstance(bar, str) and _HEX.fullmatch(bar):
+            trace["textfont"]["color"] = ink(bar, target)
 
 
 def _table(source: Theme, target: Theme) -> dict[str, str]:

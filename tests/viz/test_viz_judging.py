@@ -15,10 +15,11 @@ from bickd_viz import tables
 from bickd_viz.charts.outcomes import outcome_names, who_is_right, who_is_right_html
 from bickd_viz.charts.paired import paired_bars, paired_html, top_classes
 from bickd_viz.charts.reliability import bin_from_code, reliability_diagram
+from bickd_viz.contrast import contrast, rgb
 from bickd_viz.text import calibration as words
 from bickd_viz.text import numbers
 from bickd_viz.text.similarity import layer_differences
-from bickd_viz.theme import DARK, LIGHT, model_styles
+from bickd_viz.theme import DARK, LIGHT, THEMES, model_styles
 
 TEACHER, KD, BICKD = model_styles([("teacher", "teacher"), ("KD", "kd"), ("BicKD", "bickd")])
 NAMES = ("crab", "lobster", "<ant>", "sea horse", "a very long name of a class")
@@ -140,6 +141,20 @@ def test_who_is_right_as_html_has_the_same_parts():
     assert ["60%<" in html, "32%<" in html, "3%<" in html] == [True, True, False]
     assert "only &lt;b&gt; right: 32 of 100, 32.0%" in html
     assert html.count("box-shadow") == 1
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_a_share_on_a_bar_has_the_colour_that_is_read_best(theme):
+    counts = {"both": 25, "first": 25, "second": 25, "neither": 25}
+    looks = model_styles([(name, name) for name, _ in theme.models], theme)
+    for look in looks:
+        bar = who_is_right(counts, look, looks[0], theme=theme).data[1]
+        chosen, others = bar.textfont.color, {theme.text, theme.surface}
+        assert contrast(rgb(chosen), rgb(look.colour)) == max(
+            contrast(rgb(other), rgb(look.colour)) for other in others
+        )
+        html = who_is_right_html(counts, look, looks[0], theme=theme)
+        assert f"background:{look.colour};color:{chosen}" in html
 
 
 def test_who_is_right_is_one_bar_over_all_samples():
