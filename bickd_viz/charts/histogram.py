@@ -47,6 +47,14 @@ def _steps(counts: np.ndarray) -> np.ndarray:
     return np.append(counts, counts[-1])
 
 
+def _decimals(edges: np.ndarray) -> int:
+    """The decimals that tell the edges of a bin apart, and are exact if the edges are round."""
+    width = float(edges[1] - edges[0])
+    if width >= 1 and np.allclose(edges, np.round(edges)):
+        return 0
+    return 1 if width >= 0.1 else 2
+
+
 def probability_plot(
     samples: Sequence[Sample],
     *,
@@ -108,12 +116,12 @@ def angles_plot(
         height: In px, without the legend of the Plotly figure.
     """
     edges, tables = angle_counts([values for _, values in models], bins)
-    series, top = [], 0.0
+    series, top, decimals = [], 0.0, _decimals(edges)
     for (style, _), counts in zip(models, tables, strict=True):
         share = _steps(counts) / max(counts.sum(), 1)
         top = max(top, float(share.max()))
         notes = [
-            f"{v:.1%} of pairs, {a:.0f}° to {b:.0f}°"
+            f"{v:.1%} of pairs, {a:.{decimals}f}° to {b:.{decimals}f}°"
             for v, a, b in zip(share, edges, edges[1:], strict=False)
         ]
         series.append(Series(style.name, style.colour, "steps", edges, share, notes))

@@ -285,3 +285,20 @@ def test_an_axis_of_values_has_two_ticks_at_least(values):
     look = ModelStyle("a model", "#000000")
     rows = [Row(look, value, value - 0.0001, value + 0.0001) for value in values]
     assert len(value_axis(rows, None, "number", 60).ticks) >= 2
+
+
+@pytest.mark.parametrize(
+    ("lowest", "bins", "first"),
+    [
+        (0.0, 45, "0° to 2°"),
+        (60.0, 45, "60.0° to 60.7°"),
+        (80.0, 45, "80.0° to 80.2°"),
+        (80.0, 200, "80.00° to 80.05°"),
+        (0.0, 50, "0.0° to 1.8°"),
+    ],
+)
+def test_the_hover_of_angles_tells_the_ends_of_a_bin_apart(lowest, bins, first):
+    plot = angles_plot([(STYLES[1], np.array([lowest, 90.0]))], bins=bins)
+    assert plot.series[0].notes[0] == f"50.0% of pairs, {first}"
+    ends = [note.split(", ")[1].split(" to ") for note in plot.series[0].notes]
+    assert all(start != end for start, end in ends[:-1])
