@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from bickd_viz.plotly_text import plotly_text
 from bickd_viz.scales import short, text_width
+from bickd_viz.text.numbers import counted
 from bickd_viz.theme import LABEL_SIZE, LIGHT, TEXT_SIZE, Theme, faded, layout_defaults
 
 
@@ -46,7 +47,7 @@ def soft_targets(
     colours = [colour if c == truth else faded(colour, 0.42) for c in ranked]
     rest = len(p) - len(ranked)
     if rest > 0:
-        names.append(f"{rest} others")
+        names.append(counted(rest, "other"))
         values.append(float(1.0 - sum(values)))
         colours.append(faded(theme.quiet, 0.5))
     fig = go.Figure()

@@ -196,19 +196,20 @@ def sentence_for_cell(
     )
 
 
-def sentence_for_spectrum(models: Sequence[tuple[str, float, int]]) -> str:
+def sentence_for_spectrum(models: Sequence[tuple[str, float | None, int]]) -> str:
     """The effective rank of each model, out of the classes that it uses.
 
     Args:
-        models: (name, effective rank, classes that are not empty) of each.
+        models: (name, effective rank or None if it is not defined, classes that are not empty) of
+            each.
     """
     if not models:
         return ""
     ranks = together(*(rank for _, rank, _ in models))
     same = len({classes for _, _, classes in models}) == 1
     listed = ", ".join(
-        f"{name} {shown}{'' if same else f' of {count(classes)}'}"
-        for (name, _, classes), shown in zip(models, ranks, strict=True)
+        f"{name} {shown}{'' if same or rank is None else f' of {count(classes)}'}"
+        for (name, rank, classes), shown in zip(models, ranks, strict=True)
     )
     return f"Effective rank{f' out of {count(models[0][2])}' if same else ''}: {listed}."
 

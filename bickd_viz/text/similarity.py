@@ -13,7 +13,9 @@ from bickd_viz.text.numbers import (
     Interval,
     count,
     excludes_zero,
+    fixed,
     has_limits,
+    listed,
     number,
     together,
     with_interval,
@@ -154,13 +156,14 @@ def layers_sentence(
             f" {student}'s layer of the same name."
             f" Exception{'s' if len(other) > 1 else ''}: {', '.join(moved)}{rest}."
         )
-    least = min(
-        paired or known,
-        key=lambda i: values[i, columns.index(rows[i])] if paired else values[i, best[i]],
-    )
-    if paired:
-        at = columns.index(rows[least])
-        text += f" The two models differ most at {rows[least]} (CKA {values[least, at]:.2f})."
+    same = {rows[i]: float(values[i, columns.index(rows[i])]) for i in paired}
+    defined = {name: cka for name, cka in same.items() if np.isfinite(cka)}
+    if defined:
+        least = min(defined, key=lambda name: defined[name])
+        text += f" The two models differ most at {least} (CKA {fixed(defined[least], 2)})."
+    if len(defined) < len(same):
+        constant = listed([name for name in same if name not in defined])
+        text += f" CKA is not defined at {constant}, where {student} is constant over these images."
     above = int((values > chance).sum())
     total = int(np.isfinite(values).sum())
     verdict = "All cells are" if above == total else f"{above} of {total} cells are"

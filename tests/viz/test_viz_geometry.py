@@ -118,6 +118,9 @@ def test_spectrum_class_overlap_sharpness_and_epoch_sentences_follow_the_figures
         == "Effective rank out of 95: the teacher 50.9, KD 36.0."
     )
     assert words.sentence_for_spectrum([]) == ""
+    assert words.sentence_for_spectrum([("the teacher", 4.5, 5), ("KD", None, 0)]) == (
+        "Effective rank: the teacher 4.50 of 5, KD not available."
+    )
     assert words.sentence_for_spectrum([("the teacher", 4.5, 5), ("KD", 3.94, 4)]) == (
         "Effective rank: the teacher 4.50 of 5, KD 3.94 of 4."
     )

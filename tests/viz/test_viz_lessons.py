@@ -31,6 +31,8 @@ def test_bars_hold_all_probability_and_mark_the_true_class():
 
 def test_bars_of_few_classes_have_no_others():
     assert len(soft_targets(np.array([0.2, 0.8]), ["a", "b"]).data[0].x) == 2
+    five = soft_targets(np.full(5, 0.2), list("abcde"), top=4)
+    assert five.layout.yaxis.ticktext[-1] == "1 other"
     with pytest.raises(ValueError, match="shape"):
         soft_targets(np.zeros(3), ["a", "b"])
 

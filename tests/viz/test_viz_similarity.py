@@ -168,6 +168,12 @@ def test_which_layers_go_together():
     assert one.startswith(
         "The teacher's layer a is most similar to KD's layer of the same name. The"
     )
+    partly = np.array([[np.nan, 0.5], [np.nan, 0.7]])
+    constant = words.layers_sentence(
+        "KD", partly, ("s0", "s1"), ("s0", "s1"), chance=0.1, shuffles=9
+    )
+    assert "differ most at s1 (CKA 0.70). CKA is not defined at s0, where KD is" in constant
+    assert "nan" not in constant
     nothing = words.layers_sentence(
         "KD", np.full((1, 1), np.nan), ("a",), ("a",), chance=0, shuffles=9
     )

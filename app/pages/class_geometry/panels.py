@@ -174,7 +174,7 @@ def _spectrum(comparison: Comparison, shown: tuple[Model, ...], lens: Lens) -> N
         ]
         sentence = text.sentence_for_spectrum(
             [
-                (name, 0.0 if each.effective_rank is None else each.effective_rank.estimate,
+                (name, None if each.effective_rank is None else each.effective_rank.estimate,
                  each.n_classes_used)
                 for name, each in figures
             ]
