@@ -125,7 +125,7 @@ def test_chinese_japanese_and_korean_names_have_the_room_of_their_characters():
     assert short("\u732b" * 5, 10) == "\u732b" * 5
     assert short("\u732b" * 9, 10) == "\u732b" * 5 + "…"
     assert text_width(short("\u732b" * 99, 18)) <= text_width("x" * 18)
-    assert legend_height(["\u732b" * 10] * 2) > legend_height(["x" * 10] * 2)
+    assert legend_height(["\u732b" * 10] * 3) > legend_height(["x" * 10] * 3)
 
 
 @given(low=st.floats(0.0, 0.9), span=st.floats(0.01, 0.5), width=st.integers(56, 400))
