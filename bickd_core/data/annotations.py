@@ -417,15 +417,24 @@ def class_names(
     if all(folder in listed for folder in folders):
         every = sorted(listed) if part_of_classes and file.name == _NAMES[-1] else list(folders)
         return every, _short({folder: listed[folder] for folder in every})
+    if part_of_classes and file.name == _NAMES[-1]:  # val.txt has numbers, of some classes perhaps
+        every = [str(number) for number in range(len(lines))]
+        if {*folders} <= {*every}:
+            return every, _short(dict(zip(every, map(_without_id, lines), strict=True)))
     numbers = sorted(
         folders, key=lambda name: int(name) if name.isascii() and name.isdigit() else -1
     )
     if len(lines) == len(folders) and [
         int(n) if n.isascii() and n.isdigit() else -1 for n in numbers
     ] == [*range(len(lines))]:
-        names = [re.sub(r"^n\d{8}[\t ]+", "", line) for line in lines]
+        names = map(_without_id, lines)
         return numbers, _short(dict(zip(numbers, names, strict=True)))
     return None
+
+
+def _without_id(line: str) -> str:
+    """Return a line of class names without the WordNet id at its start."""
+    return re.sub(r"^n\d{8}[\t ]+", "", line)
 
 
 def _in_numbers(listed: Mapping[str, str], folders: Sequence[str]) -> list[str] | None:

@@ -125,10 +125,15 @@ def _part(table: Table, layout: Layout) -> FilePart:
     class_names = (
         () if not layout.classes else _class_names(table.extras[layout.classes], layout.classes)
     )
+    labels = None if not layout.label else _labels(table, layout.label)
+    label_names = table.names.get(layout.label, ())
+    named = all(sorted(model.classes) == sorted(label_names) for model in models)
+    if labels is not None and labels.dtype.kind == "i" and models and named:
+        labels = _declared(labels, label_names)  # the columns may have another order
     return FilePart(
         models=tuple(models),
-        labels=None if not layout.label else _labels(table, layout.label),
-        label_names=table.names.get(layout.label, ()),
+        labels=labels,
+        label_names=label_names,
         ids=None if not layout.id else _ids(table, layout.id),
         paths=None if not layout.path else _texts(table, layout.path),
         texts=None if not layout.text else _texts(table, layout.text),
@@ -313,6 +318,13 @@ def _labels(table: Table, name: str) -> np.ndarray:
         return _whole_numbers(table, name, expected)
     check_filled(table, name, expected)
     return np.array([str(value).strip() for value in column], dtype=object)
+
+
+def _declared(labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """Return the names of labels int64 [N] as objects [N]; the labels if some have none."""
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= len(names):
+        return labels
+    return np.array(names, dtype=object)[labels]
 
 
 def _whole_numbers(table: Table, name: str, expected: str) -> np.ndarray:

@@ -96,7 +96,7 @@ def check_rows_are_samples(table: Table, hints: Hints | None) -> None:
     for name, column in table.columns.items():
         if normal(name) not in MODELS or name in ignored or column.dtype != object:
             continue
-        if len(column) > 1 and len(set(column)) == len(column):
+        if len(set(column)) == len(column):
             raise PredictionsError(
                 f"expected a row for each sample, got a row for each model: column '{name[:40]}'"
                 " has another name in each row. This may be a table of results; save what each"

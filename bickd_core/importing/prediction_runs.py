@@ -165,7 +165,14 @@ def _teacher_run(
             f" '{dataset}'; leave the label out."
         )
     students = [model.predictions for model in imported.models]
-    align([run.predictions("test"), *students], [teacher, *models])
+    predictions = run.predictions("test")
+    if predictions.ids.dtype.kind in "US" and all(s.ids.dtype.kind in "iu" for s in students):
+        raise PredictionsError(
+            f"{imported.models[0].file} has numbers as ids and run '{teacher}' has texts"
+            f" ('{str(predictions.ids[0])[:40]}'); use the same ids, or if the numbers only count"
+            ' the rows, choose no id column (`--id ""`).'
+        )
+    align([predictions, *students], [teacher, *models])
     for split in filter(None, (imported, imported.validation)):
         check_same_texts(run, split)
     return run

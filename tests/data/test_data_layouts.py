@@ -465,3 +465,16 @@ def test_a_table_without_classes_leaves_test_out(tmp_path, caplog, head):
     data = load_dataset(f"folder:{tmp_path}")
     assert len(data.test) == 10
     assert "test is not used: its images have no classes" in caplog.text
+
+
+def test_numbers_of_some_classes_of_imagenet_are_of_all(tmp_path):
+    rows = []
+    for number, label in enumerate((2, 0, 2, 0)):
+        picture(tmp_path / f"ILSVRC2012_val_0000000{number}.JPEG", 40 * label)
+        rows.append(f"ILSVRC2012_val_0000000{number}.JPEG {label}")
+    (tmp_path / "val.txt").write_text("\n".join(rows) + "\n")
+    names = ["n01443537 goldfish, Carassius auratus", "n02124075 Egyptian cat", "n07747607 orange"]
+    (tmp_path / "LOC_synset_mapping.txt").write_text("\n".join(names) + "\n")
+    data = load_dataset(f"all-test:{tmp_path}")
+    assert data.class_names == ("goldfish", "Egyptian cat", "orange")
+    assert sorted(shades(data.test)) == [(0, 0), (0, 0), (80, 2), (80, 2)]

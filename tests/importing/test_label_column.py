@@ -1,9 +1,12 @@
 """Which column holds the true classes, if its name does not say so."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from layouts import CLASSES, N, columns, ids, labels, logits, names, softmax, truths
 
@@ -197,3 +200,14 @@ def test_a_file_that_adds_nothing_is_named(tmp_path):
     labelled = {**scores, "label": names()}
     imported = _beside(tmp_path, labelled, lab={"id": ids(), "label": names()})
     assert any("lab.csv: its labels are not used" in note for note in imported.notes)
+
+
+def test_numbers_of_a_class_label_have_the_order_of_its_names(tmp_path):
+    features = {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}
+    table = pa.table({**columns("{}", logits()[:, ::-1], CLASSES[::-1]), "label": labels()})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "net.parquet")
+    imported = match([("net.parquet", part) for part in parse(tmp_path / "net.parquet")[2]])
+    predictions = imported.models[0].predictions
+    assert predictions.class_names == CLASSES[::-1]
+    assert predictions.labels.tolist() == (2 - labels()).tolist()

@@ -485,3 +485,10 @@ def test_submissions_of_two_classes_are_called_like_their_files(column, tmp_path
         pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv", index=False)
     imported = read_here(tmp_path, ["teacher.csv", "kd.csv"])
     assert [model.name for model in imported.models] == ["teacher", "kd"]
+
+
+def test_results_of_one_model_are_no_sample(tmp_path):
+    table = {"model": ["resnet8"], "top1": [58.9], "top1_err": [41.1], "crop_pct": [0.875]}
+    pd.DataFrame(table).to_csv(tmp_path / "net.csv", index=False)
+    with pytest.raises(PredictionsError, match="got a row for each model"):
+        read_here(tmp_path, ["net.csv"])

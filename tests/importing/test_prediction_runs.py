@@ -524,3 +524,14 @@ def test_evaluate_uses_the_temperature_of_the_pages(tmp_path, library, capsys):
     assert "net on test, T = 1, n = 40" in " ".join(capsys.readouterr().out.split())
     assert Evaluate("net", temperature=4.0).run(library) == 0
     assert "ECE (T = 1)" in capsys.readouterr().out
+
+
+def test_a_student_with_row_numbers_joins_a_teacher_with_paths_without_them(library, tmp_path):
+    table = {"image name": paths(), "label": labels(), **columns("{}", logits())}
+    pd.DataFrame(table).to_csv(tmp_path / "teacher.csv", index=False)
+    pd.DataFrame(table).to_csv(tmp_path / "kd.csv", index=True)
+    create_runs(read_here(tmp_path, ["teacher.csv"]), library, teacher="teacher")
+    with pytest.raises(PredictionsError, match=r"numbers as ids and run 'teacher' has texts"):
+        create_runs(read_here(tmp_path, ["kd.csv"]), library, teacher="teacher")
+    student = read_here(tmp_path, ["kd.csv"], Hints(id=""))
+    assert create_runs(student, library, teacher="teacher")[0].key == "kd"
