@@ -189,7 +189,7 @@ export class Grams {
 }
 
 /**
- * The pixels of codes 0 to 254, which are cosines from 0 to 1, and of unknown cosines. The colour scale ends at
+ * The pixels of codes 0 to 254, which are cosines from 0 to 1, and of unknown cosines. The scale ends at
  * `top`.
  * @param {import('./util.js').Stops} stops
  * @param {string} unknown The colour of unknown cosines.

@@ -13,6 +13,7 @@ import {fontOf, make, prepare} from './util.js';
  * @property {number[]} epochs Counted from 1.
  * @property {number[]} kept The indices of the epochs that have a Gram.
  * @property {string} grams Base64 of one byte for each cosine: upper triangles, row by row, one for each of `kept`.
+ *   254 is a cosine of 1, 255 one that is not known.
  * @property {(number | null)[] | null} overlap
  * @property {(number | null)[] | null} accuracy
  * @property {(number | null)[] | null} agreement
