@@ -279,7 +279,7 @@ def plan_text(plan: Plan, teacher: RunInfo | None) -> str:
     text = (
         f"{len(titles)} students ({resolve(first.arch).title}) race: {listed}. Data:"
         f" {dataset_info(first.dataset).title}. Training: {budget}, on the same batches for all."
-        " Each student ends with the same weights as in a run of its own."
+        " Each student ends with the same weights as in a run of its own on as many threads."
     )
     if len({config.optimizer.lr for config in plan.configs}) > 1:
         rates = "; ".join(
