@@ -29,10 +29,10 @@ def content(found: dict[str, Any]) -> str:
 
 
 def answer() -> dict[str, Any]:
-    """Return three lines and the page with the tables: from the study when it is complete, before
-    that from the sweeps of docs/results.md."""
+    """Return three lines and the page with the tables: from the study when its stage B is complete,
+    before that from the sweeps of docs/results.md."""
     results = study_page.Results.read()
-    if results.complete:
+    if results.confirmed is not None:
         return {"lines": study_page.three_lines(results), "source": "docs/study.md"}
     runs = by_rate([line for file in (FILE, RATES, CHOSEN) for line in read_results(file)])
     teacher = teacher_of(next(iter(runs[BASE].values()))[0])
