@@ -324,11 +324,12 @@ def sentences(results: Results) -> list[str]:
 
 def three_lines(results: Results) -> list[str]:
     """The answer as the Distill page shows it."""
-    assert results.confirmed is not None
-    primary = study_sentences.primary(results.confirmed).replace("**", "")
+    found = results.confirmed
+    assert found is not None
+    primary = study_sentences.primary(found).replace("**", "")
     return [
+        f"{study_sentences.recommendation(found)} {study_sentences.others(found)}",
         f"{primary} BicKD is our reconstruction from the paper's abstract.",
-        study_sentences.others(results.confirmed),
         study_sentences.generality(differences(results)[1:]),
     ]
 

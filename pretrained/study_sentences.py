@@ -51,6 +51,25 @@ def hundredths(share: float) -> str:
     return f"{found:+.2f}"
 
 
+def recommendation(found: Confirmed) -> str:
+    """Name the methods that are more accurate than KD, or KD if there is none."""
+    better = [
+        shown(method)
+        for method, one in found.accuracy[BASE].items()
+        if ("better" in found.verdict if method == OWN else _is_above(one))
+    ]
+    if not better:
+        return f"Start with {shown(BASE)}: no other method in our study is more accurate."
+    verb = "are" if len(better) > 1 else "is"
+    return f"In our study, {numbers.listed(better)} {verb} more accurate than {shown(BASE)}."
+
+
+def _is_above(one: Versus) -> bool:
+    """Whether a difference is seen after Holm's correction, and above 0."""
+    known = numbers.has_limits(one.interval) and one.adjusted is not None
+    return known and one.adjusted < 0.05 and one.interval.estimate > 0
+
+
 def others(found: Confirmed) -> str:
     """Say which of the other methods are more accurate than KD, less accurate, or neither."""
     sorts: dict[str, list[str]] = {"more": [], "less": [], "neither": [], "unknown": []}

@@ -137,9 +137,10 @@ def test_the_page_grows_with_its_stages(recipes):
         "ResNet-8 on caltech95 for 160 epochs",
     ]
     first, second, third = study_page.three_lines(results)
-    assert first.startswith("BicKD is more accurate than KD (ResNet-8 on caltech95, both tuned")
-    assert first.endswith(" BicKD is our reconstruction from the paper's abstract.")
-    assert second.startswith("Of the other methods")
+    begin = "In our study, MLKD and BicKD (reconstruction) are more accurate than KD. Of the other"
+    assert first.startswith(begin)
+    assert second.startswith("BicKD is more accurate than KD (ResNet-8 on caltech95, both tuned")
+    assert second.endswith(" BicKD is our reconstruction from the paper's abstract.")
     assert third.startswith("In 6 other settings")
     figure = study_page.chart(results, LIGHT)
     names = [row[0] for row in study_page.differences(results)]
@@ -465,6 +466,17 @@ def test_the_committed_page_is_fresh():
     assert written(PAGE, Results.read()) == PAGE
 
 
+def test_the_readme_has_the_difference_of_the_study():
+    found = Results.read().confirmed
+    interval = found.primary.interval
+    low, high = map(study_sentences.hundredths, (interval.low, interval.high))
+    expected = (
+        f"BicKD minus KD is {study_sentences.hundredths(interval.estimate)} points [{low}, {high}]"
+    )
+    readme = (study_page.DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert expected in readme.replace("−", "-").replace("\n", " ")
+
+
 def test_methods_without_an_interval_are_not_called_alike(recipes):
     up_to_b(recipes)
     found = Results.read().confirmed
@@ -476,6 +488,17 @@ def test_methods_without_an_interval_are_not_called_alike(recipes):
     near = {"ce": compared(-0.0104, 0.01, 0.9)}
     assert "no difference is seen for CE (+0.0)" in study_sentences.others(
         replace(found, accuracy={"kd": near, "bickd": {}})
+    )
+
+
+def test_kd_is_recommended_if_no_method_is_more_accurate(recipes):
+    up_to_b(recipes)
+    level = {"ce": compared(-0.05, -0.03, 0.001), "bickd": compared(-0.01, 0.01, 0.9)}
+    found = replace(
+        Results.read().confirmed, verdict=("as good",), accuracy={"kd": level, "bickd": {}}
+    )
+    assert study_sentences.recommendation(found) == (
+        "Start with KD: no other method in our study is more accurate."
     )
 
 
