@@ -37,7 +37,7 @@ def check_record(record: object) -> dict[str, float]:
             raise ReadError(f"`{name:.40}` must be a number, got {str(value)[:40]!r}.")
     if not record.get("images_per_second", 1.0) > 1e-6:
         raise ReadError("`images_per_second` must be above 0.")
-    return record
+    return {name: value if name == "epoch" else float(value) for name, value in record.items()}
 
 
 def _whole(value: object, below: int) -> bool:

@@ -20,7 +20,7 @@ from bickd_core.geometry.probabilities import softmax
 from bickd_core.geometry.procrustes import procrustes
 from bickd_core.geometry.rsa import ranked_distances, rsa
 from bickd_core.geometry.shards import stratified_shards
-from bickd_core.geometry.similarity import cka, row_cosines
+from bickd_core.geometry.similarity import cka, row_cosines, without_constants
 from bickd_core.runs.predictions import Predictions
 from bickd_core.runs.stages import Stages
 
@@ -90,7 +90,9 @@ def test_measures_are_those_of_the_core(compare):
     teacher, student = comparison.teacher.predictions, a.predictions
     shard = stratified_shards(comparison.n, comparison.labels)
     found = similarity_figures.similarity(comparison, a, "cka", "outputs", 4.0)
-    assert found.value == pytest.approx(cka(teacher.logits, student.logits))
+    assert found.value == pytest.approx(
+        cka(*(without_constants(p.logits) for p in (teacher, student)))
+    )
     found = similarity_figures.similarity(comparison, a, "procrustes", "features", 4.0)
     assert found.estimate == pytest.approx(
         procrustes(teacher.features, student.features, shard).estimate
@@ -184,9 +186,8 @@ def test_layers_are_matched_by_id_and_end_with_the_logits(compare):
     rows = np.argsort(mine.ids)
     expected = cka(theirs.features[0][10:40], mine.features[1][rows])
     assert view.cka.values[0, 1] == pytest.approx(expected, abs=1e-6)
-    assert view.cka.values[2, 2] == pytest.approx(
-        cka(comparison.teacher.predictions.logits[10:40], a.predictions.logits[10:40]), abs=1e-6
-    )
+    logits = (p.predictions.logits[10:40] for p in (comparison.teacher, a))
+    assert view.cka.values[2, 2] == pytest.approx(cka(*map(without_constants, logits)), abs=1e-6)
     assert layers.layer_difference(comparison, a, b, "stem") is None  # other images
     run.write_stages(whole)
     difference = layers.layer_difference(comparison, a, b, "stem")

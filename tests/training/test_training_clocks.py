@@ -38,7 +38,12 @@ class Split:
 
 def made_job(batches):
     ranks = SimpleNamespace(
-        first=True, size=1, agree=bool, barrier=lambda: None, part=lambda picked: picked
+        first=True,
+        size=1,
+        agree=bool,
+        barrier=lambda: None,
+        part=lambda picked: picked,
+        every=lambda values: [values],
     )
     config = SimpleNamespace(epochs=1, seeds=SimpleNamespace(order=0))
     return SimpleNamespace(
