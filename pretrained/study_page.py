@@ -17,6 +17,7 @@ from bickd_core.sweeps.replicates import TEMPERATURE
 from bickd_core.sweeps.results import Result
 from bickd_viz.charts.whiskers import Row, whisker_rows
 from bickd_viz.export.files import images
+from bickd_viz.scales import nice_ticks, tick_text
 from bickd_viz.text import numbers
 from bickd_viz.theme import DARK, LIGHT, ModelStyle, Theme
 from pretrained import study_comparisons, study_sentences, study_stages
@@ -181,7 +182,7 @@ def figure(rows: list[tuple[str, Versus | None]]) -> list[str]:
         "",
         (
             "*Test accuracy of BicKD minus KD, in points, with 95% intervals over seeds and"
-            f" images. {seeds}.*"
+            f" images. {seeds}. Shaded: the margin of 1.5 points, declared for the first row.*"
         ),
     ]
 
@@ -196,13 +197,34 @@ def draw(results: Results) -> None:
 
 
 def chart(results: Results, theme: Theme):
-    """The figure: a row for each data set and student."""
+    """The figure: a row for each data set and student, on a band of the declared margin."""
     colour = dict(theme.models)[OWN]
     rows = []
     for name, one in differences(results):
         estimate, low, high = map(_points, _ends(one))
         rows.append(Row(ModelStyle(name, colour), estimate, low, high))
-    return whisker_rows(rows, theme=theme, reference=0.0, name_limit=40)
+    figure = whisker_rows(rows, theme=theme, reference=0.0, name_limit=40)
+    margin = 100 * study_comparisons.MARGIN
+    low, high = figure.layout.xaxis.range
+    low, high = min(low, -1.15 * margin), max(high, 1.15 * margin)
+    ticks = nice_ticks(low, high, most=6)
+    figure.update_xaxes(
+        range=[low, high],
+        tickvals=ticks,
+        ticktext=tick_text(ticks, "number"),
+        title=dict(text="BicKD minus KD, points of accuracy", standoff=6),
+    )
+    figure.add_vrect(
+        x0=-margin, x1=margin, fillcolor=theme.muted, opacity=0.12, line_width=0, layer="below"
+    )
+    figure.update_layout(
+        height=figure.layout.height + _TITLE, margin_b=figure.layout.margin.b + _TITLE
+    )
+    return figure
+
+
+_TITLE = 24
+"""Px below the axis for its title."""
 
 
 def _ends(one: Versus | None) -> tuple[float | None, float | None, float | None]:
