@@ -66,8 +66,9 @@ def recommendation(found: Confirmed) -> str:
 
 def _is_above(one: Versus) -> bool:
     """Whether a difference is seen after Holm's correction, and above 0."""
-    known = numbers.has_limits(one.interval) and one.adjusted is not None
-    return known and one.adjusted < 0.05 and one.interval.estimate > 0
+    if one.adjusted is None or not numbers.has_limits(one.interval):
+        return False
+    return one.adjusted < 0.05 and one.interval.estimate > 0
 
 
 def others(found: Confirmed) -> str:
