@@ -24,7 +24,8 @@ class BestTemperature:
 
     @property
     def shown(self) -> float:
-        return self.fitted.shown
+        """The temperature that figures are computed with; 1 if the model has no best one."""
+        return self.fitted.shown if self.fitted.reached else 1.0
 
 
 def best_temperature(model: Model) -> BestTemperature | None:

@@ -214,8 +214,9 @@ def cka_side(
     shard = checked_shard(shard, len(X))
     dtype = pass_dtype(X)
     if X.ndim != 2 or X.shape[1] > X.shape[0]:
-        X = similarity.reduced_pair(*[similarity.without_constants(X) if logits else X] * 2)[0]
-        logits = False
+        if logits:
+            X, logits = similarity.without_constants(X), False
+        X = similarity.reduced_pair(X, X)[0]
     mean = np.zeros(X.shape[1])
     for rows in row_blocks(*X.shape):
         total = X[rows].astype(dtype, copy=False).sum(axis=0)

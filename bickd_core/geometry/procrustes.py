@@ -52,8 +52,9 @@ def procrustes(
     n = len(X)
     shard = np.zeros(n, dtype=np.int64) if shard is None else checked_shard(shard, n)
     if len(X) != len(Y) or max(np.shape(X)[1:] + np.shape(Y)[1:]) > n:
-        X, Y = reduced_pair(*map(without_constants, (X, Y)) if logits else (X, Y))
-        logits = False
+        if logits:
+            X, Y, logits = without_constants(X), without_constants(Y), False
+        X, Y = reduced_pair(X, Y)
     parts = _sums(X, Y, shard, logits)
     groups = len(parts)
     total = _total(parts)

@@ -48,6 +48,7 @@ def show() -> None:
         matching = bound.matching("epoch-matching")
     part = class_parts.choose(comparison, how, "epoch-part", most=epochs.MOST_CLASSES)
     class_parts.explain(part, clickable=False)
+    failed = False
     try:
         with st.spinner("Reading the epochs of these runs"):
             found = epochs.courses(
@@ -56,13 +57,12 @@ def show() -> None:
     except PredictionsError as error:
         found = None
         st.error(f"{str(error)[:1].upper()}{str(error)[1:]}")
-        why = ""
-    else:
-        why = "" if found else _why_none(comparison)
+        failed = True
     if found is None:
         with head:
             page_export.title("No epochs to show")
-            st.caption(why)
+            if not failed:
+                st.caption(_why_none(comparison))
         selection_bar.show(comparison)
         return
     start = min(max(view.epoch or found.last, 1), found.last)

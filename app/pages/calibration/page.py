@@ -35,7 +35,7 @@ class Controls:
     def at(self, model: Model) -> float:
         """The temperature of this model; 1 if it has no best one."""
         best = best_temperature.best_temperature(model) if self.best else None
-        return best.shown if best is not None and best.fitted.reached else 1.0
+        return 1.0 if best is None else best.shown
 
 
 def show() -> None:

@@ -87,10 +87,7 @@ def temperatures(comparison: Comparison) -> None:
             missing.append(model.called)
             continue
         fitted, reached = best.fitted.temperature, best.fitted.reached
-        before, after = (
-            calibration.calibration(comparison, model, T)
-            for T in (1.0, best.shown if reached else 1.0)
-        )
+        before, after = (calibration.calibration(comparison, model, T) for T in (1.0, best.shown))
         rows.append(
             {
                 "model": model.name,
