@@ -42,7 +42,7 @@ def names(infos: Mapping[str, RunInfo]) -> dict[str, str]:
 
 
 def method_name(info: RunInfo) -> str:
-    """Return the short name of a run's method or of its published variant."""
+    """Return the short name of a run's method or of its named setting."""
     if info.config is None:
         return short_method(info)
     method = method_of(info.config.objective)

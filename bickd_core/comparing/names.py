@@ -54,7 +54,7 @@ def shown_names(infos: Sequence[RunInfo], own: Sequence[bool] = ()) -> list[str]
 
 
 def short_method(info: RunInfo) -> str:
-    """Return the short name of the method or of its published variant, or the run's name if the
+    """Return the short name of the method or of its named setting, or the run's name if the
     method is unknown."""
     if info.config is None:
         return info.source.method or info.name
