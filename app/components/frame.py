@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Concatenate, ParamSpec
 
 from app import page_export, selection, state
 from app.components import class_search, notice, selection_bar
@@ -21,6 +23,24 @@ from bickd_core.comparing.selection import lens_arguments
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.text import numbers
+
+P = ParamSpec("P")
+
+
+def linked(draw: Callable[Concatenate[Comparison, P], None]) -> Callable[..., None]:
+    """Make a fragment of a function that draws a part of a comparison.
+
+    A click in the part draws only this part again. If another tab has deleted or renamed a run of
+    the comparison since, the whole page is loaded instead, and says so.
+    """
+
+    @functools.wraps(draw)
+    def drawn(comparison: Comparison, *arguments: P.args, **named: P.kwargs) -> None:
+        if not all(model.run.has_predictions(comparison.split) for model in comparison.models):
+            st.rerun()
+        draw(comparison, *arguments, **named)
+
+    return st.fragment(drawn)
 
 
 def load_comparison(

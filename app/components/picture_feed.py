@@ -12,6 +12,7 @@ import io
 
 import numpy as np
 
+from app.components import frame
 from app.components.browser_part import part
 from app.components.scatter import packed
 from app.data import samples
@@ -39,7 +40,7 @@ def put(comparison: Comparison) -> None:
         _feed(comparison, called)
 
 
-@st.fragment
+@frame.linked
 def _feed(comparison: Comparison, called: str) -> None:
     wanted = f"pictures-{called}-sheet"
 

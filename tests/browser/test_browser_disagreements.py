@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 from browser_harness import AppPage
 from playwright.sync_api import expect
+
+from bickd_core.runs.library import Library
 
 TEACHER, KD, BICKD = "caltech95/teacher", "caltech95/kd-s0", "caltech95/bickd-s0"
 VIEW = {"teacher": TEACHER, "students": f"{KD}~{BICKD}", "student": BICKD}
@@ -79,3 +82,17 @@ def test_the_most_displaced_samples_lead_to_their_pages(app: AppPage):
         cards.first.locator("a").click()
     assert app.page.url.split("?")[0].endswith("/sample")
     assert app.query()["student"] == BICKD
+
+
+def test_a_click_after_a_run_was_deleted_elsewhere_says_so(app: AppPage):
+    library = Library(app.server.shelf, app.server.runs)
+    shutil.copytree(app.server.shelf / KD, library.own / "for-a-while")
+    run = library.find("for-a-while")
+    run.write_info(run.info().model_copy(update={"name": run.key}))
+    app.open("disagreements", {"teacher": TEACHER, "students": run.key, "student": run.key})
+    button = app.key("outcome-first").get_by_role("button")
+    expect(button).to_be_visible()
+    shutil.rmtree(run.path)
+    with app.rerun():
+        button.click()
+    expect(app.page.get_by_text("This comparison cannot be shown")).to_be_visible()

@@ -89,7 +89,7 @@ def _why_none(comparison: Comparison) -> str:
     )
 
 
-@st.fragment
+@frame.linked
 def _player(comparison: Comparison, found: Courses, start: int) -> None:
     """Draw the player, and the figures of its epoch. `start` stays the same, so that the Grams are
     sent once."""

@@ -121,7 +121,7 @@ def _title(comparison: Comparison, student: Model, controls: Controls) -> None:
     )
 
 
-@st.fragment
+@frame.linked
 def _linked(comparison: Comparison, student: Model, controls: Controls) -> None:
     """Draw the diagram and the images of a bin. A click redraws only these."""
     left, right = st.columns([3, 2], gap="small")

@@ -171,7 +171,7 @@ def closest(gram: np.ndarray, empty: np.ndarray) -> tuple[int, int]:
     return highest_pairs(gram, empty, 1)[0]
 
 
-@st.fragment
+@frame.linked
 def _linked(
     comparison: Comparison, student: Model, lens: Lens, how: str, told: tuple[int, int] | None
 ) -> None:

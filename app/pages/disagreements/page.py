@@ -115,7 +115,7 @@ def _over_seeds(comparison: Comparison, student: Model, other: Model) -> tuple[s
     return seeds_text.all_seeds(student.name, other.called, compared, seeds, comparison.noun)
 
 
-@st.fragment
+@frame.linked
 def _linked(comparison: Comparison, student: Model, other: Model) -> None:
     """Draw the counts, the confusions and the images they select. A click redraws only these."""
     left, right = st.columns([2, 3], gap="small")

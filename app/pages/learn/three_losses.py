@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app import state
-from app.components import chart, style
+from app.components import chart, frame, style
 from app.data import lessons as facts
 from app.pages.learn import presenter
 from app.pages.learn.lesson import Lesson, draw, finding, needs_a_student
@@ -26,7 +26,7 @@ def show(comparison: Comparison, height: int) -> None:
     _batch(comparison, height)
 
 
-@st.fragment
+@frame.linked
 def _batch(comparison: Comparison, height: int) -> None:
     chosen = facts.start_student(comparison, state.current().student)
     models = {model.key: model.name for model in comparison.students}

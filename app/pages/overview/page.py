@@ -158,7 +158,7 @@ def _key_to_dots(comparison: Comparison, recipes: Recipes) -> str:
     return f"Dot: {runs}. Thick bar: ± standard deviation over seeds. {lines}"
 
 
-@st.fragment
+@frame.linked
 def _linked(
     comparison: Comparison,
     student: Model,

@@ -40,7 +40,7 @@ def show() -> None:
     _linked(comparison, student, T)
 
 
-@st.fragment
+@frame.linked
 def _linked(comparison: Comparison, student: Model, T: float) -> None:
     """Draw controls, maps and images. A lasso redraws only these."""
     choices = controls.show(comparison, student, T)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@st.fragment
+@frame.linked
 def show(comparison: Comparison, student: Model) -> None:
     st.subheader("Layer by layer")
     view = layers.layers(comparison, student)

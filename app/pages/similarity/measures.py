@@ -51,7 +51,7 @@ def _choose_basis() -> str | None:
     )
 
 
-@st.fragment
+@frame.linked
 def show(comparison: Comparison, student: Model, T: float) -> None:
     st.subheader("Similarity of representations")
     basis = (_choose_basis() if _has_features(comparison) else None) or "outputs"

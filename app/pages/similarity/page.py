@@ -35,7 +35,7 @@ def show() -> None:
     layers.show(comparison, student)
 
 
-@st.fragment
+@frame.linked
 def _linked(comparison: Comparison, student: Model, T: float) -> None:
     """Draw the matrices, the images of the selection and its chip. A click redraws only these."""
     matrices.show(comparison, student, T)
