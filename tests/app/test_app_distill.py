@@ -245,6 +245,7 @@ def test_the_form_says_which_published_setting_a_method_starts_from():
     )
     assert imagenet.endswith("Options: published for ImageNet.")
     assert "published" not in ours
+    assert "The learning rate" not in ours
     starts = {w.key: w.value for w in app.number_input if w.key and w.key.endswith("-gamma")}
     assert starts == {"distill-option-nkd-gamma": 3.5, "distill-option-nkd-imagenet-gamma": 1.5}
 
@@ -254,7 +255,9 @@ def option(app: AppTest, kind: str, name: str):
 
 
 def test_rare_options_are_folded_apart_and_lead_to_the_plan():
-    app = opened(ViewState(teacher=TEACHER))  # BicKD is chosen at the start
+    app = opened(ViewState(teacher=TEACHER))
+    assert field(app.multiselect, "methods").value == ["kd"]  # what the study says to start with
+    checked(app.multiselect(key="distill-methods").set_value(["bickd"]).run())
     labels = [expander.label for expander in app.expander]
     assert labels.index("More loss options") == labels.index("Loss options") + 1
     more = next(expander for expander in app.expander if expander.label == "More loss options")

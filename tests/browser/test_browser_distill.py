@@ -119,15 +119,15 @@ def test_two_methods_race_from_the_page_to_the_comparison(
     app.open("distill", {"teacher": digits_teacher.key})
     app.key("distill-methods").locator("input").click()
     with app.rerun():
-        app.page.get_by_role("option", name="KD", exact=True).click()
+        app.page.get_by_role("option", name="BicKD (reconstruction)", exact=True).click()
     app.page.keyboard.press("Escape")
-    expect(app.page.get_by_text("Hinton, Vinyals and Dean 2015").first).to_be_visible()
+    expect(app.page.get_by_text("arXiv 2602.01265").first).to_be_visible()
     fill(app, epochs=2, train_limit=200)
     app.key("distill-start").locator("button").click()
     until("the race in the link", lambda: app.query().get("race"))
     keys = app.query()["race"].split("~")
     runs = [library(server).find(key) for key in keys]
-    assert [run.info().objective for run in runs] == ["bickd", "kd"]
+    assert [run.info().objective for run in runs] == ["kd", "bickd"]
     expect(app.key("race-students")).to_contain_text("BicKD")
     until("both ends", lambda: all(ended(run, "finished", "failed") for run in runs), LONG_SECONDS)
     assert [run.status().error for run in runs] == ["", ""]

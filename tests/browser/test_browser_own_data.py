@@ -13,11 +13,11 @@ from playwright.sync_api import expect
 from bickd_core.config import TrainConfig
 from bickd_core.launch.local import submit
 from bickd_core.models.factory import create_model
-from bickd_core.presets.logits import BicKDOptions
+from bickd_core.presets.logits import KDOptions
 from bickd_core.runs.checkpoints import save_weights
 from bickd_core.runs.library import Library
 
-NUMBERS = ("temperature", "tau", "alpha", "beta", "lambda_sample", "lambda_class", "gram_weight")
+NUMBERS = ("temperature", "alpha", "beta")
 TRIES = 4
 
 
@@ -133,27 +133,27 @@ def test_fields_keep_their_values_while_a_path_is_typed(app: AppPage, tmp_path: 
     big = submit(TrainConfig.model_validate(options), library, name="big")
     until("the teacher's end", lambda: big.status().state in ("finished", "failed"), 480.0)
     assert big.status().state == "finished", big.status().error
-    default = BicKDOptions().model_dump(include=set(NUMBERS))
+    default = KDOptions().model_dump(include=set(NUMBERS))
     for _ in range(TRIES):
         app.open("distill")
         assert numbers(app) == default
-        tau = app.field("distill-option-bickd-tau").locator("input")
+        alpha = app.field("distill-option-kd-alpha").locator("input")
         app.key("distill-options").locator("summary").click()
-        tau.fill("0.7")
+        alpha.fill("0.7")
         with app.rerun():
-            tau.press("Enter")
+            alpha.press("Enter")
         choose_own(app, "distill")
-        expect(tau).to_be_hidden()
+        expect(alpha).to_be_hidden()
         say_where(app, lamps)
         expect(app.page.get_by_text("2 classes, grey")).to_be_visible()
         app.key("distill-estimate").wait_for()
         app.settle()
-        assert numbers(app) == {**default, "tau": 0.7}
+        assert numbers(app) == {**default, "alpha": 0.7}
 
 
 def numbers(app: AppPage) -> dict[str, float]:
-    """The number boxes of BicKD's options as the browser shows them."""
-    boxes = {name: app.field(f"distill-option-bickd-{name}").locator("input") for name in NUMBERS}
+    """The number boxes of KD's options as the browser shows them."""
+    boxes = {name: app.field(f"distill-option-kd-{name}").locator("input") for name in NUMBERS}
     return {name: float(box.input_value()) for name, box in boxes.items()}
 
 

@@ -19,7 +19,7 @@ def methods(fields: Fields) -> list[str]:
     Returns:
         Their names; empty, after showing a message, if none is chosen.
     """
-    known = [name for name in fields.start("methods", ["bickd"]) if name in METHODS]
+    known = [name for name in fields.start("methods", ["kd"]) if name in METHODS]
     chosen = st.multiselect(
         "Methods",
         list(METHODS),
