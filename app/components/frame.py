@@ -18,6 +18,7 @@ from bickd_core.comparing.comparison import (
     Model,
     preparation_sentence,
     seen_sentence,
+    training_sentence,
 )
 from bickd_core.comparing.selection import lens_arguments
 from bickd_core.runs.library import RunError
@@ -84,6 +85,8 @@ def load_comparison(
         st.info(different, icon=":material/aspect_ratio:")
     if seen := seen_sentence(names, infos, comparison.split):
         st.info(seen, icon=":material/model_training:")
+    if longer := training_sentence(names, infos):
+        st.info(longer, icon=":material/timelapse:")
     class_search.show(comparison, on_class)
     selection_bar.saved_list(comparison)
     return comparison

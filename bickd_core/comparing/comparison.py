@@ -326,6 +326,31 @@ def seen_sentence(names: Sequence[str], infos: Sequence[RunInfo], split: Split) 
     )
 
 
+def training_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
+    """Say how long each student was trained; "" if it is the same for all that were trained here.
+
+    Epochs of the runs that a student extends count too.
+
+    Args:
+        names: the models' names, in the order of `infos`.
+    """
+    trained = {
+        name: (info.config.epochs + (info.epochs_before or 0), info.config.train_limit)
+        for name, info in zip(names, infos, strict=True)
+        if info.role == "student" and info.config is not None
+    }
+    groups: dict[str, list[str]] = {}
+    for name, (epochs, limit) in trained.items():
+        length = f"{epochs:,} epoch{'' if epochs == 1 else 's'}"
+        if len({of for _, of in trained.values()}) > 1:
+            length += " of all images" if limit is None else f" of {limit:,} images"
+        groups.setdefault(length, []).append(name)
+    if len(groups) < 2:
+        return ""
+    lengths = "; ".join(f"{', '.join(each)} for {length}" for length, each in groups.items())
+    return f"The students were not trained equally long: {lengths}."
+
+
 def sample_noun(pictures: Thumbnails, infos: Iterable[RunInfo]) -> Noun:
     """Return what a sample is called. Runs that were trained or evaluated here saw images, even if
     the images are missing now."""

@@ -12,6 +12,7 @@ from bickd_core.comparing.comparison import (
     inputs_sentence,
     preparation_sentence,
     seen_sentence,
+    training_sentence,
 )
 from bickd_core.comparing.measures import class_order, summary
 from bickd_core.comparing.report_data import ReportData
@@ -125,13 +126,15 @@ def _differences(data: ReportData) -> list[Figures]:
 
 
 def compared_note(comparison: Comparison) -> str:
-    """What the models' inputs have not in common, and which networks were trained on them."""
+    """What differs between the models besides the method, and which networks were trained on the
+    samples."""
     names = [model.name for model in comparison.models]
     infos = [model.info for model in comparison.models]
     sentences = (
         preparation_sentence(names, infos),
         inputs_sentence(names, infos),
         seen_sentence(names, infos, comparison.split),
+        training_sentence(names, infos),
     )
     return " ".join(filter(None, sentences))
 

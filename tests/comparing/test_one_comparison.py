@@ -16,6 +16,7 @@ from app.data import over_seeds
 from app.state import ViewState
 from bickd_cli.main import main
 from bickd_core import Predictions
+from bickd_core.comparing.comparison import training_sentence
 from bickd_core.comparing.finding import Finding, finding, separated_pair
 from bickd_core.comparing.names import SHORT
 from bickd_core.comparing.report_data import read_report_data
@@ -180,3 +181,26 @@ def test_a_known_method_is_the_baseline_before_the_first_student(tmp_path, monke
     assert comparison.focus("RKD").name == "RKD"
     assert comparison.baseline(comparison.focus("RKD")).name == "BicKD"
     assert compare(drawn.teacher).data.comparison.baseline().is_teacher
+
+
+def test_students_that_were_not_trained_equally_long_are_pointed_out(make_run):
+    def info(name, epochs, before=None, role="student", **config):
+        given = {"epochs_before": before, "role": role}
+        return make_run(name, info=given, config=small_config(epochs=epochs, **config)).info()
+
+    teacher, short = info("t", 60, role="teacher"), info("short", 40)
+    again, grown = info("again", 40), info("grown", 120, before=40)
+    assert training_sentence(["t", "a", "b"], [teacher, short, again]) == ""
+    assert training_sentence(["t", "a", "b", "c"], [teacher, short, again, grown]) == (
+        "The students were not trained equally long: a, b for 40 epochs; c for 160 epochs."
+    )
+    few = info("few", 1, train_limit=1000)
+    assert training_sentence(["a", "b"], [short, few]).endswith(
+        ": a for 40 epochs of 400 images; b for 1 epoch of 1,000 images."
+    )
+    whole = info("whole", 40, train_limit=None)
+    assert training_sentence(["a", "b"], [whole, few]).endswith(
+        ": a for 40 epochs of all images; b for 1 epoch of 1,000 images."
+    )
+    elsewhere = grown.model_copy(update={"config": None})
+    assert training_sentence(["a", "b"], [short, elsewhere]) == ""
