@@ -151,12 +151,13 @@ def test_the_twelve_cells_differ_from_the_frozen_one_in_one_option(tuned):
         ]  # fmt: skip
         assert len(changed) == 1
         assert method.train == study.frozen()["bickd"].train
-    plain = dict(study.cells(BicKDOptions()))
-    assert plain["queue-8"] == BicKDOptions(queue=8)
-    assert plain["beta-0"] == BicKDOptions(beta=0.0)
-    both = dict(study.cells(BicKDOptions(same_class="ignore", queue=8)))
-    assert both["same_class-negative"] == BicKDOptions(queue=8)
-    assert both["queue-0"] == BicKDOptions(same_class="ignore")
+    negative = BicKDOptions(same_class="negative")
+    plain = dict(study.cells(negative))
+    assert plain["queue-8"] == negative.model_copy(update={"queue": 8})
+    assert plain["beta-0"] == negative.model_copy(update={"beta": 0.0})
+    both = dict(study.cells(BicKDOptions(queue=8)))
+    assert both["same_class-negative"] == BicKDOptions(queue=8, same_class="negative")
+    assert both["queue-0"] == BicKDOptions()
 
 
 def test_other_settings_choose_their_rate_on_validation(tuned):

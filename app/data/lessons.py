@@ -134,7 +134,8 @@ def batch_pulls(
 ) -> BatchPulls:
     at = lessons.batch(comparison.n, number)
     s, t = (model.predictions.take(at) for model in (student, comparison.teacher))
-    pulls = lessons.preset_pulls(s.logits, t.logits)
+    labels = None if comparison.labels is None else comparison.labels[at]
+    pulls = lessons.preset_pulls(s.logits, t.logits, labels)
     differs = s.predicted != t.predicted
     rows, columns = lessons.strongest(
         [pulls[k].gradient for k in ("kd", "dist", "bickd")], shown, shown

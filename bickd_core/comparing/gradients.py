@@ -2,10 +2,9 @@
 
 `bickd_core.losses` has these losses in torch, for training. A page that only shows them must not
 load torch. So this module has the same formulas with their derivatives by hand, for the forms that
-the presets use (BicKD: "contrast", same-class pairs negative, absent classes included). A test
+the presets use (BicKD: "contrast", same-class pairs ignored, absent classes included). A test
 compares each with torch's gradient. P = softmax(z / T), B samples by C classes, and every gradient
-is with respect
-to the student's logits z [B, C]; the teacher is constant. With
+is with respect to the student's logits z [B, C]; the teacher is constant. With
 
     h = dL / d log P,      dL / dz = (h - P sum_c h_c) / T
 
@@ -23,6 +22,7 @@ import numpy as np
 from bickd_core.geometry.probabilities import log_softmax
 
 _EPSILON = 1e-8  # beside DIST's norms, as in bickd_core.losses.dist
+_NOTHING = -1e12  # e^x is 0, and x is finite
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,24 @@ def kd(student: np.ndarray, teacher: np.ndarray, *, temperature: float = 4.0) ->
 
 
 def bickd_sample(
-    student: np.ndarray, teacher: np.ndarray, *, temperature: float = 4.0, tau: float = 0.2
+    student: np.ndarray,
+    teacher: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    temperature: float = 4.0,
+    tau: float = 0.2,
 ) -> Pull:
-    """contrast(R), R_ij = cos(p_i^S, p_j^T) between rows; see `bickd_core.losses.bickd`."""
+    """contrast(R), R_ij = cos(p_i^S, p_j^T) between rows; see `bickd_core.losses.bickd`.
+
+    Pairs with the same label [B] are ignored, as by default in training. Without labels, every
+    other sample is a negative.
+    """
     log_s, log_t = _pair(student, teacher, temperature)
     u = _unit(log_s, axis=1)
-    value, h = _contrast(u, _unit(log_t, axis=1), tau)
+    n = len(u)
+    known = np.arange(n) if labels is None else np.asarray(labels)
+    ignored = (known[:, None] == known[None, :]) & ~np.eye(n, dtype=bool)
+    value, h = _contrast(u, _unit(log_t, axis=1), tau, ignored)
     return Pull(value, _to_logits(h, log_s, temperature))
 
 
@@ -107,11 +119,16 @@ def _unit(log_p: np.ndarray, axis: int) -> np.ndarray:
     return scaled / np.linalg.norm(scaled, axis=axis, keepdims=True)
 
 
-def _contrast(u: np.ndarray, v: np.ndarray, tau: float) -> tuple[float, np.ndarray]:
-    """contrast(u v') for unit rows u (student), v (teacher), and h [n, k] of the student's rows."""
+def _contrast(
+    u: np.ndarray, v: np.ndarray, tau: float, ignored: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
+    """contrast(u v') for unit rows u (student), v (teacher), without the pairs `ignored` [n, n],
+    and h [n, k] of the student's rows."""
     if not tau > 0:
         raise ValueError(f"tau must be above 0, got {tau!r}: the presets use 0.2.")
     scaled = u @ v.T / tau
+    if ignored is not None:
+        scaled = np.where(ignored, _NOTHING, scaled)
     n = len(scaled)
     rows, columns = log_softmax(scaled), log_softmax(scaled.T).T
     value = -float(np.trace(rows) + np.trace(columns)) / (2 * n)

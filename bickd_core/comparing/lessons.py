@@ -68,9 +68,11 @@ def batch(samples: int, number: int, size: int = BATCH) -> np.ndarray:
     return order[(number % count) * size : (number % count + 1) * size]
 
 
-def preset_pulls(student: np.ndarray, teacher: np.ndarray) -> dict[str, Pull]:
+def preset_pulls(
+    student: np.ndarray, teacher: np.ndarray, labels: np.ndarray | None
+) -> dict[str, Pull]:
     """Compute the distillation loss of each method and its gradient on the student's logits [B, C],
-    with the presets' defaults.
+    with the presets' defaults. Without labels [B], each sample counts as a class of its own.
 
     "kd": beta T^2 KL. "dist": beta rows + gamma columns. "bickd": beta T^2 KL + lambda_s sample +
     lambda_c class, and its two contrasts alone as "sample" and "class". The cross-entropy with the
@@ -79,7 +81,7 @@ def preset_pulls(student: np.ndarray, teacher: np.ndarray) -> dict[str, Pull]:
     k, d, b = KDOptions(), DISTOptions(), BicKDOptions()
     kl = gradients.kd(student, teacher, temperature=b.temperature).times(b.beta)
     sides = dict(temperature=b.temperature, tau=b.tau)
-    sample = gradients.bickd_sample(student, teacher, **sides).times(b.lambda_sample)
+    sample = gradients.bickd_sample(student, teacher, labels, **sides).times(b.lambda_sample)
     classes = gradients.bickd_class(student, teacher, **sides).times(b.lambda_class)
     return {
         "kd": gradients.kd(student, teacher, temperature=k.temperature).times(k.beta),

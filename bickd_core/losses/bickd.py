@@ -58,7 +58,7 @@ def bickd_sample(
     temperature: float = 4.0,
     tau: float = 0.2,
     form: str = "contrast",
-    same_class: str = "negative",
+    same_class: str = "ignore",
     gram_weight: float = 1.0,
     vectors: str = "plain",
     anchors: str = "both",
@@ -67,8 +67,8 @@ def bickd_sample(
 
     Args:
         student_logits, teacher_logits: [B, C]. The teacher's get no gradient.
-        labels: [B] integers, needed unless `same_class` is "negative". A sample with -100 has no
-            label: it is like no other.
+        labels: [B] integers; may be None if `same_class` is "negative". A sample with -100 has
+            no label: it is like no other.
         temperature: T > 0.
         tau: contrast temperature, above 0; for "contrast" only.
         form: "contrast" or "gram".
@@ -86,7 +86,7 @@ def bickd_sample(
 
     >>> import torch
     >>> z = 1e4 * torch.eye(3)
-    >>> bickd_sample(z, z, form="gram")  # one-hot rows, each orthogonal to the others
+    >>> bickd_sample(z, z, torch.arange(3), form="gram")  # one-hot rows, orthogonal to each other
     tensor(0.)
     """
     student_logits, teacher_logits = check_pair(student_logits, teacher_logits)

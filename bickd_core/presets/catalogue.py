@@ -252,7 +252,7 @@ PRESETS: dict[str, Preset] = {
                 " not from the authors."
             ),
             options=BicKDOptions,
-            rate=0.1,
+            rate=0.2,
             setting="none",
         ),
     )
@@ -416,6 +416,7 @@ VARIANTS: dict[str, Variant] = {
             options=BicKDOptions(lambda_sample=0.0),
             rate=0.1,
             setting="none",
+            former=(BicKDOptions(lambda_sample=0.0, same_class="negative"),),
         ),
         Variant(
             name="bickd-no-kl",
@@ -426,6 +427,7 @@ VARIANTS: dict[str, Variant] = {
             options=BicKDOptions(beta=0.0),
             rate=0.1,
             setting="none",
+            former=(BicKDOptions(beta=0.0, same_class="negative"),),
         ),
     )
 }

@@ -157,7 +157,7 @@ class BicKDOptions(Options):
         1.0, description="Weight w of the off-diagonal part; form 'gram' only."
     )
     same_class: Literal["negative", "ignore", "positive"] = Field(
-        "negative", description="How the sample-wise side treats other samples of the same label."
+        "ignore", description="How the sample-wise side treats other samples of the same label."
     )
     absent: Literal["keep", "drop"] = Field(
         "keep", description="Keep or drop the columns of classes without a sample in the batch."

@@ -17,9 +17,9 @@ from bickd_core import losses
 SOURCE = Path(__file__).resolve().parents[2] / "app" / "components" / "frontend" / "losses.js"
 TWINS = {"kd": losses.kd, "bickdSample": losses.bickd_sample, "bickdClass": losses.bickd_class}
 RUN = """
-const answers = cases.map(({student, teacher, T, tau}) => ({
+const answers = cases.map(({student, teacher, labels, T, tau}) => ({
   kd: kd(student, teacher, T),
-  bickdSample: bickdSample(student, teacher, T, tau),
+  bickdSample: bickdSample(student, teacher, labels, T, tau),
   bickdClass: bickdClass(student, teacher, T, tau),
   rows: rowCosines(student, teacher, T),
   columns: columnCosines(student, teacher, T),
@@ -37,6 +37,7 @@ def random_cases() -> list[dict]:
             {
                 "student": rng.normal(0, spread, shape).tolist(),
                 "teacher": rng.normal(0, spread, shape).tolist(),
+                "labels": rng.integers(0, shape[1], shape[0]).tolist(),
                 "T": float(rng.choice([0.5, 1.0, 4.0, 10.0])),
                 "tau": float(rng.choice([0.1, 0.2, 1.0])),
             }
@@ -92,6 +93,8 @@ def test_values_and_gradients_are_those_of_training(answered, name):
     for case, answer in zip(*answered, strict=True):
         z = torch.tensor(case["student"], dtype=torch.float64, requires_grad=True)
         extra = {} if name == "kd" else {"tau": case["tau"]}
+        if name == "bickdSample":
+            extra["labels"] = torch.tensor(case["labels"])
         value = TWINS[name](
             z, torch.tensor(case["teacher"], dtype=torch.float64), temperature=case["T"], **extra
         )

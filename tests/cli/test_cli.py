@@ -75,14 +75,14 @@ def test_the_version_is_that_of_the_package(bickd):
 def test_a_student_is_distilled_with_the_options_that_were_typed(bickd, library, teacher):
     code, out, _ = bickd(
         "train", *QUICK, "--teacher", "teacher", "--seed", 5, "--name", "s",
-        "bickd", "--temperature", 2, "--same-class", "ignore", "adamw", "--lr", 0.01, "step", "--gamma", 0.5,
+        "bickd", "--temperature", 2, "--same-class", "positive", "adamw", "--lr", 0.01, "step", "--gamma", 0.5,
     )  # fmt: skip
     assert code == 0, out
     config = library.find("s").info().config
     assert (config.objective.kind, config.objective.temperature, config.objective.same_class) == (
         "bickd",
         2.0,
-        "ignore",
+        "positive",
     )
     assert config.objective.tau == 0.2
     assert (

@@ -3,6 +3,8 @@ ours is shared."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,22 @@ from hypothesis import strategies as st
 from bickd_core import losses
 from bickd_core.comparing import gradients
 
+
+def labels(samples: int) -> torch.Tensor:
+    """Two classes, so that some pairs are of one class."""
+    return torch.arange(samples) % 2
+
+
 PAIRS = {
     "kd": (gradients.kd, losses.kd),
-    "bickd_sample": (gradients.bickd_sample, losses.bickd_sample),
+    "bickd_sample": (
+        gradients.bickd_sample,
+        partial(losses.bickd_sample, same_class="negative"),
+    ),
+    "bickd_sample with labels": (
+        lambda s, t, **options: gradients.bickd_sample(s, t, labels(len(s)).numpy(), **options),
+        lambda s, t, **options: losses.bickd_sample(s, t, labels(len(s)), **options),
+    ),
     "bickd_class": (gradients.bickd_class, losses.bickd_class),
     "dist_rows": (gradients.dist_rows, losses.dist_rows),
     "dist_columns": (gradients.dist_columns, losses.dist_columns),

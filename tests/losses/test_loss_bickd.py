@@ -100,9 +100,9 @@ def test_same_class_choices_differ():
 
 @pytest.mark.parametrize("side", [bickd_sample, bickd_class])
 def test_identical_one_hot_predictions_are_the_best_there_is(side):
-    z = 1e4 * torch.eye(5)
-    assert side(z, z.clone(), form="gram").item() == 0
-    by_tau = [side(z, z.clone(), tau=tau).item() for tau in (1.0, 0.5, 0.2, 0.05)]
+    z, labels = 1e4 * torch.eye(5), torch.arange(5)
+    assert side(z, z.clone(), labels, form="gram").item() == 0
+    by_tau = [side(z, z.clone(), labels, tau=tau).item() for tau in (1.0, 0.5, 0.2, 0.05)]
     expected = [math.log(1 + 4 * math.exp(-1 / tau)) for tau in (1.0, 0.5, 0.2, 0.05)]
     assert by_tau == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert by_tau[-1] < 1e-6
@@ -113,9 +113,9 @@ def test_samples_of_one_class_cost_the_log_of_their_number(count):
     labels = torch.arange(4).repeat(count)
     z = 1e4 * torch.eye(4)[labels]
     choose = {"tau": 0.02}
-    assert bickd_sample(z, z, **choose).item() == pytest.approx(math.log(count), abs=1e-5)
-    assert bickd_sample(z, z, labels, same_class="ignore", **choose).item() == pytest.approx(
-        0, abs=1e-5
+    assert bickd_sample(z, z, labels, **choose).item() == pytest.approx(0, abs=1e-5)
+    assert bickd_sample(z, z, same_class="negative", **choose).item() == pytest.approx(
+        math.log(count), abs=1e-5
     )
     assert bickd_sample(z, z, labels, same_class="positive", **choose).item() == pytest.approx(
         math.log(count), abs=1e-5
@@ -129,11 +129,11 @@ def test_samples_of_one_class_cost_the_log_of_their_number(count):
 def test_a_student_with_the_teachers_logits_has_a_diagonal_of_ones(seed, scale):
     # gram without its off-diagonal part is mean (1 - M_ii)^2, so 0 says that every diagonal entry
     # is 1
-    z = batch(seed, scale=scale)[0].float()
+    z, _, labels = batch(seed, scale=scale)
+    z = z.float()
     for side in (bickd_sample, bickd_class):
-        assert side(z, z.clone(), form="gram", gram_weight=0.0).item() == pytest.approx(
-            0, abs=1e-12
-        )
+        value = side(z, z.clone(), labels, form="gram", gram_weight=0.0)
+        assert value.item() == pytest.approx(0, abs=1e-12)
 
 
 def test_a_class_that_nobody_predicts_keeps_its_direction():
@@ -149,7 +149,7 @@ def test_a_class_that_nobody_predicts_keeps_its_direction():
 
 def test_one_sample_alone():
     student, teacher, labels = batch(1, samples=1, classes=5)
-    assert bickd_sample(student, teacher).item() == pytest.approx(0, abs=1e-12)
+    assert bickd_sample(student, teacher, labels).item() == pytest.approx(0, abs=1e-12)
     assert bickd_class(student, teacher).item() == pytest.approx(math.log(5))
     assert bickd_class(student, teacher, labels, absent="drop").item() == pytest.approx(
         0, abs=1e-12
@@ -162,11 +162,11 @@ def test_objective_names_and_weights_its_terms():
     terms = create_objective("bickd", lambda_sample=3, lambda_class=5, alpha=0.5, beta=2)(
         *arguments
     )
-    s, t = student.tolist(), teacher.tolist()
+    s, t, y = student.tolist(), teacher.tolist(), labels.tolist()
     expected = {
-        "ce": 0.5 * reference.cross_entropy(s, labels.tolist()),
+        "ce": 0.5 * reference.cross_entropy(s, y),
         "kl": 2 * reference.kd(s, t, 4.0),
-        "sample": 3 * reference.contrast(reference.sample_cosines(s, t, 4.0), 0.2),
+        "sample": 3 * reference.contrast(reference.sample_cosines(s, t, 4.0), 0.2, y, "ignore"),
         "class": 5 * reference.contrast(reference.class_cosines(s, t, 4.0), 0.2),
     }
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected)
@@ -213,10 +213,10 @@ def test_a_weight_of_zero_computes_nothing(off, left, monkeypatch):
 
 def test_labels_are_needed_only_where_an_option_asks():
     student, teacher, _ = batch(6)
-    assert torch.isfinite(bickd_sample(student, teacher))
+    assert torch.isfinite(bickd_sample(student, teacher, same_class="negative"))
     assert torch.isfinite(bickd_class(student, teacher))
     with pytest.raises(ValueError, match="labels must be given for same_class='ignore'"):
-        bickd_sample(student, teacher, same_class="ignore")
+        bickd_sample(student, teacher)
     with pytest.raises(ValueError, match="labels must be given for absent='drop'"):
         bickd_class(student, teacher, absent="drop")
 

@@ -187,7 +187,7 @@ def test_every_term_with_labels_says_in_one_sentence_what_is_wrong_with_them(
         *((loss, (S, T, labels)) for loss in WITH_LABELS),
         *((module(), (S, T, labels)) for module in MODULES.values()),
         (BicKD(alpha=0, absent="drop"), (S, T, labels)),
-        (BicKD(alpha=0, same_class="ignore"), (S, T, labels)),
+        (BicKD(alpha=0), (S, T, labels)),
     ]
     for call, arguments in calls:
         with pytest.raises(error, match=message) as caught:
@@ -249,6 +249,8 @@ def test_labels_of_uint8_are_classes_in_bickd(options):
 
 
 OF_LABELS = {"ce", "target", "non_target"}
+WITHOUT_PAIRS = {"bickd": {"same_class": "negative"}}
+"""Options with which no other term depends on the labels."""
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
@@ -257,9 +259,10 @@ def test_a_sample_without_a_label_is_left_out_of_the_means_over_labels_and_of_no
     some = labels.clone()
     some[[1, 4]] = -100
     kept = some != -100
-    terms = terms_of(kind, student.requires_grad_(), teacher, some)
-    whole = terms_of(kind, student, teacher, labels)
-    part = terms_of(kind, student[kept], teacher[kept], labels[kept])
+    options = WITHOUT_PAIRS.get(kind, {})
+    terms = terms_of(kind, student.requires_grad_(), teacher, some, **options)
+    whole = terms_of(kind, student, teacher, labels, **options)
+    part = terms_of(kind, student[kept], teacher[kept], labels[kept], **options)
     for name, term in terms.items():
         expected = part[name] if name in OF_LABELS else whole[name]
         assert term.item() == pytest.approx(expected.item(), rel=1e-12)
@@ -271,8 +274,9 @@ def test_a_sample_without_a_label_is_left_out_of_the_means_over_labels_and_of_no
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_without_any_label_the_means_over_labels_are_0_without_gradient(kind):
     student, teacher, labels = batch(8)
-    terms = terms_of(kind, student.requires_grad_(), teacher, torch.full_like(labels, -100))
-    whole = terms_of(kind, student, teacher, labels)
+    options, none = WITHOUT_PAIRS.get(kind, {}), torch.full_like(labels, -100)
+    terms = terms_of(kind, student.requires_grad_(), teacher, none, **options)
+    whole = terms_of(kind, student, teacher, labels, **options)
     for name, term in terms.items():
         assert term.item() == (0 if name in OF_LABELS else whole[name].item())
         if name in OF_LABELS:
@@ -317,6 +321,6 @@ def test_soft_labels_go_beside_the_module(kind):
     student, teacher, _ = batch(12)
     soft = torch.softmax(teacher, dim=1)
     loss = MODULES[kind](alpha=0)
-    hard = soft.argmax(1) if kind in ("dkd", "nkd") else None
+    hard = soft.argmax(1) if kind in ("dkd", "nkd", "bickd") else None
     beside = torch.nn.functional.cross_entropy(student, soft, label_smoothing=0.1)
     assert (loss(student, teacher, hard) + beside).isfinite()

@@ -59,7 +59,9 @@ def test_the_teacher_gets_no_gradient(batch):
 
 def test_labels_may_be_left_out_where_no_term_needs_them(batch):
     student, teacher, _ = batch
-    assert BicKD(alpha=0)(student, teacher) > 0
+    assert BicKD(alpha=0, same_class="negative")(student, teacher) > 0
+    with pytest.raises(ValueError, match="labels must be given for same_class='ignore'"):
+        BicKD(alpha=0)(student, teacher)
     with pytest.raises(ValueError, match="labels"):
         BicKD()(student, teacher)
 

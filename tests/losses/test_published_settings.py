@@ -123,8 +123,13 @@ def test_the_tuned_settings_are_those_that_the_study_froze():
 
 def test_a_run_of_an_earlier_version_keeps_its_variants_name():
     from bickd_core.presets.catalogue import own_rate, title_of
-    from bickd_core.presets.logits import KDOptions
+    from bickd_core.presets.logits import BicKDOptions, KDOptions
 
-    earlier = KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True)
-    assert title_of(earlier) == VARIANTS["kd-standardize"].title
-    assert own_rate(earlier) == VARIANTS["kd-standardize"].rate
+    negative = {"same_class": "negative"}
+    for name, earlier in (
+        ("kd-standardize", KDOptions(temperature=2.0, alpha=1.0, beta=9.0, standardize=True)),
+        ("bickd-class", BicKDOptions(lambda_sample=0.0, **negative)),
+        ("bickd-no-kl", BicKDOptions(beta=0.0, **negative)),
+    ):
+        assert title_of(earlier) == VARIANTS[name].title
+        assert own_rate(earlier) == VARIANTS[name].rate

@@ -112,11 +112,12 @@ export const columnCosines = (student, teacher, T) =>
  * @param {Matrix} u Rows of length 1.
  * @param {Matrix} v Rows of length 1.
  * @param {number} tau
+ * @param {(i: number, j: number) => boolean} ignored Whether a pair is left out.
  * @returns {{value: number, h: Matrix}}
  */
-function contrast(u, v, tau) {
+function contrast(u, v, tau, ignored = () => false) {
   const n = u.length;
-  const scaled = cosines(u, v).map(row => row.map(x => x / tau));
+  const scaled = cosines(u, v).map((row, i) => row.map((x, j) => (ignored(i, j) ? -Infinity : x / tau)));
   const rows = logSoftmax(scaled, 1);
   const columns = transposed(logSoftmax(transposed(scaled), 1));
   let value = 0;
@@ -134,16 +135,19 @@ function contrast(u, v, tau) {
 }
 
 /**
- * BicKD's sample-wise side: the contrast over rows.
+ * BicKD's sample-wise side: the contrast over rows, without pairs of the same label.
  * @param {Matrix} student Logits.
  * @param {Matrix} teacher Logits.
+ * @param {number[]} labels
  * @param {number} T
  * @param {number} tau
  * @returns {Loss}
  */
-export function bickdSample(student, teacher, T, tau) {
+export function bickdSample(student, teacher, labels, T, tau) {
   const log = logSoftmax(student, T);
-  const {value, h} = contrast(unit(log), unit(logSoftmax(teacher, T)), tau);
+  /** @param {number} i @param {number} j */
+  const same = (i, j) => i !== j && labels[i] === labels[j];
+  const {value, h} = contrast(unit(log), unit(logSoftmax(teacher, T)), tau, same);
   return {value, gradient: toLogits(h, log, T)};
 }
 

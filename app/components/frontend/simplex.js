@@ -240,11 +240,11 @@ class Simplex {
    * @param {SimplexData} data
    * @returns {import('./simplex_text.js').Losses}
    */
-  losses({teacher, tau}) {
+  losses({teacher, truth, tau}) {
     const {z, T} = this;
     return {
       kl: kd(z, teacher, T),
-      sample: bickdSample(z, teacher, T, tau),
+      sample: bickdSample(z, teacher, truth, T, tau),
       class: bickdClass(z, teacher, T, tau),
     };
   }

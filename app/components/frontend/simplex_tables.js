@@ -51,6 +51,7 @@ export class Tables {
       image.alt = classes[truth[i]];
     };
     const samples = truth.length;
+    const repeated = new Set(truth).size < samples;
     const sides = data.height < TIGHT ? ', student × teacher' : ': student’s down, teacher’s across';
     const probabilities = {note: '', columnHeading: classHeading, rows: samples, columns: 3, onLook};
     /** @type {Record<TableName, HTMLTableCellElement[][]>} */
@@ -59,7 +60,7 @@ export class Tables {
       T: this.build('wide', {...probabilities, title: 'P teacher', rowHeading: null}),
       R: this.build('', {
         title: 'R',
-        note: `rows${sides}`,
+        note: `rows${sides}${repeated ? '; in brackets: same class, left out' : ''}`,
         rowHeading: sampleHeading,
         columnHeading: sampleHeading,
         rows: samples,
@@ -113,13 +114,15 @@ export class Tables {
    * @param {TableName} name
    * @param {number[][]} values
    * @param {(i: number, c: number) => boolean} lit Whether a cell is marked.
+   * @param {(i: number, c: number) => boolean} leftOut Whether a cell is in brackets.
    */
-  fill(name, values, lit) {
+  fill(name, values, lit, leftOut = () => false) {
     for (const [i, line] of this.cells[name].entries())
       for (const [c, cell] of line.entries()) {
         const value = values[i][c];
         const background = this.shade(value);
-        const text = value >= 0.995 ? '1' : value.toFixed(2).replace('0.', '.');
+        const figure = value >= 0.995 ? '1' : value.toFixed(2).replace('0.', '.');
+        const text = leftOut(i, c) ? `(${figure})` : figure;
         if (cell.textContent !== text) cell.textContent = text;
         cell.style.background = `rgb(${background.join()})`;
         cell.style.color = textOn(background);
