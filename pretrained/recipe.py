@@ -94,7 +94,7 @@ RECIPES = (
             dataset="fashion-mnist", arch="resnet8", epochs=20, train_limit=6000, threads=1,
             probe_size=200,
         ),
-        rates={"ce": 0.4, "kd": 0.4, "dist": 0.025, "bickd": 0.1},
+        rates={"ce": 0.4, "kd": 0.4, "dist": 0.025, "bickd": 0.025},
         seeds=1,
     ),
 )  # fmt: skip

@@ -140,7 +140,7 @@ def load_students(library: Library, dataset: str, teacher: Predictions) -> list[
                 summary=summarise(teacher, own, T=TEMPERATURE),
                 best_validation=max(record["validation_accuracy"] for record in records),
                 last_validation=records[-1]["validation_accuracy"],
-                minutes=run.status().seconds / 60,
+                minutes=run.status().cpu_seconds / 60,
             )
         )
     return sorted(students, key=lambda student: (list(PRESETS).index(student.method), student.seed))
@@ -161,10 +161,10 @@ def head(seeds: int) -> str:
         " temperature where the model's mean entropy equals the teacher's at T = 4. *Matched per"
         " image* gives each image the temperature where the model's entropy for it equals the"
         " teacher's ([what each rule leaves](method.md#what-each-rule-of-matching-leaves))."
-        " Minutes are wall-clock time beside another run. The method that is trained first also"
+        " CPU minutes are those of one run on one thread. The method that is trained first also"
         " stores the teacher's outputs for the others.\n\n| model | accuracy % | agreement % |"
         " overlap | overlap, mean matched | overlap, matched per image | orthogonality score | ECE"
-        " % | minutes |\n|---|---|---|---|---|---|---|---|---|"
+        " % | CPU minutes |\n|---|---|---|---|---|---|---|---|---|"
     )
 
 

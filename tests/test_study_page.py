@@ -152,11 +152,11 @@ def test_the_page_is_the_same_after_defaults_and_rates_have_changed(recipes, mon
     the_rest(recipes)
     before = written(PAGE, Results.read())
     assert "the default of `same_class` becomes `ignore`" in before
-    monkeypatch.setattr(BicKDOptions.model_fields["same_class"], "default", "ignore")
+    monkeypatch.setattr(BicKDOptions.model_fields["same_class"], "default", "positive")
     BicKDOptions.model_rebuild(force=True)
     monkeypatch.setitem(PRESETS, "kd", replace(PRESETS["kd"], rate=0.1))
     try:
-        assert BicKDOptions().same_class == "ignore"
+        assert BicKDOptions().same_class == "positive"
         assert written(PAGE, Results.read()) == before
     finally:
         monkeypatch.undo()
@@ -475,6 +475,9 @@ def test_the_readme_has_the_difference_of_the_study():
     )
     readme = (study_page.DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert expected in readme.replace("−", "-").replace("\n", " ")
+    sheet = (study_page.DOCS / "teaching.md").read_text(encoding="utf-8")
+    below = f"{-100 * interval.estimate:.1f} points below KD [{-100 * interval.high:.1f},"
+    assert f"{below} {-100 * interval.low:.1f}]" in " ".join(sheet.split())
 
 
 def test_methods_without_an_interval_are_not_called_alike(recipes):
