@@ -135,6 +135,13 @@ function contrast(u, v, tau, ignored = () => false) {
 }
 
 /**
+ * Whether two samples of a batch have the same label.
+ * @param {number[]} labels
+ * @returns {(i: number, j: number) => boolean}
+ */
+export const sameClass = labels => (i, j) => i !== j && labels[i] === labels[j];
+
+/**
  * BicKD's sample-wise side: the contrast over rows, without pairs of the same label.
  * @param {Matrix} student Logits.
  * @param {Matrix} teacher Logits.
@@ -145,9 +152,7 @@ function contrast(u, v, tau, ignored = () => false) {
  */
 export function bickdSample(student, teacher, labels, T, tau) {
   const log = logSoftmax(student, T);
-  /** @param {number} i @param {number} j */
-  const same = (i, j) => i !== j && labels[i] === labels[j];
-  const {value, h} = contrast(unit(log), unit(logSoftmax(teacher, T)), tau, same);
+  const {value, h} = contrast(unit(log), unit(logSoftmax(teacher, T)), tau, sameClass(labels));
   return {value, gradient: toLogits(h, log, T)};
 }
 

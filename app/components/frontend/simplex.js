@@ -1,6 +1,6 @@
 // A lesson on three classes and a few samples: a person drags the student's points, and the tables, losses and gradients
 // follow.
-import {bickdClass, bickdSample, columnCosines, kd, rowCosines, softmax} from './losses.js';
+import {bickdClass, bickdSample, columnCosines, kd, rowCosines, sameClass, softmax} from './losses.js';
 import {keepInside, logitsOf} from './simplex_geometry.js';
 import {Tables, TIGHT} from './simplex_tables.js';
 import {number, sentence, TERMS} from './simplex_text.js';
@@ -274,7 +274,7 @@ class Simplex {
     parts.triangle.update(P, Q, stepsOf(P, this.gradient(losses, data.weights), T), row);
     parts.tables.fill('S', P, (i, c) => i === row || c === column);
     parts.tables.fill('T', Q, (i, c) => i === row || c === column);
-    parts.tables.fill('R', R, i => i === row);
+    parts.tables.fill('R', R, i => i === row, sameClass(data.truth));
     parts.tables.fill('K', K, i => i === column);
     // The full length of each bar. log n is the loss where all n cosines are the same.
     const tops = {kl: 4, sample: 1.5 * Math.log(P.length), class: 1.5 * Math.log(3)};
