@@ -132,6 +132,19 @@ def generality() -> list[Sweep]:
     ]
 
 
+def rates() -> dict[str, dict[str, tuple[float, float]]]:
+    """Return for each setting of stage D and each method the learning rate that did best on
+    validation, and its multiple of the frozen one."""
+    frozen_rates = {method.label: method.train["optimizer"]["lr"] for method in _few()}
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for name, *_ in SETTINGS:
+        for kind, (method,) in chosen((f"study-{name}-rates",), 1).items():
+            rate = method.train["optimizer"]["lr"]
+            factor = min(FACTORS, key=lambda factor: abs(rate - factor * frozen_rates[kind]))
+            found.setdefault(name, {})[kind] = (rate, factor)
+    return found
+
+
 def transfer() -> list[Sweep]:
     """Return the second part of stage D: the runs at the rate that did best on validation."""
     made = []

@@ -20,7 +20,7 @@ from bickd_core.geometry.two_way import (
 from bickd_core.sweeps.results import Result
 from pretrained import study
 from pretrained.study_stages import SETTINGS, same_images, stage
-from pretrained.sweep_results import Groups, Teacher, teacher_of
+from pretrained.sweep_results import Groups, Teacher, must_share, teacher_of
 
 MARGIN = 0.015
 """The margin of equivalence, as a share."""
@@ -335,22 +335,44 @@ def longer(now: Groups, before: Groups, labels: np.ndarray) -> Longer:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of stage D: its runs, and every other method minus KD, of those with runs."""
+    """One setting of stage D.
+
+    Attributes:
+        groups: its runs.
+        differences: every other method minus KD, of those with runs.
+        rates: for each method its learning rate, and the multiple of the frozen one.
+    """
 
     groups: Groups
     differences: dict[str, Versus]
+    rates: dict[str, tuple[float, float]]
 
 
 def settings() -> dict[str, Setting]:
-    """Stage D: the runs of each setting at their chosen rates. Call it when all are there."""
-    return {name: _setting(name) for name in SETTINGS}
+    """Stage D: the runs of each setting at their chosen rates. Call it when all are there.
+
+    Raises:
+        ValueError: runs have another rate than validation chooses now, another teacher, or other
+            test images.
+    """
+    rates = study.rates()
+    return {name: _setting(name, rates[name]) for name in SETTINGS}
 
 
-def _setting(name: str) -> Setting:
+def _setting(name: str, rates: dict[str, tuple[float, float]]) -> Setting:
     groups = stage((f"study-{name}", f"study-{name}-more"), 0).groups
     lines = [line for runs in groups.values() for line in runs.values()]
     if not lines:
-        return Setting({}, {})
+        return Setting({}, {}, rates)
+    for method, runs in groups.items():
+        for line in runs.values():
+            must_share(line, lines[0], ("teacher", "teacher_sha256"))
+            if line.optimizer["lr"] != rates[method][0]:
+                raise ValueError(
+                    f"{line.name} has the learning rate {line.optimizer['lr']}, but validation"
+                    f" chooses {rates[method][0]}: write the recipe again (`python -m"
+                    " pretrained.study transfer`), and make this run again."
+                )
     teacher = teacher_of(lines[0])
     same_images(groups, teacher.samples)
     base = groups.get(BASE)
@@ -361,6 +383,7 @@ def _setting(name: str) -> Setting:
             for method, own in groups.items()
             if method != BASE and base is not None
         },
+        rates,
     )
 
 

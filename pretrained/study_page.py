@@ -129,7 +129,7 @@ def written(page: str, results: Results) -> str:
 def state(results: Results) -> str:
     if results.complete:
         lost = sum(len(stage.lost) for stage in results.stages.values())
-        without = f", {lost} of them without a result (they diverged or failed)" if lost else ""
+        without = f", {lost} of them without a result (diverged or failed)" if lost else ""
         return f"**State: complete.** All {results.designed} runs have ended{without}."
     return (
         f"**State: {results.done} of {results.designed} runs have ended.** The design was"
@@ -176,7 +176,7 @@ def figure(rows: list[tuple[str, Versus | None]]) -> list[str]:
         f'  <source media="(prefers-color-scheme: dark)" srcset="{FIGURE}-dark.svg">',
         (
             f'  <img src="{FIGURE}.svg" alt="Accuracy of BicKD minus KD in points, with 95%'
-            ' intervals, one row for each data set and student">'
+            ' intervals, one row for each setting">'
         ),
         "</picture>",
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from bickd_core.presets.catalogue import PRESETS
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.sweeps.definition import PlannedRun, Sweep, planned_runs, read_sweep
 from bickd_core.sweeps.diverged import Diverged, diverged_path
-from bickd_core.sweeps.results import Result
+from bickd_core.sweeps.results import Result, read_results
 from bickd_viz.theme import LIGHT
-from pretrained import study, study_comparisons, study_page, study_sentences
+from pretrained import study, study_comparisons, study_page, study_sentences, study_tables
 from pretrained.study_comparisons import Reading, Versus, new_defaults, verdicts
 from pretrained.study_page import Results, written
 from pretrained.study_tables import defaults_sentence
@@ -137,7 +138,10 @@ def test_the_page_grows_with_its_stages(recipes):
         "ResNet-8 on caltech95 for 160 epochs",
     ]
     first, second, third = study_page.three_lines(results)
-    begin = "In our study, MLKD and BicKD (reconstruction) are more accurate than KD. Of the other"
+    begin = (
+        "In our study of ResNet-8 on caltech95, MLKD and BicKD (reconstruction) are more accurate"
+        " than KD. Of the other methods there, in points"
+    )
     assert first.startswith(begin)
     assert second.startswith("BicKD is more accurate than KD (ResNet-8 on caltech95, both tuned")
     assert second.endswith(" BicKD is our reconstruction from the paper's abstract.")
@@ -161,6 +165,54 @@ def test_the_page_is_the_same_after_defaults_and_rates_have_changed(recipes, mon
     finally:
         monkeypatch.undo()
         BicKDOptions.model_rebuild(force=True)
+
+
+def changed(path: Path, name: str, **values: object) -> None:
+    """Change the line of this run."""
+    lines = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if line["name"] == name:
+            line.update(values)
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+def test_runs_of_stage_d_are_of_one_teacher_and_of_the_rate_that_validation_chooses(recipes):
+    up_to_b(recipes)
+    the_rest(recipes)
+    settings = Results.read().settings
+    rate, factor = settings["pairs"].rates["kd"]
+    assert factor in study.FACTORS
+    page = written(PAGE, Results.read())
+    row = page.split("\n| learning rate |")[1].split("| ResNet-8 on pairs of Fashion-MNIST |")[1]
+    mark = {0.25: " (lowest)", 4.0: " (highest)"}.get(factor, "")
+    assert row.split(" | ")[1] == f"{rate:.3g}{mark}"
+
+    runs = recipes / "study-large.jsonl"
+    kept = runs.read_text(encoding="utf-8")
+    changed(runs, "study-large-bickd-s101", teacher_sha256="0" * 64)
+    with pytest.raises(ValueError, match="must share `teacher_sha256`"):
+        Results.read()
+    runs.write_text(kept, encoding="utf-8")
+
+    rates = recipes / "study-pairs-rates.jsonl"
+    names = [line.name for line in read_results(rates) if line.kind == "kd"]
+    other = next(name for name in names if f"kd-{rate:g}-" not in name)
+    changed(rates, other, accuracy=0.999)
+    with pytest.raises(ValueError, match="but validation chooses"):
+        Results.read()
+
+
+def test_a_rate_that_diverged_does_not_make_its_method_look_better(recipes):
+    up_to_b(recipes)
+    the_rest(recipes)
+    names = [line.name for line in read_results(recipes / "study-fashion-rates.jsonl")]
+    chosen = {study.rates()["fashion"]["ce"][0]}
+    lose(recipes, next(name for name in names if f"ce-{max(chosen):g}-" not in name))
+    page = written(PAGE, Results.read())
+    assert "Where configurations and rates are chosen, they count as 0 %." in page
+    assert "looks better than it is" not in page
+    lose(recipes, "study-fashion-ce-s100")
+    assert "looks better than it is" in written(PAGE, Results.read())
 
 
 def test_an_unfinished_stage_b_is_not_summarised(recipes):
@@ -240,11 +292,13 @@ def test_stages_b_to_e_are_reported_with_the_runs_that_they_have(recipes):
     assert results.longer.gains["ce"].seeds == (3, 3)
 
     page = written(PAGE, results)
-    assert "ended, 13 of them without a result (they diverged or failed)." in page
+    assert "ended, 13 of them without a result (diverged or failed)." in page
     assert "`study-confirm-bickd-s101` (diverged)" in page
     assert "`study-schedule-kd-s102` (no memory)" in page
     assert "| ResNet-8 on caltech95 at 64 pixels | " in page
-    (large,) = [row for row in page.splitlines() if row.startswith("| ResNet-8 on caltech95 at 64")]
+    large = next(
+        row for row in page.splitlines() if row.startswith("| ResNet-8 on caltech95 at 64")
+    )
     assert large.split(" | ")[1].endswith("(2 runs)")
     assert "(2 runs)" not in large.split(" | ", 2)[2]
     assert [row.split(" | ")[-1] for row in page.splitlines() if row.startswith("| `repel")] == [
@@ -421,7 +475,7 @@ def test_every_outcome_has_a_true_sentence(recipes):
     rest = {kind: compared(-0.05, -0.03, 0.001) for kind in ("ce", "dist", "dkd", "mlkd", "pkt")}
     worse = replace(found, accuracy={"kd": rest, "bickd": {}})
     assert study_sentences.others(worse) == (
-        "Of the other methods, in points of accuracy and with Holm's correction: CE (-4.0), DIST"
+        "Of the other methods there, in points of accuracy and with Holm's correction: CE (-4.0), DIST"
         " (-4.0), DKD (-4.0), MLKD (-4.0) and PKT (-4.0) are less accurate than KD."
     )
 
@@ -485,7 +539,7 @@ def test_methods_without_an_interval_are_not_called_alike(recipes):
     found = Results.read().confirmed
     unknown = {"ce": compared(None, None), "mlkd": compared(0.03, 0.05, 0.001)}
     assert study_sentences.others(replace(found, accuracy={"kd": unknown, "bickd": {}})) == (
-        "Of the other methods, in points of accuracy and with Holm's correction: MLKD (+4.0) is more"
+        "Of the other methods there, in points of accuracy and with Holm's correction: MLKD (+4.0) is more"
         " accurate than KD; too few runs ended to tell for CE, DIST, DKD and PKT."
     )
     near = {"ce": compared(-0.0104, 0.01, 0.9)}
@@ -501,8 +555,16 @@ def test_kd_is_recommended_if_no_method_is_more_accurate(recipes):
         Results.read().confirmed, verdict=("as good",), accuracy={"kd": level, "bickd": {}}
     )
     assert study_sentences.recommendation(found) == (
-        "Start with KD: no other method in our study is more accurate."
+        "Start with KD: no other method in our study of ResNet-8 on caltech95 is more accurate."
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.0003, "+0.03"), (-0.0003, "-0.03"), (0.00001, "+0.001"), (0.0, "+0.0"), (0.0123, "+1.2")],
+)
+def test_a_limit_beside_zero_shows_its_side_in_tables(share, shown):
+    assert study_tables.limit(share) == shown
 
 
 @pytest.mark.parametrize(
