@@ -145,8 +145,8 @@ def refusal(host: str | None) -> PlainTextResponse:
     known = ", ".join(dict.fromkeys([*OWN_HOSTS, *config.get_option("server.allowedHosts")]))
     return PlainTextResponse(
         f"This app only answers requests for {known}, but this request was for"
-        f" {(host or 'no host')[:200]}. If that is the app's own name, start the app with"
-        " --server.allowedHosts and this name.\n",
+        f" {(host or 'no host')[:200]}. If that is the app's own name, set"
+        " STREAMLIT_SERVER_ALLOWED_HOSTS to it before you start the app.\n",
         status_code=403,
         headers={"X-Content-Type-Options": "nosniff"},
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bickd_core.data.memory import resident_bytes
 from bickd_core.places import (
     bytes_from_environment,
     count_from_environment,
@@ -23,7 +24,9 @@ def check_environment(*, signs_in: bool) -> None:
     Raises:
         ValueError: a variable has a wrong value, or users cannot be told apart.
     """
-    bytes_from_environment("BICKD_MEMORY_GB")
+    for name in ("BICKD_MEMORY_GB", "BICKD_VIEWS_GB"):
+        bytes_from_environment(name)
+    resident_bytes(0)
     count_from_environment("BICKD_SLOTS")
     read_only()
     limits()

@@ -62,6 +62,8 @@ def put(library: Library, name: str, state: str = "finished") -> None:
         ("BICKD_MAX_QUEUED", "٣", "must be a whole number of at least 1"),
         ("BICKD_MAX_DISK_GB", "-1", "must be a number of gigabytes of at least 0, got '-1'"),
         ("BICKD_MEMORY_GB", "all", "must be a number of gigabytes of at least 0, got 'all'"),
+        ("BICKD_VIEWS_GB", "half", "must be a number of gigabytes of at least 0, got 'half'"),
+        ("BICKD_RESIDENT_MB", "1.5", "must be a whole number of megabytes, got '1.5'"),
         ("BICKD_SLOTS", "many", "must be a whole number of at least 1, got 'many'"),
     ],
 )

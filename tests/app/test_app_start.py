@@ -20,7 +20,10 @@ def imported(code: str) -> set[str]:
 def test_the_server_imports_little_before_it_answers():
     extra = imported("import app.guard, app.settings") - imported("import streamlit.starlette")
     ours = {name for name in extra if name.startswith(("app", "bickd"))}
-    assert ours == {"app", "app.guard", "app.settings", "bickd_core", "bickd_core.places"}
+    assert ours == {
+        "app", "app.guard", "app.settings",
+        "bickd_core", "bickd_core.data", "bickd_core.data.memory", "bickd_core.places",
+    }  # fmt: skip
     assert not extra & {"numpy", "pydantic", "yaml"}
 
 

@@ -26,7 +26,7 @@ STEPS = (
         (
             "Every class is a column of the probability matrix. If two columns have a high cosine,"
             " the two classes share probability. Click a cell to select its images. The selection"
-            " stays on every page and in the link."
+            " stays on every page about a comparison, and in the link."
         ),
     ),
     (
