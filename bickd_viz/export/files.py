@@ -201,7 +201,20 @@ def _in_mm(image: bytes, size: tuple[float, float]) -> bytes:
     for name, px in zip(("width", "height"), size, strict=True):
         root = re.sub(rf'\b{name}="[^"]*"', f'{name}="{px / PX_PER_MM:.4g}mm"', root, count=1)
     root = re.sub(r'viewBox="[^"]*"', f'viewBox="0 0 {size[0]:.6g} {size[1]:.6g}"', root, count=1)
-    return (text[: head.start()] + root + text[head.end() :]).encode("utf-8")
+    return settled(text[: head.start()] + root + text[head.end() :]).encode("utf-8")
+
+
+def settled(svg: str) -> str:
+    """Number the ids that Plotly draws at random, so that a figure is the same file every time.
+
+    >>> settled('<defs id="defs-59105b"/><g class="trace4ed70d" clip-path="url(#clip59105bx)"/>')
+    '<defs id="defs-000000"/><g class="trace000001" clip-path="url(#clip000000x)"/>'
+    """
+    random = re.compile(r"\b(topdefs-|defs-|clip|trace)([0-9a-f]{6})")
+    numbers: dict[str, str] = {}
+    for found in random.finditer(svg):
+        numbers.setdefault(found[2], f"{len(numbers):06x}")
+    return random.sub(lambda found: found[1] + numbers[found[2]], svg)
 
 
 def _trimmed(image: bytes, size: tuple[float, float]) -> bytes:
