@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bickd_core.importing.json_tables import from_records
 from bickd_core.importing.table import (
     Table,
     check_size,
@@ -38,7 +39,9 @@ def read_parquet(path: Path) -> Table:
         )
         check_size(rows=file.metadata.num_rows, columns=len(file.schema_arrow))
         wanted = [
-            field.name for field in file.schema_arrow if not pyarrow.types.is_struct(field.type)
+            field.name
+            for field in file.schema_arrow
+            if not pyarrow.types.is_struct(field.type) or _holds_scores(field.type)
         ]
         return file.read(columns=wanted, use_threads=False)
 
@@ -81,7 +84,7 @@ def _from_arrow(table: pyarrow.Table) -> Table:
     check_size(rows=table.num_rows, columns=table.num_columns)
     check_unique(table.column_names)
     metadata = table.schema.metadata or {}
-    columns, lists_of_text, notes = {}, {}, []
+    columns, lists_of_text, notes, unordered = {}, {}, [], ()
     lists = (
         types.is_list,
         types.is_large_list,
@@ -95,12 +98,18 @@ def _from_arrow(table: pyarrow.Table) -> Table:
         if any(is_list(kind) for is_list in lists):
             if types.is_floating(kind.value_type) or types.is_integer(kind.value_type):
                 columns[name] = _lists(column, name)
+            elif _holds_label_and_score(kind.value_type):
+                scores = from_records([{name: value} for value in column.to_pylist()])
+                columns |= scores.columns
+                unordered += scores.unordered
             elif (names := names_in_lists(column.to_pylist())) is not None:
                 lists_of_text[name] = names
         elif types.is_string(kind) or types.is_large_string(kind):
             columns[name] = np.array(column.to_pylist(), dtype=object)
         elif types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
             columns[name] = column.to_numpy()
+        elif types.is_struct(kind) and _holds_scores(kind):
+            columns |= from_records([{name: value} for value in column.to_pylist()]).columns
         else:
             notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
     return Table(
@@ -109,7 +118,22 @@ def _from_arrow(table: pyarrow.Table) -> Table:
         notes=tuple(notes[:5]),
         index=_index(metadata),
         lists_of_text=lists_of_text,
+        unordered=unordered,
     )
+
+
+def _holds_scores(kind: pyarrow.StructType) -> bool:
+    """Return whether an object has a float for each class, and not an image's bytes."""
+    from pyarrow import types
+
+    return all(types.is_floating(field.type) for field in kind)
+
+
+def _holds_label_and_score(kind: pyarrow.DataType) -> bool:
+    """Return whether a list has the objects of Hugging Face's pipelines."""
+    from pyarrow import types
+
+    return types.is_struct(kind) and {field.name for field in kind} == {"label", "score"}
 
 
 def _plain(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:

@@ -68,7 +68,7 @@ def read_json(path: Path) -> Table:
             f"a record such as {EXAMPLE}",
             lambda row: _kind(content[row]),
         )
-    return _from_records(content)
+    return from_records(content)
 
 
 def _record(entry: Any) -> Any:
@@ -254,7 +254,7 @@ def read_json_lines(path: Path) -> Table:
                 )
             records.append(record)
             check_size(rows=len(records))
-    return _from_records(records, first_line=0 if blank else 1)
+    return from_records(records, first_line=0 if blank else 1)
 
 
 def _parsed(content: bytes, where: str) -> Any:
@@ -300,7 +300,7 @@ def _from_columns(lists: dict[str, list[Any]]) -> Table:
     return Table(columns, extras=extras, lists_of_text=lists_of_text)
 
 
-def _from_records(records: Sequence[Record], first_line: int = 0) -> Table:
+def from_records(records: Sequence[Record], first_line: int = 0) -> Table:
     """Return a column for each key, and for each key of an object inside a record."""
     inner = [_objects(record) for record in records]
     unordered = _unordered(inner)

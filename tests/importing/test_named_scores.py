@@ -153,3 +153,23 @@ def test_an_alphabetical_order_names_no_other_columns(tmp_path):
 def test_the_limited_process_tells_that_an_order_is_not_known(tmp_path):
     pipeline(tmp_path)
     assert not read_file(tmp_path / "bert.json").parts[0].order_known
+
+
+@pytest.mark.parametrize("as_objects", [True, False], ids=["pipeline", "struct"])
+def test_parquet_of_objects_is_read_by_class_name(tmp_path, as_objects):
+    """A pipeline's list of labels and scores, the largest first, or an object of scores."""
+    names, scores = ranked()
+    each = [
+        dict(zip(row, values, strict=True))
+        for row, values in zip(names, scores.tolist(), strict=True)
+    ]
+    listed = [[{"label": name, "score": score} for name, score in row.items()] for row in each]
+    in_order = [{name: row[name] for name in CLASSES} for row in each]
+    table = {
+        "text": [f"text {i}" for i in range(N)],
+        "prediction": listed if as_objects else in_order,
+        "label": [CLASSES[label] for label in truth()],
+        "image": [{"bytes": b"", "path": "a.png"}] * N,
+    }
+    pd.DataFrame(table).to_parquet(tmp_path / "bert.parquet")
+    check(read(tmp_path, "bert.parquet"))
