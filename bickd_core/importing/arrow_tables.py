@@ -84,7 +84,8 @@ def _from_arrow(table: pyarrow.Table) -> Table:
     check_size(rows=table.num_rows, columns=table.num_columns)
     check_unique(table.column_names)
     metadata = table.schema.metadata or {}
-    columns, lists_of_text, notes, unordered = {}, {}, [], ()
+    columns, lists_of_text, notes = {}, {}, []
+    unordered: tuple[str, ...] = ()
     lists = (
         types.is_list,
         types.is_large_list,
