@@ -46,7 +46,7 @@ class Train:
     continues it.
 
     Example: `bickd train --teacher caltech95/teacher --epochs 40 bickd --temperature 4 sgd --lr
-    0.1`. The defaults of a method are its published CIFAR-100 setting, except for `bickd`: a
+    0.2`. The defaults of a method are its published CIFAR-100 setting, except for `bickd`: a
     reconstruction from the paper's abstract, with defaults of this project. docs/losses.md has the
     sources. On several GPUs or
     machines: `torchrun --nproc-per-node 4 --max-restarts 3 -m bickd_cli.main train --name NAME

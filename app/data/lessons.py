@@ -134,7 +134,7 @@ def batch_pulls(
 ) -> BatchPulls:
     at = lessons.batch(comparison.n, number)
     s, t = (model.predictions.take(at) for model in (student, comparison.teacher))
-    labels = None if comparison.labels is None else comparison.labels[at]
+    labels = t.predicted if comparison.labels is None else comparison.labels[at]
     pulls = lessons.preset_pulls(s.logits, t.logits, labels)
     differs = s.predicted != t.predicted
     rows, columns = lessons.strongest(

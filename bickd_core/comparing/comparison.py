@@ -337,13 +337,15 @@ def training_sentence(names: Sequence[str], infos: Sequence[RunInfo]) -> str:
     trained = {
         name: (info.config.epochs + (info.epochs_before or 0), info.config.train_limit)
         for name, info in zip(names, infos, strict=True)
-        if info.role == "student" and info.config is not None
+        if info.role == "student"
+        and info.config is not None
+        and (info.extends is None or info.epochs_before is not None)  # else its epochs are unknown
     }
     groups: dict[str, list[str]] = {}
     for name, (epochs, limit) in trained.items():
         length = f"{epochs:,} epoch{'' if epochs == 1 else 's'}"
         if len({of for _, of in trained.values()}) > 1:
-            length += " of all images" if limit is None else f" of {limit:,} images"
+            length += " of all images" if limit is None else f" of at most {limit:,} images"
         groups.setdefault(length, []).append(name)
     if len(groups) < 2:
         return ""

@@ -68,11 +68,9 @@ def batch(samples: int, number: int, size: int = BATCH) -> np.ndarray:
     return order[(number % count) * size : (number % count + 1) * size]
 
 
-def preset_pulls(
-    student: np.ndarray, teacher: np.ndarray, labels: np.ndarray | None
-) -> dict[str, Pull]:
+def preset_pulls(student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> dict[str, Pull]:
     """Compute the distillation loss of each method and its gradient on the student's logits [B, C],
-    with the presets' defaults. Without labels [B], each sample counts as a class of its own.
+    with the presets' defaults. BicKD leaves out pairs with the same label [B].
 
     "kd": beta T^2 KL. "dist": beta rows + gamma columns. "bickd": beta T^2 KL + lambda_s sample +
     lambda_c class, and its two contrasts alone as "sample" and "class". The cross-entropy with the

@@ -4,7 +4,7 @@ pyarrow may crash."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,21 +31,26 @@ MAX_FOOTER_BYTES, MAX_FOOTER_ITEMS = 64 << 20, 1_000_000
 def read_parquet(path: Path) -> Table:
     import pyarrow.parquet
 
-    def read() -> pyarrow.Table:
+    def read() -> Table:
         file = pyarrow.parquet.ParquetFile(
             path,
             thrift_string_size_limit=MAX_FOOTER_BYTES,
             thrift_container_size_limit=MAX_FOOTER_ITEMS,
         )
         check_size(rows=file.metadata.num_rows, columns=len(file.schema_arrow))
-        wanted = [
-            field.name
+        unread = [
+            field
             for field in file.schema_arrow
-            if not pyarrow.types.is_struct(field.type) or _holds_scores(field.type)
+            if pyarrow.types.is_struct(field.type) and not _holds_scores(field.type)
         ]
-        return file.read(columns=wanted, use_threads=False)
+        names = {field.name for field in unread}
+        wanted = [name for name in file.schema_arrow.names if name not in names]
+        return _from_arrow(
+            file.read(columns=wanted, use_threads=False),
+            [_unused(field.name, field.type) for field in unread],
+        )
 
-    return _arrow(lambda: _from_arrow(read()), "parquet")
+    return _arrow(read, "parquet")
 
 
 def read_feather(path: Path) -> Table:
@@ -78,13 +83,17 @@ def _arrow(read: Callable[[], Table], kind: str) -> Table:
         ) from error
 
 
-def _from_arrow(table: pyarrow.Table) -> Table:
+def _unused(name: str, kind: pyarrow.DataType) -> str:
+    return f"Column '{name}' is not used: it holds {kind!s:.60}."
+
+
+def _from_arrow(table: pyarrow.Table, notes: Sequence[str] = ()) -> Table:
     from pyarrow import types
 
     check_size(rows=table.num_rows, columns=table.num_columns)
     check_unique(table.column_names)
     metadata = table.schema.metadata or {}
-    columns, lists_of_text, notes = {}, {}, []
+    columns, lists_of_text, notes = {}, {}, [*notes]
     unordered: tuple[str, ...] = ()
     lists = (
         types.is_list,
@@ -103,8 +112,11 @@ def _from_arrow(table: pyarrow.Table) -> Table:
                 scores = from_records([{name: value} for value in column.to_pylist()])
                 columns |= scores.columns
                 unordered += scores.unordered
+                notes += scores.notes
             elif (names := names_in_lists(column.to_pylist())) is not None:
                 lists_of_text[name] = names
+            else:
+                notes.append(_unused(name, kind))
         elif types.is_string(kind) or types.is_large_string(kind):
             columns[name] = np.array(column.to_pylist(), dtype=object)
         elif types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
@@ -112,7 +124,7 @@ def _from_arrow(table: pyarrow.Table) -> Table:
         elif types.is_struct(kind) and _holds_scores(kind):
             columns |= from_records([{name: value} for value in column.to_pylist()]).columns
         else:
-            notes.append(f"Column '{name}' is not used: it holds {kind!s:.60}.")
+            notes.append(_unused(name, kind))
     return Table(
         columns,
         names=_declared(metadata),
@@ -124,10 +136,12 @@ def _from_arrow(table: pyarrow.Table) -> Table:
 
 
 def _holds_scores(kind: pyarrow.StructType) -> bool:
-    """Return whether an object has a float for each class, and not an image's bytes."""
+    """Return whether an object has a number for each class, and not an image's bytes or size."""
     from pyarrow import types
 
-    return all(types.is_floating(field.type) for field in kind)
+    floats = [types.is_floating(field.type) for field in kind]
+    numbers = all(types.is_floating(field.type) or types.is_integer(field.type) for field in kind)
+    return numbers and any(floats)
 
 
 def _holds_label_and_score(kind: pyarrow.DataType) -> bool:

@@ -206,15 +206,23 @@ def _in_mm(image: bytes, size: tuple[float, float]) -> bytes:
 
 def settled(svg: str) -> str:
     """Number the ids that Plotly draws at random, so that a figure is the same file every time.
+    Texts are left as they are.
 
     >>> settled('<defs id="defs-59105b"/><g class="trace4ed70d" clip-path="url(#clip59105bx)"/>')
     '<defs id="defs-000000"/><g class="trace000001" clip-path="url(#clip000000x)"/>'
+    >>> settled('<defs id="defs-59105b"/><text>clip59105b</text>')
+    '<defs id="defs-000000"/><text>clip59105b</text>'
     """
-    random = re.compile(r"\b(topdefs-|defs-|clip|trace)([0-9a-f]{6})")
-    numbers: dict[str, str] = {}
-    for found in random.finditer(svg):
-        numbers.setdefault(found[2], f"{len(numbers):06x}")
-    return random.sub(lambda found: found[1] + numbers[found[2]], svg)
+    drawn = re.findall(r'(?<=\bid="defs-)[0-9a-f]{6}|(?<=\btrace)[0-9a-f]{6}(?=["\s])', svg)
+    if not drawn:
+        return svg
+    numbers = {id: f"{k:06x}" for k, id in enumerate(dict.fromkeys(drawn))}
+    ids = re.compile("|".join(numbers))
+
+    def attribute(found: re.Match[str]) -> str:
+        return ids.sub(lambda id: numbers[id[0]], found[0])
+
+    return re.sub(r"""\b(?:id|class|clip-path|href)="[^"<>]*"|url\([^)<>]*\)""", attribute, svg)
 
 
 def _trimmed(image: bytes, size: tuple[float, float]) -> bytes:

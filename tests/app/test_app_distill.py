@@ -72,10 +72,7 @@ def field(widgets, name: str):
 
 def test_one_method_is_a_run_and_several_are_a_race_with_reasons_and_sources():
     app = opened(ViewState(teacher=TEACHER))
-    assert (
-        "Method: BicKD (reconstruction). Data: Caltech-101, 95 classes. Training: 40 epochs"
-        in words(app)
-    )
+    assert "Method: KD. Data: Caltech-101, 95 classes. Training: 40 epochs" in words(app)
     assert [metric.value for metric in app.metric] == ["About 4 min"]
     checked(app.multiselect(key="distill-methods").set_value(["kd", "dist"]).run())
     said = words(app)

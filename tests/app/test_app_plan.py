@@ -168,7 +168,7 @@ def test_each_method_may_have_its_own_learning_rate():
     assert rates(methods=methods) == rates(methods=methods, own_rates=False) == [0.05] * 3
     assert rates(methods=methods, own_rates=True, optimizer="adamw", lr=0.001) == [0.001] * 3
     assert rates(role="teacher", own_rates=True) == [0.05]
-    assert rates_text(methods) == "KD 0.4; DIST 0.025; BicKD (reconstruction) 0.1"
+    assert rates_text(methods) == "KD 0.4; DIST 0.025; BicKD (reconstruction) 0.2"
 
 
 def test_a_race_whose_rates_differ_says_so_and_is_known_again():

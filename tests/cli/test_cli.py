@@ -411,7 +411,7 @@ def test_a_race_is_one_worker_on_several_runs(bickd, library, teacher):
     assert "Each method had its own learning rate: KD 0.4;" in out
     assert [
         library.find(f"r-{kind}-s0").info().config.optimizer.lr for kind in ("kd", "bickd")
-    ] == [0.4, 0.1]
+    ] == [0.4, 0.2]
     started = {library.find(key).status().worker for key in ("r-kd-s0", "r-bickd-s0")}
     assert len(started) == 1
     for arguments, words in (
@@ -542,10 +542,10 @@ def test_a_folder_without_runs_is_said(bickd, library, make_run):
 @pytest.mark.parametrize(
     ("arguments", "rates"),
     [
-        ([], [0.4, 0.1]),
+        ([], [0.4, 0.2]),
         (["--one-rate", "0.05"], [0.05, 0.05]),
         (["sgd", "--lr", "0.05"], [0.05, 0.05]),
-        (["sgd", "--momentum", "0.8"], [0.4, 0.1]),
+        (["sgd", "--momentum", "0.8"], [0.4, 0.2]),
         (["adamw"], [0.001, 0.001]),
         (["--one-rate", "0.01", "adamw"], [0.01, 0.01]),
     ],

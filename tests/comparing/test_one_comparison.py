@@ -196,11 +196,13 @@ def test_students_that_were_not_trained_equally_long_are_pointed_out(make_run):
     )
     few = info("few", 1, train_limit=1000)
     assert training_sentence(["a", "b"], [short, few]).endswith(
-        ": a for 40 epochs of 400 images; b for 1 epoch of 1,000 images."
+        ": a for 40 epochs of at most 400 images; b for 1 epoch of at most 1,000 images."
     )
     whole = info("whole", 40, train_limit=None)
     assert training_sentence(["a", "b"], [whole, few]).endswith(
-        ": a for 40 epochs of all images; b for 1 epoch of 1,000 images."
+        ": a for 40 epochs of all images; b for 1 epoch of at most 1,000 images."
     )
+    older = short.model_copy(update={"extends": "a run of an older version"})
+    assert training_sentence(["a", "b"], [older, grown]) == ""
     elsewhere = grown.model_copy(update={"config": None})
     assert training_sentence(["a", "b"], [short, elsewhere]) == ""

@@ -170,6 +170,20 @@ def test_parquet_of_objects_is_read_by_class_name(tmp_path, as_objects):
         "prediction": listed if as_objects else in_order,
         "label": [CLASSES[label] for label in truth()],
         "image": [{"bytes": b"", "path": "a.png"}] * N,
+        "others": [[{"name": "cat", "p": 0.5}]] * N,
     }
     pd.DataFrame(table).to_parquet(tmp_path / "bert.parquet")
-    check(read(tmp_path, "bert.parquet"))
+    found = read(tmp_path, "bert.parquet")
+    check(found)
+    notes = " ".join(found.notes)
+    assert "Column 'image' is not used: it holds struct<" in notes
+    assert "Column 'others' is not used: it holds list<" in notes
+
+
+def test_parquet_of_objects_may_have_whole_numbers_for_a_class(tmp_path):
+    scores = np.full((N, 2), -2.0)
+    scores[np.arange(N), truth() % 2] = 4.0
+    each = [{"cat": float(a), "dog": int(b)} for a, b in scores]
+    table = {"prediction": each, "label": [("cat", "dog")[c % 2] for c in truth()]}
+    pd.DataFrame(table).to_parquet(tmp_path / "net.parquet")
+    assert read(tmp_path, "net.parquet").models[0].predictions.class_names == ("cat", "dog")

@@ -101,9 +101,9 @@ def test_the_sample_side_equals_the_loop(anchors, same_class, vectors):
 
 
 def test_a_cosine_of_roots_is_the_bhattacharyya_coefficient():
-    student, teacher, _ = batch(4, samples=2)
+    student, teacher, labels = batch(4, samples=2)
     value = bickd_sample(
-        student, teacher, form="gram", gram_weight=0.0, vectors="root", temperature=1.0
+        student, teacher, labels, form="gram", gram_weight=0.0, vectors="root", temperature=1.0
     )
     p, q = (z.softmax(1) for z in (student, teacher))
     assert value.item() == pytest.approx((1 - (p * q).sqrt().sum(1)).square().mean().item())
@@ -423,14 +423,15 @@ def test_an_evaluation_leaves_the_queue_as_it_is():
 
 
 def test_another_number_of_classes_or_missing_labels_start_the_queue_anew():
-    objective = create_objective("bickd", queue=2, alpha=0)
+    options = {"alpha": 0, "same_class": "negative"}
+    objective = create_objective("bickd", queue=2, **options)
     (first,) = steps(1)
     total(*first, {}, objective)
     (other,) = steps(1, classes=3)
-    assert total(*other, {}, objective).item() == total(*other, {"alpha": 0}).item()
+    assert total(*other, {}, objective).item() == total(*other, options).item()
     student, teacher, _ = other
     assert total(student, teacher, None, {}, objective).item() == pytest.approx(
-        total(student, teacher, None, {"alpha": 0}).item(), rel=1e-12
+        total(student, teacher, None, options).item(), rel=1e-12
     )
 
 

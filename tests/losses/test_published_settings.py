@@ -107,6 +107,13 @@ def test_the_rates_that_are_to_be_chosen_again_are_those_whose_trials_had_other_
     assert expected == RATES_TO_CHOOSE
 
 
+def test_a_setting_without_trials_takes_the_rate_of_its_objective():
+    without = [name for name in RATES_TO_CHOOSE if name in VARIANTS and name != "kd-standardize"]
+    assert len(without) > 5
+    for name in without:
+        assert VARIANTS[name].rate == PRESETS[VARIANTS[name].options.kind].rate, name
+
+
 TUNED = [name for name, variant in VARIANTS.items() if variant.setting == "caltech95"]
 
 

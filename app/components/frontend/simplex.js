@@ -276,7 +276,7 @@ class Simplex {
     parts.tables.fill('T', Q, (i, c) => i === row || c === column);
     parts.tables.fill('R', R, i => i === row, sameClass(data.truth));
     parts.tables.fill('K', K, i => i === column);
-    // The full length of each bar. log n is the loss where all n cosines are the same.
+    // The full length of each bar. log n is the loss where all n cosines are the same and none is left out.
     const tops = {kl: 4, sample: 1.5 * Math.log(P.length), class: 1.5 * Math.log(3)};
     for (const {term, bar, fill, value, weight} of parts.terms) {
       const loss = losses[term].value;

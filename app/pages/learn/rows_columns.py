@@ -76,8 +76,9 @@ LESSON = Lesson(
         " disappear?"
     ),
     answer=(
-        "No. A contrast asks each row or column to be closer to its own partner than to all others,"
-        " but the teacher's own rows and columns overlap. So the contrasts still pull towards the"
+        "No. A contrast asks each row to be closer to its own partner than to images of other"
+        " classes, and each column than to all other classes, but the teacher's own rows and"
+        " columns overlap. So the contrasts still pull towards the"
         " corners. Untick KL and press 'Follow the arrows': the student leaves the teacher and"
         " becomes more confident than it. KL is the part that holds it back. The bundled students"
         " of BicKD are sharper than their teacher."
