@@ -21,7 +21,8 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
     """Ask for the data in the fields `dataset` and `own`.
 
     Args:
-        default: name of the data set that a new form starts with.
+        default: name of the data set that a new form starts with. Imported predictions may have a
+            label that is not the name of any data; the form then starts with bundled data.
 
     Returns:
         The data set; None, after showing a message, if the user's own data is missing or unusable.
@@ -32,12 +33,12 @@ def choose(fields: Fields, default: str) -> DatasetInfo | None:
         "dataset",
         "Data",
         options,
-        default=default if default in options else OWN,
+        default=default if default in options else runs.DEFAULT_DATASET,
         title=lambda name: "Your own images…" if name == OWN else _label(name, known),
     )
     if chosen in DATASETS:
         return dataset_info(chosen)
-    typed = chosen if chosen != OWN else _path(fields, "" if default in options else default)
+    typed = chosen if chosen != OWN else _path(fields)
     if not typed:
         return None
     try:
@@ -109,11 +110,10 @@ def _label(name: str, known: list[str]) -> str:
     )
 
 
-def _path(fields: Fields, default: str) -> str:
+def _path(fields: Fields) -> str:
     return fields.text(
         "own",
         "Path of the images",
-        default=default,
         placeholder="/home/me/images",
         help=(
             "A path on the machine that runs this app. It is a folder with one subfolder of images"

@@ -20,7 +20,8 @@ from bickd_core.config import TrainConfig
 from bickd_core.models.catalogue import MODELS
 from bickd_core.presets.logits import BicKDOptions
 from bickd_core.runs.create import create_run
-from bickd_core.runs.library import Library
+from bickd_core.runs.info import Source
+from bickd_core.runs.library import Library, RunFolder, RunInfo
 from bickd_core.runs.status import Progress, Status, Worker
 from bickd_core.training.view_store import ViewKey
 
@@ -216,6 +217,22 @@ def test_a_finished_teacher_has_its_figures_and_leads_to_the_form(teacher, monke
     checked(app.run())
     assert field(app.selectbox, "dataset").value == "digits"
     assert field(app.selectbox, "teacher").value == "teacher"
+
+
+@pytest.mark.parametrize("label", ["samples-82aeba67", ""])
+def test_beside_predictions_without_images_the_form_starts_with_bundled_data(library, label):
+    info = RunInfo(
+        name="imported",
+        role="teacher",
+        dataset=label,
+        num_classes=4,
+        source=Source(kind="predictions"),
+    )
+    RunFolder.create(library.own, info)
+    app = opened(ViewState(teacher="imported"))
+    assert not app.error
+    assert field(app.selectbox, "dataset").value == "caltech95"
+    assert field(app.selectbox, "teacher").value == TEACHER
 
 
 def test_a_teacher_begins_with_a_model_that_is_larger_than_a_student():
