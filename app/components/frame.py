@@ -20,7 +20,7 @@ from bickd_core.comparing.comparison import (
     seen_sentence,
     training_sentence,
 )
-from bickd_core.comparing.selection import lens_arguments
+from bickd_core.comparing.selection import lens_arguments, with_renamed_run
 from bickd_core.runs.library import RunError
 from bickd_core.runs.predictions import PredictionsError
 from bickd_viz.text import numbers
@@ -60,6 +60,7 @@ def load_comparison(
         st.title("This comparison cannot be shown")
         st.error(_sentence(str(error)))
         st.caption("Choose other runs in the sidebar, or go back to the bundled comparison.")
+        _offer_others()
         if st.button("Show the bundled comparison", key="frame-default"):
             fresh = runs.default_view()
             state.update(
@@ -90,6 +91,32 @@ def load_comparison(
     class_search.show(comparison, on_class)
     selection_bar.saved_list(comparison)
     return comparison
+
+
+def _offer_others() -> None:
+    """Show a button that removes the students without predictions from the view, if its teacher
+    and another student have them."""
+    view = state.current()
+    keys = {run.key for run in runs.with_predictions(view.split)}
+    missing = [key for key in view.students if key not in keys]
+    if not missing or len(missing) == len(view.students) or view.teacher not in keys:
+        return
+    if st.button(
+        "Show the others",
+        key="frame-others",
+        type="primary",
+        help=f"Removes {numbers.listed(missing)} from the comparison.",
+    ):
+        rule = view.selection
+        for key in missing:
+            rule = with_renamed_run(rule, key, "")
+        state.update(
+            students=tuple(key for key in view.students if key in keys),
+            student="" if view.student in missing else view.student,
+            against="" if view.against in missing else view.against,
+            selection=rule,
+        )
+        st.rerun()
 
 
 def ask_for_students() -> None:

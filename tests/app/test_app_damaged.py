@@ -263,6 +263,35 @@ def test_a_damaged_run_that_is_compared_gets_a_sentence(shown, file):
             assert f"The layers cannot be compared: {name}/{file}: " in texts[0], way
 
 
+def test_the_others_are_shown_without_a_student_that_is_gone(shown):
+    shutil.rmtree(shown.find("two").path)
+    focus = {"student": "two", "against": "two", "selection": "cell:two~class 0~class 1"}
+    pair = ("class 0", "class 1")
+    app = opened(
+        "overview", ViewState("teacher", ("one", "two"), pair=pair, race=("two",), **focus)
+    )
+    app.button(key="frame-others").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["view"] == ViewState("teacher", ("one",), pair=pair, race=("two",))
+
+
+def test_what_does_not_concern_the_gone_student_stays_in_the_view(shown):
+    (shown.find("two").path / "predictions-test.npz").unlink()
+    focus = {"student": "one", "selection": "class:class 0"}
+    app = opened("overview", ViewState("teacher", ("two", "one"), **focus))
+    app.button(key="frame-others").click().run()
+    assert app.session_state["view"] == ViewState("teacher", ("one",), **focus)
+
+
+@pytest.mark.parametrize(("gone", "students"), [("teacher", ("one", "x")), ("two", ("two",))])
+def test_there_are_no_others_without_the_teacher_or_a_student(shown, gone, students):
+    shutil.rmtree(shown.find(gone).path)
+    app = opened("overview", ViewState("teacher", students))
+    assert app.error
+    assert "frame-others" not in [button.key for button in app.button]
+
+
 def test_a_link_is_neither_shown_nor_downloaded(shown):
     run = shown.find("one")
     secret = shown.own.parent / "secret.txt"
