@@ -78,7 +78,8 @@ def main() -> None:
     print(
         "# Three findings, and how to see them\n\nThree things that the bundled runs show. `make"
         " findings` writes this page from `pretrained/caltech95`.\n\n- The teacher is a ResNet-14"
-        " of double width. The students are ResNet-8 of four methods, with three seeds each.\n-"
+        " of double width. The students are ResNet-8 of four methods, with three seeds each. [The"
+        " study](study.md) has 20 seeds and tuned options, and not every finding holds there.\n-"
         " The learning rate was chosen on validation data for each method"
         " ([how](results.md#all-methods-on-caltech95-each-with-its-learning-rate)). All other"
         f" options are the presets'.\n- Figures are on the {len(test.teacher):,} test images.\n-"

@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 from bickd_core.sweeps.results import Result, read_results
 from bickd_viz.text import numbers
+from pretrained import study_sentences
 from pretrained.rate_results import (
     CHOSEN,
     DEFAULT,
@@ -22,6 +23,7 @@ from pretrained.rate_results import (
     check_alike,
     chosen_rates,
 )
+from pretrained.study_page import Results
 from pretrained.sweep_results import (
     FILE,
     Difference,
@@ -102,6 +104,7 @@ def write(runs: ByRate, teacher: Teacher) -> str:
     choice = Choice.of(runs, teacher)
     return "\n".join(
         [
+            *study_first(len(choice.groups[BASE])),
             *table(choice),
             "",
             *sentences(choice),
@@ -112,6 +115,23 @@ def write(runs: ByRate, teacher: Teacher) -> str:
             "",
         ]
     )
+
+
+def study_first(seeds: int) -> list[str]:
+    """Send the reader to the study, whose answer goes before that of these runs."""
+    found = Results.read().confirmed
+    if found is None:
+        return []
+    return [
+        (
+            f"**[The study](study.md) comes first:** it has {found.primary.seeds[0]} seeds, and"
+            f" tunes every method with the same budget. {study_sentences.recommendation(found)}"
+            f" {study_sentences.others(found)} This page has default options and"
+            f" {numbers.counted(seeds, 'seed')}. That is too few to see such differences, so a tie"
+            " below does not mean that two methods are equal."
+        ),
+        "",
+    ]
 
 
 def table(choice: Choice) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bickd_core.atomic import write_bytes, write_text
+from bickd_core.presets.catalogue import VARIANTS
 from bickd_core.sweeps.replicates import TEMPERATURE
 from bickd_core.sweeps.results import Result
 from bickd_viz.charts.whiskers import Row, whisker_rows
@@ -350,7 +351,8 @@ def three_lines(results: Results) -> list[str]:
     assert found is not None
     primary = study_sentences.primary(found).replace("**", "")
     return [
-        f"{study_sentences.recommendation(found)} {study_sentences.others(found)}",
+        f"{study_sentences.recommendation(found)} {study_sentences.others(found)} The options that"
+        f" the study tuned are methods of their own, such as “{VARIANTS['kd-tuned'].title}”.",
         f"{primary} BicKD is our reconstruction from the paper's abstract.",
         study_sentences.generality(differences(results)[1:]),
     ]

@@ -112,7 +112,7 @@ def test_without_the_base_there_is_no_section(tmp_path, monkeypatch):
     for one in runs():
         if one.kind != "bickd":
             add_result(files[1], one)
-    assert section(*files).startswith("| method | learning rate |")
+    assert "| method | learning rate |" in section(*files)
 
 
 def test_the_committed_page_begins_with_it():

@@ -529,6 +529,26 @@ def test_the_readme_has_the_difference_of_the_study():
     )
     readme = (study_page.DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert expected in readme.replace("−", "-").replace("\n", " ")
+    lines = PAGE.split("| method | accuracy % |")[1].split("\n\n")[0].splitlines()[2:]
+    table = [line.strip("| ").split(" | ") for line in lines]
+    cells = {row[0].split(" ")[0]: row for row in table}
+
+    def figure(method: str, column: int) -> str:
+        return cells[method][column].split(" ")[0]
+
+    said = " ".join(readme.split())
+    assert ("longer training are not all finished" in said) != Results.read().complete
+    overlap = {method: figure(method, 6) for method in ("DIST", "BicKD", "KD")}
+    assert (
+        f"overlap is {overlap['DIST']} in DIST, {overlap['BicKD']} in BicKD and {overlap['KD']} in KD"
+        in said
+    )
+    assert f"it is {figure('BicKD', 7)} in BicKD and in KD" in said
+    assert figure("BicKD", 7) == figure("KD", 7)
+    assert f"error ({figure('PKT', 4)} %, KD {figure('KD', 4)} %)" in said
+    assert min(cells.values(), key=lambda row: float(row[4].split(" ")[0]))[0] == "PKT"
+    left = sorted(float(row[5].split(" ")[0]) for row in cells.values())
+    assert f"it leaves {left[0]} to {left[-1]} % in every method" in said
     sheet = (study_page.DOCS / "teaching.md").read_text(encoding="utf-8")
     below = f"{-100 * interval.estimate:.1f} points below KD [{-100 * interval.high:.1f},"
     assert f"{below} {-100 * interval.low:.1f}]" in " ".join(sheet.split())

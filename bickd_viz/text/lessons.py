@@ -159,21 +159,26 @@ def sentence_for_pulls(
     on_differing: Mapping[str, float],
     differs: float,
     *,
+    part: str = "bickd",
     n: int,
     split: str,
     noun: str = "image",
 ) -> str:
-    """How similar the three gradients are, and which images they act on."""
-    dist, bickd = same_way["kd", "dist"], same_way["kd", "bickd"]
-    kd, dist_share, bickd_share = (
-        percent(on_differing[name], 0) for name in ("kd", "dist", "bickd")
-    )
+    """How similar the three gradients are, and which images they act on.
+
+    Args:
+        part: the part of BicKD that is shown: "bickd" for the whole, "sample" or "class".
+    """
+    dist, bickd = same_way["kd", "dist"], same_way["kd", part]
+    kd, dist_share, bickd_share = (percent(on_differing[name], 0) for name in ("kd", "dist", part))
+    shown = {"bickd": "BicKD", "sample": "BicKD's row contrast", "class": "BicKD's column contrast"}
+    owner = {"bickd": "BicKD's", "sample": "the row contrast's", "class": "the column contrast's"}
     return (
-        f"On these {counted(n, f'{split} {noun}')}, BicKD pulls {_direction(bickd)} KD (cosine"
-        f" {_signed(bickd)}). DIST pulls {_direction(dist)} KD ({_signed(dist)}). Student and"
-        f" teacher disagree on {percent(differs, 0)} of the batch. These {noun}s get {kd} of KD's"
-        f" pull, {dist_share} of DIST's and {bickd_share} of BicKD's. Warm cells should rise, cool"
-        " cells should fall."
+        f"On these {counted(n, f'{split} {noun}')}, {shown[part]} pulls {_direction(bickd)} KD"
+        f" (cosine {_signed(bickd)}). DIST pulls {_direction(dist)} KD ({_signed(dist)})."
+        f" Student and teacher disagree on {percent(differs, 0)} of the batch. These {noun}s get"
+        f" {kd} of KD's pull, {dist_share} of DIST's and {bickd_share} of {owner[part]}."
+        " Warm cells should rise, cool cells should fall. A dot marks the true class."
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from app.distill.which_method import which_method
 from app.state import ViewState
 from bickd_core.comparing.figures import CARDS
 from bickd_core.runs.library import Library
@@ -70,6 +71,7 @@ def test_title_note_and_cards_rest_on_all_seeds_that_the_library_has(monkeypatch
         " image (T = 2) "
     )
     assert "Overlap depends on T" not in app.caption[0].value, "they were distilled here"
+    assert which_method().lines[1] in app.caption[1].value.replace("\\", "")
     assert (
         "with 95% intervals over seeds and 1,208 test images together" in app.caption[0].proto.help
     )

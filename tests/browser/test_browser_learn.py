@@ -259,6 +259,9 @@ def test_a_presented_lesson_fits_the_projector_and_can_be_read_from_the_last_row
             opened.settle()
             assert opened.page.evaluate(room) <= 0, f"at {width} px"
             assert opened.sideways() == 0, f"at {width} px"
+        opened.page.set_viewport_size({"width": 390, "height": 844})
+        opened.settle()
+        assert opened.sideways() == 0, "on a phone"
         opened.check()
 
 

@@ -160,6 +160,21 @@ def test_directions_in_words(cosine, said):
     assert "get 38% of KD's pull, 43% of DIST's and 38% of BicKD's" in text
 
 
+def test_the_sentence_is_about_the_part_of_bickd_that_is_shown():
+    same = {("kd", "dist"): 0.7, ("kd", "bickd"): 0.9, ("kd", "sample"): 0.2, ("kd", "class"): -0.4}
+    shares = {"kd": 0.38, "dist": 0.43, "bickd": 0.38, "sample": 0.11, "class": 0.22}
+    rows, columns = (
+        lessons.sentence_for_pulls(same, shares, 0.4, part=part, n=64, split="test")
+        for part in ("sample", "class")
+    )
+    assert (
+        "BicKD's row contrast pulls in a direction with little relation to KD (cosine 0.20)" in rows
+    )
+    assert rows.count("11% of the row contrast's") == 1
+    assert "BicKD's column contrast pulls against KD (cosine −0.40)" in columns
+    assert "22% of the column contrast's" in columns
+
+
 def test_seeds_in_words():
     text = lessons.sentence_for_seeds(
         n=270, displacement=0.182, neighbours=15, trust=[0.978, 0.98], pair=("ketch", "Leopards"), distances=[0.3, 0.97]

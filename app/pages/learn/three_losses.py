@@ -77,6 +77,7 @@ def _batch(comparison: Comparison, height: int) -> None:
         found.same_way,
         found.on_differing,
         float(found.differs.mean()),
+        part=part,
         n=len(found.positions),
         split=comparison.split,
         noun=comparison.noun,

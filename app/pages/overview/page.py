@@ -17,6 +17,7 @@ from app.components import (
 )
 from app.data import over_seeds, samples
 from app.data.maps import map_view
+from app.distill.which_method import which_method
 from app.pages.overview import tables, tour
 from app.plain import st
 from app.registry import open_page
@@ -49,12 +50,24 @@ def show() -> None:
     recipes = over_seeds.recipes(comparison, view.temperature)
     finding = finding_figures.finding(comparison, recipes, student)
     _title(comparison, finding)
+    _study(comparison)
     _buttons()
     _cards(comparison, recipes, view.temperature)
     _linked(comparison, student, other, finding, view.temperature)
     tables.every_figure(comparison, view.temperature)
     if finding is not None:
         tables.over_seeds(comparison, recipes, finding, view.temperature)
+
+
+def _study(comparison: Comparison) -> None:
+    """Add what the study found to the bundled comparison of BicKD with KD, whose runs are few."""
+    bundled = all(model.key.startswith("caltech95/") for model in comparison.models)
+    if bundled and {"kd", "bickd"} <= {model.kind for model in comparison.students}:
+        answer = which_method()
+        st.caption(
+            f"These few runs have default options. With tuned options, our study ({answer.source})"
+            f" found: {answer.lines[1]}"
+        )
 
 
 def _title(comparison: Comparison, finding: Finding | None) -> None:
