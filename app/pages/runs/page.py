@@ -158,8 +158,8 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
         "Validation": st.column_config.NumberColumn(
             **percent, help="Validation accuracy after the last epoch."
         ),
-        "Best": st.column_config.NumberColumn(
-            **percent, help="Best validation accuracy of all epochs."
+        "Best validation": st.column_config.NumberColumn(
+            format="%.1f %%", width=104, help="Best validation accuracy of all epochs."
         ),
         "State": st.column_config.TextColumn(width=72),
         "Role": st.column_config.TextColumn(width=62),
