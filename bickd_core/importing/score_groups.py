@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from bickd_core.importing.binary import binary_models
 from bickd_core.importing.layout import ScoreColumns
+from bickd_core.importing.same_classes import Groups, check_same_classes
 from bickd_core.importing.scores import recognised
 from bickd_core.importing.table import Table, parsed_numbers
 from bickd_core.importing.words import (
@@ -22,15 +23,14 @@ from bickd_core.importing.words import (
 )
 
 SEPARATORS = (":", "/", "|", "__", ".", "_", "-", " ")
+_BEHIND_MODELS = (":", "|", "__")
+"""Separators that stand between a model and a class, and rarely within a class."""
 _NUMBERED = re.compile(r"^(.*?)[ _:./|\-\[(]*(\d{1,6})[\])]?$")
 
 _NO_SCORES = {*UNUSED, *LABELS}
 
 _OF_ALL_CLASSES = {*UNUSED, *PREDICTED, "max", "min", "mean", "std", "sum", "norm", "gap", "second"}
 """Words for a number that is made from the scores of all classes."""
-
-Groups = dict[str, list[tuple[str, str]]]
-"""Prefix to (column, class) pairs, in the order of the columns."""
 
 
 def guess_models(
@@ -44,6 +44,9 @@ def guess_models(
         least: smallest number of classes that fits the labels.
         label: column of true classes; "" for none.
         stem: name for a model that the columns do not name.
+
+    Raises:
+        PredictionsError: a model has no column for a class that another one has.
     """
     lists = [name for name in scores if table.columns[name].ndim == 2]
     flat = [name for name in scores if table.columns[name].ndim == 1]
@@ -79,14 +82,17 @@ def guess_models(
     )
     flat = [name for name in flat if name not in ranks and name not in feature_columns]
     plain = _may_be_classes(table, flat, known, least)
-    groups = _by_names(flat, known) or _by_numbers(table, flat, plain, numbered, least)
+    groups = _by_names(table, flat, known) or _by_numbers(table, flat, plain, numbered, least)
     if groups is None:
         binary = binary_models(table, flat, known, classes, label, stem)
         if binary:
             return binary
         groups = _by_separators(plain, least)
-        if groups is not None and len(groups) > 1 and _are_one_distribution(table, plain):
+        one_model = _are_one_distribution(table, plain)
+        if groups is not None and len(groups) > 1 and one_model:
             groups = None
+        if groups is None and not one_model:
+            _check_separated(table, plain, known)
     if groups is None:
         groups = {"": [(name, name) for name in plain]} if len(plain) > 1 else {}
     models = [
@@ -165,8 +171,12 @@ def _unique_models(models: Sequence[ScoreColumns]) -> tuple[ScoreColumns, ...]:
     return tuple(best.values())
 
 
-def _by_names(flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
-    """Return columns whose names end with a class name from the label column."""
+def _by_names(table: Table, flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
+    """Return columns whose names end with a class name from the label column.
+
+    Raises:
+        PredictionsError: a model has no column for a class that another one has.
+    """
     if not known:
         return None
     prefixes: dict[str, int] = {}
@@ -179,12 +189,31 @@ def _by_names(flat: Sequence[str], known: tuple[str, ...]) -> Groups | None:
     accepted = sorted(
         (p for p, n in prefixes.items() if n == most and n > 1), key=len, reverse=True
     )
+    for prefix, count in prefixes.items():
+        if 2 <= count < most <= 2 * count and _is_another(prefix, accepted):
+            two = (accepted[0], prefix)
+            check_same_classes(table, {p: _beginning(flat, p) for p in two}, {*known})
     groups: Groups = {}
     for column in flat:
         start = next((p for p in accepted if column.startswith(p) and column != p), None)
         if start is not None and (start or column in known or normal(column) not in UNUSED):
             groups.setdefault(start, []).append((column, column[len(start) :]))
     return _alike(groups, 2)
+
+
+def _is_another(prefix: str, accepted: Sequence[str]) -> bool:
+    """Return whether a prefix has the form of those of models, and is not one with a word of a
+    class behind it, as in `prob_wild_cat` beside `prob_cat`."""
+    separator = accepted[0][-1:]
+    return (
+        separator in SEPARATORS
+        and prefix.endswith(separator)
+        and not prefix.startswith(tuple(accepted))
+    )
+
+
+def _beginning(flat: Sequence[str], prefix: str) -> list[tuple[str, str]]:
+    return [(column, column[len(prefix) :]) for column in flat if column.startswith(prefix)]
 
 
 def _numbered(flat: Sequence[str]) -> Groups:
@@ -204,7 +233,11 @@ def _by_numbers(
 
     Args:
         plain: the columns of `flat` that may be classes.
+
+    Raises:
+        PredictionsError: a model has no column for a class that another one has.
     """
+    _check_numbered(table, numbered)
     counted = {}
     for prefix, pairs in numbered.items():
         pairs = [(column, number) for column, number in pairs if column in flat]
@@ -224,6 +257,22 @@ def _by_numbers(
             return {"": [(column, column) for column, _ in pairs]}  # classes called c0, c1, ...
     most = max((len(pairs) for pairs in counted.values()), default=0)
     return {prefix: pairs for prefix, pairs in counted.items() if len(pairs) == most} or None
+
+
+def _check_numbered(table: Table, numbered: Groups) -> None:
+    """Check that no model lacks a class, in columns such as `teacher_logit_0`.
+
+    Raises:
+        PredictionsError: a model has no column for a class that another one has.
+    """
+    forms: dict[str, Groups] = {}
+    for prefix, pairs in numbered.items():
+        model = {*normal(model_word(prefix)).split("_")} - {""}
+        form = " ".join(word for word in normal(prefix).split("_") if word in SCORES)
+        if model and form and not model & _OF_ALL_CLASSES:
+            forms.setdefault(form, {})[prefix] = pairs
+    for groups in forms.values():
+        check_same_classes(table, groups)
 
 
 def _has_more_classes(
@@ -250,6 +299,15 @@ def _has_more_classes(
 
 def _by_separators(flat: Sequence[str], least: int) -> Groups | None:
     """Return columns of the form `prob:cat`, `teacher_cat` or `cat_teacher`."""
+    for _, groups in _separated(flat):
+        alike = _alike(groups, least)
+        if alike and (len(alike) > 1 or _says_scores(next(iter(alike)))):
+            return alike
+    return None
+
+
+def _separated(flat: Sequence[str]) -> Iterator[tuple[str, Groups]]:
+    """Yield each separator that all columns have, and the groups that it makes."""
     for separator in SEPARATORS:
         for prefix_first in (True, False):
             for cut in (_first, _last):
@@ -261,10 +319,22 @@ def _by_separators(flat: Sequence[str], least: int) -> Groups | None:
                     prefix, name = parts if prefix_first else (parts[1], parts[0])
                     groups.setdefault(prefix, []).append((column, name))
                 else:
-                    alike = _alike(groups, least)
-                    if alike and (len(alike) > 1 or _says_scores(next(iter(alike)))):
-                        return alike
-    return None
+                    yield separator, groups
+
+
+def _check_separated(table: Table, flat: Sequence[str], known: Sequence[str]) -> None:
+    """Check that no model lacks a class, if the separator or the sum of the scores tells that the
+    groups are models.
+
+    Raises:
+        PredictionsError: a model has no column for a class that another one has.
+    """
+    for separator, groups in _separated(flat):
+        if len(groups) < 2:
+            continue
+        columns = [column for column, _ in max(groups.values(), key=len)]
+        if separator in _BEHIND_MODELS or _are_one_distribution(table, columns):
+            check_same_classes(table, groups, {*known})
 
 
 def _says_scores(prefix: str) -> bool:

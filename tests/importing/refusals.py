@@ -167,6 +167,18 @@ def other_classes(folder: Path) -> list[str]:
     return ["teacher.csv", "student.csv"]
 
 
+def misspelt_class(folder: Path) -> list[str]:
+    student = columns("student:{}", logits(1), (*CLASSES[:2], "dogg"))
+    table = {"label": names(), **columns("teacher:{}", logits()), **student}
+    return _csv(folder, "models.csv", table)
+
+
+def class_left_out(folder: Path) -> list[str]:
+    student = columns("student:{}", logits(1), CLASSES[:2])
+    table = {"label": names(), **columns("teacher:{}", logits()), **student}
+    return _csv(folder, "models.csv", table)
+
+
 def same_column(folder: Path) -> list[str]:
     (folder / "net.csv").write_text("label,cat,cat\n0,1,2\n")
     return ["net.csv"]
@@ -312,6 +324,8 @@ REFUSALS: dict[str, Maker] = {
     "two files, no ids, other paths": other_paths,
     "two files without a common id": other_ids,
     "two files with other classes": other_classes,
+    "two models, the second without a column for a class": class_left_out,
+    "two models, a class misspelt in the second": misspelt_class,
     "two columns of one name": same_column,
     "a line with too many cells": torn_line,
     "a line with too few cells": short_line,

@@ -1,4 +1,4 @@
-"""Columns of numbers beside the scores are no classes."""
+"""Columns of numbers beside the scores are no classes, and no model lacks a class."""
 
 import json
 from pathlib import Path
@@ -239,3 +239,41 @@ def test_a_number_of_the_sample_beside_its_scores_is_its_id(name, suffix, tmp_pa
         scores = columns("logit_{}", logits(), (0, 1, 2))
         imported = read(tmp_path, {name: values, **scores, "label": labels()})
     assert imported.models[0].predictions.ids.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("truth", [names(), labels()], ids=["names", "numbers"])
+@pytest.mark.parametrize(
+    ("pattern", "scores"),
+    [("{}:{{}}", logits), ("{{}}:{}", logits), ("{}_{{}}", lambda seed: softmax(logits(seed)))],
+    ids=["model:class", "class:model", "model_class"],
+)
+def test_a_model_without_a_class_is_refused(pattern, scores, truth, tmp_path):
+    big = columns(pattern.format("big"), scores(0))
+    small = columns(pattern.format("small"), scores(1), (*CLASSES[:2], "dogg"))
+    with pytest.raises(PredictionsError, match="small with no column for class 'dog'.* 'dogg'"):
+        read(tmp_path, {**big, **small, "label": truth})
+    small.popitem()
+    with pytest.raises(PredictionsError, match="'dog', which big has; add it, or remove small's"):
+        read(tmp_path, {**big, **small, "label": truth})
+
+
+@pytest.mark.parametrize("pattern", ["{}_logit_{{}}", "logit_{}_{{}}"])
+def test_a_model_without_a_numbered_class_is_refused(pattern, tmp_path):
+    big = columns(pattern.format("big"), logits(), (0, 1, 2))
+    small = columns(pattern.format("small"), logits(1), (0, 1))
+    with pytest.raises(PredictionsError, match="small with no column for class '2', which big has"):
+        read(tmp_path, {**big, **small, "label": labels()})
+
+
+def test_a_class_without_scores_is_told_apart_from_one_without_a_column(tmp_path):
+    small = columns("small:{}", logits(1)) | {"small:dog": np.full(N, -9.0)}
+    with pytest.raises(PredictionsError, match="because 'small:dog' is ignored, empty or the same"):
+        read(tmp_path, {**columns("big:{}", logits()), **small, "label": names()})
+
+
+@pytest.mark.parametrize("prefix", ["top_prob_", "logit_wild_", "pca_"])
+def test_other_columns_with_the_names_of_some_classes_are_no_model(prefix, tmp_path):
+    keys = CLASSES if prefix == "logit_wild_" else (0, 1, 2)
+    table = columns("logit_{}", logits(), keys) | columns(prefix + "{}", logits(1), keys[:2])
+    truth = names() if prefix == "logit_wild_" else labels()
+    assert [model.name for model in read(tmp_path, {**table, "label": truth}).models] == ["net"]
