@@ -93,6 +93,8 @@ def guess_layout(table: Table, stem: str, hints: Hints | None = None) -> Layout:
         id = sample_number(table, others if path or text else [*others, *unused])
     others = [name for name in others if name != id]
     notes = other_notes(table, models[0], others, known, label) if models else ()
+    if models:
+        unused += [name for name in flat if name not in (*used, *scores) and _is_text(table, name)]
     notes += unused_notes(table, [name for name in unused if name not in (id, label)], label)
     if not models and not label and hints.label is None and (id or path):
         label = _only_other(table, left, used | {id}, stem)

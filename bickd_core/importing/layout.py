@@ -54,7 +54,7 @@ class Layout:
         tidy: the column of classes, in a table with a row for each sample and class.
         split: the split of each row: train (not used), validation or test.
         rows_of: the split of all rows, if no column says it.
-        notes: one sentence for each column of numbers that is not used as a class.
+        notes: sentences on the columns that are not used.
     """
 
     models: tuple[ScoreColumns, ...] = ()

@@ -277,3 +277,9 @@ def test_other_columns_with_the_names_of_some_classes_are_no_model(prefix, tmp_p
     table = columns("logit_{}", logits(), keys) | columns(prefix + "{}", logits(1), keys[:2])
     truth = names() if prefix == "logit_wild_" else labels()
     assert [model.name for model in read(tmp_path, {**table, "label": truth}).models] == ["net"]
+
+
+def test_a_text_beside_the_scores_is_named(tmp_path):
+    remarks = [f"remark {i % 3}" for i in range(N)]
+    table = {**columns("big:{}", logits()), "big:notes": remarks, "label": names()}
+    assert read(tmp_path, table).notes == ("net.csv: 'big:notes' is not used.",)
